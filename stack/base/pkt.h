@@ -1,0 +1,113 @@
+// A packet is a DPDK mbuf; what the stack notes about it travels in the mbuf's private area. All
+// pools a stack uses come from ft_pkt_pool_create(), so that the area is there.
+//
+//	rte_mbuf | struct ft_pkt_info | headroom | Ethernet | IP | TCP or UDP | payload | tailroom
+//	                                         ^ rte_pktmbuf_mtod; the offsets below count from here
+#pragma once
+#include <stdint.h>
+
+#include <rte_mbuf.h>
+
+#include "demux/tuple.h"
+#include "tcp/segment.h"
+
+// What parsing found, and so who the packet is delivered to.
+enum ft_pkt_kind {
+	FT_PKT_UNPARSED,
+	FT_PKT_ARP,
+	FT_PKT_ICMP,
+	FT_PKT_UDP,
+	FT_PKT_TCP,
+	FT_PKT_FRAGMENT,	 // part of an IP datagram, for reassembly
+	FT_PKT_UNKNOWN_PROTOCOL, // sound IP, but a protocol we do not speak: deserves an ICMP error
+};
+
+enum ft_pkt_flag {
+	FT_PKT_LINK_GROUP = 0x01,	// the frame was sent to a broadcast or multicast MAC address
+	FT_PKT_IP_GROUP = 0x02,		// the destination IP address is broadcast or multicast
+	FT_PKT_LOOPBACK = 0x04,		// sent by ourselves to ourselves; no Ethernet header
+	FT_PKT_IP_CHECKSUM_GOOD = 0x08, // the NIC (or loopback) vouches for it
+	FT_PKT_L4_CHECKSUM_GOOD = 0x10,
+	FT_PKT_REASSEMBLED = 0x20, // put together from fragments
+};
+
+struct ft_pkt_info {
+	struct ft_tuple tuple;	 // who speaks to whom; ports are 0 where there are none
+	uint64_t hash;		 // of the tuple, for FT_PKT_TCP and FT_PKT_UDP
+	struct rte_mbuf *next;	 // the packet behind this one in a queue (mbuf->next is within one packet)
+	uint64_t candidate;	 // for the burst's lookup: see stack/poll.c
+	uint16_t ip_offset;	 // where the IP header begins
+	uint16_t transport_offset; // where the TCP, UDP or ICMP header begins
+	uint16_t payload_offset;   // where the application's bytes begin
+	uint16_t payload_length;   // how many there are, over all mbuf segments
+	uint8_t kind;		   // enum ft_pkt_kind
+	uint8_t flags;		   // enum ft_pkt_flag
+	uint8_t ttl;
+	uint8_t tos;
+	struct ft_segment seg; // for FT_PKT_TCP
+};
+
+static inline struct ft_pkt_info *ft_pkt_info(struct rte_mbuf *pkt)
+{
+	return rte_mbuf_to_priv(pkt);
+}
+
+// The info of a packet made ready for its next life, all zero.
+static inline struct ft_pkt_info *ft_pkt_info_clear(struct rte_mbuf *pkt)
+{
+	struct ft_pkt_info *info = ft_pkt_info(pkt);
+
+	*info = (struct ft_pkt_info){ 0 };
+	return info;
+}
+
+// A pool of `count` packets with `data_bytes` of room behind the headroom, on NUMA node `socket`
+// (SOCKET_ID_ANY for any). Returns NULL with rte_errno set.
+struct rte_mempool *ft_pkt_pool_create(const char *name, uint32_t count, uint16_t data_bytes, int socket);
+
+// Makes the first `bytes` of the packet contiguous, so that a header can be read through a pointer.
+// A packet normally is; one split over mbuf segments is copied together. Returns a pointer to offset
+// 0, or NULL when the packet is shorter or does not fit one segment.
+void *ft_pkt_pull(struct rte_mbuf *pkt, uint32_t bytes);
+
+// Cuts or keeps: makes the packet exactly `bytes` long by cutting its end, over all segments, freeing
+// those left empty. It must be at least that long.
+void ft_pkt_trim_to(struct rte_mbuf *pkt, uint32_t bytes);
+
+// Removes `bytes` from the front, over all segments, keeping the first mbuf. It must be that long.
+void ft_pkt_cut_front(struct rte_mbuf *pkt, uint32_t bytes);
+
+// Copies up to `bytes` from `offset` into `to`, over all segments; returns how many there were.
+uint32_t ft_pkt_copy_out(const struct rte_mbuf *pkt, uint32_t offset, void *to, uint32_t bytes);
+
+// A FIFO of packets linked through info->next.
+struct ft_pkt_queue {
+	struct rte_mbuf *first;
+	struct rte_mbuf *last;
+	uint32_t count; // packets
+};
+
+static inline void ft_pkt_queue_append(struct ft_pkt_queue *queue, struct rte_mbuf *pkt)
+{
+	ft_pkt_info(pkt)->next = NULL;
+	if (queue->first == NULL)
+		queue->first = pkt;
+	else
+		ft_pkt_info(queue->last)->next = pkt;
+	queue->last = pkt;
+	queue->count++;
+}
+
+// NULL when empty.
+static inline struct rte_mbuf *ft_pkt_queue_take(struct ft_pkt_queue *queue)
+{
+	struct rte_mbuf *pkt = queue->first;
+
+	if (pkt == NULL)
+		return NULL;
+	queue->first = ft_pkt_info(pkt)->next;
+	if (queue->first == NULL)
+		queue->last = NULL;
+	queue->count--;
+	return pkt;
+}

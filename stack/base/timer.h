@@ -1,0 +1,73 @@
+// A hierarchical timing wheel (Varghese and Lauck, SOSP 1987): setting, cancelling and expiring cost
+// the same however many timers there are, and a turn with nothing due costs a comparison.
+//
+//	level 0  64 slots of one tick          a timer goes into the lowest level that reaches
+//	level 1  64 slots of 64 ticks          its deadline; when the hand enters a slot of a
+//	level 2  64 slots of 64 * 64 ticks     higher level, its timers move down one level
+//	...
+//
+// A tick is 2^16 ns (65.5 microseconds). A timer never expires before its deadline, and at the
+// latest one tick after it.
+#pragma once
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/list.h"
+#include "base/time.h"
+
+#define FT_WHEEL_TICK_BITS 16
+#define FT_WHEEL_SLOT_BITS 6
+#define FT_WHEEL_SLOTS	   (1 << FT_WHEEL_SLOT_BITS)
+#define FT_WHEEL_LEVELS	   7
+
+// What an expiry means. stack/poll.c has the table from kind to function.
+enum ft_timer_kind {
+	FT_TIMER_ARP,
+	FT_TIMER_REASSEMBLY,
+	FT_TIMER_TCP,
+	FT_TIMER_LINK,
+	FT_TIMER_TEST, // for unit tests of the wheel
+	FT_TIMER_KIND_COUNT
+};
+
+struct ft_timer {
+	struct ft_list node; // on itself when not set
+	ft_time deadline;
+	uint8_t kind; // enum ft_timer_kind
+	uint8_t level;
+	uint8_t slot;
+};
+
+struct ft_wheel {
+	ft_time now;		       // every deadline at or before this has expired
+	uint64_t tick;		       // the hand
+	uint64_t used[FT_WHEEL_LEVELS]; // a bit for each slot that is not empty
+	uint64_t timer_count;
+	struct ft_list slots[FT_WHEEL_LEVELS][FT_WHEEL_SLOTS];
+};
+
+void ft_wheel_init(struct ft_wheel *wheel, ft_time now);
+
+void ft_timer_init(struct ft_timer *timer, enum ft_timer_kind kind);
+
+static inline bool ft_timer_is_set(const struct ft_timer *timer)
+{
+	return !ft_list_is_empty(&timer->node);
+}
+
+// Sets or moves a timer. A deadline in the past expires at the next ft_wheel_expire(); a deadline
+// beyond the wheel's reach (2^42 ticks, about nine years) is brought back to it; FT_NEVER cancels.
+void ft_timer_set(struct ft_wheel *wheel, struct ft_timer *timer, ft_time deadline);
+
+// Harmless on a timer that is not set.
+void ft_timer_cancel(struct ft_wheel *wheel, struct ft_timer *timer);
+
+// Advances to `now` (which may be hours later; an earlier `now` is taken as the present) and returns
+// one timer whose deadline has come, no longer set, or NULL when none is left. The caller may set and
+// cancel any timer between calls; a timer set to a deadline already past is returned by a later call
+// with a later `now`, so that a handler which sets itself again cannot hold the loop.
+struct ft_timer *ft_wheel_expire(struct ft_wheel *wheel, ft_time now);
+
+// The time by which ft_wheel_expire() should be called again: never later than the next deadline
+// rounded up to a tick, always after the wheel's present, FT_NEVER when no timer is set.
+ft_time ft_wheel_next(const struct ft_wheel *wheel);

@@ -1,0 +1,54 @@
+// The connection table: from a four-tuple to the object that owns it, in two cache misses.
+//
+//	bucket, 64 bytes    12 tags of 8 bits, compared all at once | 12 indices of 32 bits | 4 bytes
+//	object `index`      its first 40 bytes are its struct ft_tuple: a match is always proven there
+//
+// A full bucket overflows to the next of a probe sequence and counts how many did, so that a miss
+// knows when to stop. The table grows while in use: every insertion moves a bounded number of
+// buckets, and lookups see each entry exactly once. One table for TCP, another for connected UDP.
+#pragma once
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/pool.h"
+#include "demux/tuple.h"
+
+#define FT_CONN_NONE UINT32_MAX
+
+struct ft_conn_bucket;
+
+struct ft_conn_half { // one generation of buckets: there are two while growing or shrinking
+	struct ft_conn_bucket *buckets;
+	uint64_t mask; // buckets - 1
+	uint64_t entries;
+};
+
+struct ft_conn_table {
+	const struct ft_pool *objects;
+	struct ft_conn_half current;
+	struct ft_conn_half old; // being emptied into current; buckets NULL when not resizing
+	uint64_t moved;		 // old buckets below this are empty
+	uint64_t entries;
+};
+
+// `objects` is the pool whose objects begin with their tuple. Returns 0 or -ENOMEM.
+int ft_conn_table_init(struct ft_conn_table *table, const struct ft_pool *objects);
+void ft_conn_table_free(struct ft_conn_table *table);
+
+// The index whose tuple equals `tuple`, or FT_CONN_NONE. `hash` is ft_tuple_hash() of it.
+uint32_t ft_conn_table_find(const struct ft_conn_table *table, const struct ft_tuple *tuple,
+	uint64_t hash);
+
+// Looks up a burst in stages, so that the cache misses of its packets overlap: all buckets are
+// prefetched, then all tags compared and the candidates' first lines prefetched, then all proven.
+// indices[i] is FT_CONN_NONE for a miss. At most FT_CONN_BURST at a time.
+#define FT_CONN_BURST 64
+void ft_conn_table_find_burst(const struct ft_conn_table *table, const struct ft_tuple *const *tuples,
+	const uint64_t *hashes, uint32_t *indices, uint32_t count);
+
+// Adds an object whose tuple is in place and not in the table yet. Returns 0, or -ENOMEM when the
+// table is full and cannot grow.
+int ft_conn_table_insert(struct ft_conn_table *table, uint64_t hash, uint32_t index);
+
+// Removes an object; it must be there, its tuple as it was when inserted.
+void ft_conn_table_remove(struct ft_conn_table *table, uint64_t hash, uint32_t index);

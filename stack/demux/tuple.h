@@ -1,0 +1,51 @@
+// The four-tuple that names a conversation, with the protocol: what the demultiplexer looks up.
+#pragma once
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/hash.h"
+#include "ip/addr.h"
+
+// Seen from this host: `local` is the destination of a packet received. Ports in host byte order.
+// The unused bytes are zero, so that two tuples are equal when their 40 bytes are.
+struct ft_tuple {
+	struct ft_addr local;
+	struct ft_addr remote;
+	uint16_t local_port;
+	uint16_t remote_port;
+	uint8_t protocol; // IPPROTO_TCP or IPPROTO_UDP
+	uint8_t zero[3];
+} __attribute__((aligned(8)));
+
+_Static_assert(sizeof(struct ft_tuple) == 40, "compared and hashed as five 64-bit words");
+
+static inline bool ft_tuple_is_equal(const struct ft_tuple *a, const struct ft_tuple *b)
+{
+	const uint64_t *x = (const uint64_t *)a;
+	const uint64_t *y = (const uint64_t *)b;
+
+	return ((x[0] ^ y[0]) | (x[1] ^ y[1]) | (x[2] ^ y[2]) | (x[3] ^ y[3]) | (x[4] ^ y[4])) == 0;
+}
+
+// NH over the five words (Black et al., CRYPTO 1999; RFC 4418 5.2.2, here with 64-bit words), then a
+// keyed finish. For any two tuples a peer may choose, the chance over the secret key that they agree
+// in the bits used is about that of random values; unlike a CRC it is not linear, so one collision
+// found does not give the next.
+static inline uint64_t ft_tuple_hash(const struct ft_hash_key *key, const struct ft_tuple *tuple)
+{
+	const uint64_t *word = (const uint64_t *)tuple;
+	const uint64_t *secret = key->words;
+	unsigned __int128 sum;
+	uint64_t folded;
+
+	sum = (unsigned __int128)(word[0] + secret[0]) * (word[1] + secret[1]);
+	sum += (unsigned __int128)(word[2] + secret[2]) * (word[3] + secret[3]);
+	sum += (unsigned __int128)(word[4] + secret[4]) * secret[5];
+	folded = (uint64_t)sum ^ (uint64_t)(sum >> 64) ^ secret[6];
+	sum = (unsigned __int128)folded * (secret[7] | 1);
+	return (uint64_t)sum ^ (uint64_t)(sum >> 64);
+}
+
+// "10.9.0.2:7 10.9.0.1:40000" into `text` of at least FT_TUPLE_TEXT_BYTES; returns it.
+#define FT_TUPLE_TEXT_BYTES 112
+const char *ft_tuple_text(const struct ft_tuple *tuple, char *text);

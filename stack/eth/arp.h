@@ -1,0 +1,39 @@
+// ARP (RFC 826), its cache with the states of a neighbour (named as in RFC 4861 7.3.2), and the
+// announcement and defence of our addresses (RFC 5227).
+#pragma once
+#include <stdint.h>
+
+#include "base/drop.h"
+#include "base/list.h"
+#include "base/pkt.h"
+#include "base/pool.h"
+#include "base/timer.h"
+
+struct ft_stack;
+
+struct ft_arp {
+	struct ft_pool entries;
+	struct ft_list *buckets;
+	uint32_t bucket_count; // a power of two
+	struct ft_list least_recent; // for replacement when all entries are in use
+	struct ft_timer announce;
+	uint32_t announcements_left;
+};
+
+int ft_arp_init(struct ft_stack *stack);
+void ft_arp_free(struct ft_stack *stack);
+
+// Announces our addresses (gratuitous ARP): at start and when the link comes up.
+void ft_arp_announce(struct ft_stack *stack, ft_time now);
+
+// Takes a packet of kind FT_PKT_ARP.
+enum ft_drop ft_arp_input(struct ft_stack *stack, struct rte_mbuf *pkt, ft_time now);
+
+// Sends an IPv4 packet (data at the IP header) to an on-link neighbour; owns the packet. Resolves the
+// address when needed: the packet then waits, in order, with at most arp.queue_packets others. A
+// stale entry is used while it is asked about again.
+void ft_arp_output(struct ft_stack *stack, struct rte_mbuf *pkt, const struct ft_addr *next_hop,
+	ft_time now);
+
+// The expiry of FT_TIMER_ARP.
+void ft_arp_expire(struct ft_stack *stack, struct ft_timer *timer, ft_time now);

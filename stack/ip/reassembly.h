@@ -1,0 +1,25 @@
+// Datagrams being put together from fragments (RFC 791, RFC 815), up to 65,535 bytes, bounded in
+// number, memory and time. Overlaps drop the whole datagram (as RFC 5722 does for IPv6).
+#pragma once
+#include "base/budget.h"
+#include "base/drop.h"
+#include "base/list.h"
+#include "base/pkt.h"
+#include "base/pool.h"
+#include "base/time.h"
+
+struct ft_stack;
+
+struct ft_reassembly {
+	struct ft_pool datagrams;
+	struct ft_list *buckets; // by keyed hash of source, destination, protocol, id
+	uint32_t bucket_count;	 // a power of two
+	struct ft_list oldest;	 // in order of arrival of the first fragment
+	struct ft_budget bytes;	 // of mbufs held
+};
+
+// Takes a fragment (kind FT_PKT_FRAGMENT) and returns FT_TAKEN, or why it must be dropped. When it
+// completes its datagram, *whole is the datagram as one packet (a chain of mbufs), its IP header
+// made whole, to be parsed and delivered as if just received, but not counted again; else NULL.
+enum ft_drop ft_reassembly_input(struct ft_stack *stack, struct rte_mbuf *pkt, ft_time now,
+	struct rte_mbuf **whole);

@@ -1,0 +1,56 @@
+// Which of our addresses, which next hop, which MTU: a short list, as a host has (RFC 1122 3.3.1).
+#pragma once
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/time.h"
+#include "ip/addr.h"
+
+struct ft_stack;
+
+#define FT_ROUTE_ADDRESSES 64
+#define FT_ROUTE_PATHS	   256
+
+struct ft_local_address {
+	struct ft_addr addr;
+	uint8_t prefix_bits; // of the 128: 120 for an IPv4 /24
+};
+
+// A destination whose path MTU was found to be lower than the NIC's (RFC 1191, RFC 8201).
+struct ft_path_mtu {
+	struct ft_addr destination;
+	uint16_t mtu;
+	ft_time expires; // after ten minutes the NIC's MTU is tried again
+};
+
+struct ft_routes {
+	struct ft_local_address local[FT_ROUTE_ADDRESSES];
+	uint32_t local_count;
+	struct ft_addr gateway; // all zero: none
+	struct ft_path_mtu paths[FT_ROUTE_PATHS]; // a small keyed hash table; a new entry replaces
+};
+
+struct ft_route {
+	struct ft_addr source;	 // the address of ours to use
+	struct ft_addr next_hop; // the destination itself when on-link
+	uint16_t mtu;		 // bytes of the largest IP packet on this path, as far as known
+	bool is_local;		 // one of our own addresses, or 127.0.0.0/8
+	bool is_broadcast;	 // limited or directed broadcast
+	bool is_multicast;
+};
+
+// Finds the way to `destination`. Returns 0, or -ENETUNREACH when no prefix and no gateway fits.
+int ft_route_find(struct ft_stack *stack, const struct ft_addr *destination, ft_time now,
+	struct ft_route *route);
+
+// One of our own unicast addresses (127.0.0.0/8 included: loopback).
+bool ft_route_is_local(const struct ft_stack *stack, const struct ft_addr *addr);
+
+// 255.255.255.255, or the directed broadcast address of one of our prefixes.
+bool ft_route_is_broadcast(const struct ft_stack *stack, const struct ft_addr *addr);
+
+// Notes a lower path MTU, as told by an ICMP message already found genuine. Values below 576 (552 is
+// Linux's floor; RFC 1191 says 68) are raised to 576, values not below what is known are ignored. Returns the MTU now in
+// force.
+uint16_t ft_route_lower_mtu(struct ft_stack *stack, const struct ft_addr *destination, uint32_t mtu,
+	ft_time now);

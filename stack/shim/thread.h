@@ -1,0 +1,22 @@
+// Which stack the calling thread's ft_* calls speak to, and how its loop is turned. An application gets
+// this from ft_init(); tests attach stacks of their own and turn a whole simulated network.
+#pragma once
+#include "base/time.h"
+
+struct ft_stack;
+
+struct ft_runner {
+	void *arg;
+	// The present. Called by calls that need the time; cheap.
+	ft_time (*now)(void *arg);
+	// One turn: in an application ft_stack_poll(); in a simulation the next event of the network.
+	// Blocked calls turn until they have their answer. Returns the present after it.
+	ft_time (*turn)(void *arg);
+};
+
+// Makes `stack` the calling thread's, from now on; copies `runner`. Calling it again switches to
+// another stack (simulations hold several). NULL detaches.
+void ft_thread_attach(struct ft_stack *stack, const struct ft_runner *runner);
+
+// The calling thread's stack, or NULL.
+struct ft_stack *ft_thread_stack(void);

@@ -1,0 +1,14 @@
+// The socket: what stands between a protocol and a descriptor. Protocols tell it that something
+// happened; epoll and blocked calls are told by it.
+#pragma once
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/list.h"
+
+struct ft_socket;
+struct ft_stack;
+
+// Tells everyone who watches this socket that the EPOLL* events in `events` may hold now. Cheap when
+// nobody watches; never calls back into the protocol. Called by tcp/ and udp/ after their state has changed.
+void ft_socket_notify(struct ft_stack *stack, struct ft_socket *socket, uint32_t events);

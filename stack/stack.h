@@ -1,0 +1,90 @@
+// A stack: everything that one core owns. It shares nothing with another.
+#pragma once
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/counters.h"
+#include "base/hash.h"
+#include "base/pkt.h"
+#include "base/random.h"
+#include "base/time.h"
+#include "base/timer.h"
+#include "config/config.h"
+#include "eth/arp.h"
+#include "ip/ip.h"
+#include "netif.h"
+#include "tcp/tcp.h"
+#include "udp/udp.h"
+
+#define FT_RX_BURST	  32
+#define FT_TX_QUEUE	  512 // packets that wait for the NIC within a turn, a power of two
+#define FT_LOOPBACK_QUEUE 512
+
+struct ft_sockets; // socket/: descriptors and what is behind them
+
+struct ft_stack {
+	struct ft_netif netif;
+	struct ft_config config; // as given, checked
+	ft_time now;		 // of the turn under way or the last one
+	bool is_link_up;
+	struct ft_timer link_timer;
+	struct ft_wheel wheel;
+	struct ft_random random;
+	struct ft_hash_key key;
+	struct ft_counters counters;
+	uint32_t trace; // enum ft_trace_subsystem bits that are on
+
+	struct rte_mempool *receive_pool; // what the netif fills
+	struct rte_mempool *send_pool;	  // what we make
+	// mbufs of receive_pool that queues hold; the rest always stays with the NIC.
+	struct ft_budget receive_held;
+	// mbufs of send_pool that send queues hold; the rest is for ACKs, resets, ARP, ICMP.
+	struct ft_budget send_held;
+
+	struct rte_mbuf *tx[FT_TX_QUEUE]; // a ring: tx_first .. tx_first + tx_count
+	uint32_t tx_first;
+	uint32_t tx_count;
+	struct ft_pkt_queue loopback;
+
+	struct ft_arp arp;
+	struct ft_ip ip;
+	struct ft_udp udp;
+	struct ft_tcp tcp;
+	struct ft_sockets *sockets;
+};
+
+// Makes a stack. `netif` is copied. The pools must come from ft_pkt_pool_create() and outlive the
+// stack; both have config->memory.packets packets. `seed` feeds every random choice and secret. On an error returns a negative errno
+// and has logged a sentence; nothing is left allocated.
+int ft_stack_init(struct ft_stack *stack, const struct ft_config *config,
+	const struct ft_netif *netif, struct rte_mempool *receive_pool, struct rte_mempool *send_pool,
+	uint64_t seed, ft_time now);
+
+// Gives everything back: connections are reset without a word to their peers (call ft_stack_poll()
+// after closing the sockets for a polite end), packets freed.
+void ft_stack_free(struct ft_stack *stack);
+
+// One turn of the loop (poll.c: start reading there). Returns the time by which it wants to be called
+// again: at most now + FT_STACK_IDLE, always after now. With a busy wire, call it at once again.
+ft_time ft_stack_poll(struct ft_stack *stack, ft_time now);
+
+// Queues a frame for the NIC, sent at the latest at the end of the turn; owns the packet. When NIC
+// and queue are full the packet is dropped (TX_FULL).
+void ft_stack_transmit(struct ft_stack *stack, struct rte_mbuf *pkt);
+
+// Queues a packet for ourselves: its data begins at the IP header, and it is received with the next
+// turn. When too many wait it is dropped (LOOPBACK_FULL).
+void ft_stack_loop_back(struct ft_stack *stack, struct rte_mbuf *pkt);
+
+// An empty packet to send, with its info cleared and RTE_PKTMBUF_HEADROOM before it, or NULL (count
+// NO_MBUF as an output drop where that loses something).
+struct rte_mbuf *ft_stack_new_packet(struct ft_stack *stack);
+
+// Discards a packet that we made, or that was taken before, and counts why.
+void ft_stack_drop_output(struct ft_stack *stack, struct rte_mbuf *pkt, enum ft_drop reason);
+void ft_stack_drop_late(struct ft_stack *stack, struct rte_mbuf *pkt, enum ft_drop reason);
+
+static inline void ft_stack_count(struct ft_stack *stack, enum ft_counter counter)
+{
+	stack->counters.count[counter]++;
+}
