@@ -65,7 +65,7 @@ int ft_stack_init(struct ft_stack *stack, const struct ft_config *config,
 void ft_stack_free(struct ft_stack *stack);
 
 // One turn of the loop (poll.c: start reading there). Returns the time by which it wants to be called
-// again: at most now + FT_STACK_IDLE, always after now. With a busy wire, call it at once again.
+// again: always after now. A packet that arrives earlier wants an earlier call.
 ft_time ft_stack_poll(struct ft_stack *stack, ft_time now);
 
 // Queues a frame for the NIC, sent at the latest at the end of the turn; owns the packet. When NIC

@@ -29,6 +29,7 @@ struct ft_conn_table {
 	struct ft_conn_half old; // being emptied into current; buckets NULL when not resizing
 	uint64_t moved;		 // old buckets below this are empty
 	uint64_t entries;
+	uint64_t changes; // insertions and removals ever: tells a burst whether its lookup still holds
 };
 
 // `objects` is the pool whose objects begin with their tuple. Returns 0 or -ENOMEM.
