@@ -39,24 +39,25 @@ struct ft_config {
 		uint32_t reassembly_datagrams; // at most so many at once
 		uint64_t reassembly_bytes;     // of packet memory, at most
 		ft_time reassembly_timeout;
-		uint32_t icmp_rate; // errors and unreachables sent a second, at most
-		uint32_t unprivileged_port_start; // ports below need CAP_NET_BIND_SERVICE, for TCP and UDP
+		uint32_t icmp_rate;		  // errors and unreachables sent a second, at most
+		uint32_t unprivileged_port_start; // ports below need CAP_NET_BIND_SERVICE, for TCP
+						  // and UDP
 	} ip;
 	struct {
 		uint32_t entries;
-		ft_time reachable_time;	  // then the entry is stale and asked about again when used
-		ft_time retry_time;	  // between requests
+		ft_time reachable_time; // then the entry is stale and asked about again when used
+		ft_time retry_time;	// between requests
 		uint32_t retries;
-		uint32_t queue_packets;	  // waiting for one neighbour
+		uint32_t queue_packets; // waiting for one neighbour
 	} arp;
 	struct {
 		struct ft_config_range ephemeral_ports;
 		uint32_t connections;
 		uint32_t listeners;
-		uint32_t backlog; // the most that listen() grants (Linux: somaxconn)
+		uint32_t backlog;	 // the most that listen() grants (Linux: somaxconn)
 		uint64_t receive_buffer; // bytes, SO_RCVBUF's default
 		uint64_t send_buffer;
-		uint32_t mss; // most we announce and send; 0: what the MTU allows
+		uint32_t mss;		 // most we announce and send; 0: what the MTU allows
 		uint32_t initial_window; // segments, RFC 6928
 		char congestion[16];
 		bool window_scaling;
@@ -110,9 +111,9 @@ int ft_config_set(struct ft_config *config, const char *section, const char *key
 	const char *origin, FILE *errors);
 
 // Takes what is ours out of an argument list: --config FILE, --SECTION.KEY VALUE (or =VALUE) and
-// --eal "ARGS", leaving the rest in order, argv[0] first, *argc lowered. The file is read first, so that
-// the command line wins wherever it stands. Returns 0 or a negative errno as above, the message
-// written.
+// --eal "ARGS", leaving the rest in order, argv[0] first, *argc lowered. The file is read first, so
+// that the command line wins wherever it stands. Returns 0 or a negative errno as above, the
+// message written.
 int ft_config_take_arguments(struct ft_config *config, int *argc, char **argv, FILE *errors);
 
 // Writes the options of the table for --help, a line or two each.

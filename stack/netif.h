@@ -18,8 +18,8 @@ enum ft_offload {
 
 struct ft_netif {
 	void *driver;
-	// Fills `pkts` with up to `count` frames, each beginning at its Ethernet header, and gives them
-	// to the caller. Returns how many.
+	// Fills `pkts` with up to `count` frames, each beginning at its Ethernet header, and gives
+	// them to the caller. Returns how many.
 	uint16_t (*receive)(void *driver, struct rte_mbuf **pkts, uint16_t count);
 	// Takes frames from the front of `pkts` and returns how many; the others stay the caller's.
 	uint16_t (*transmit)(void *driver, struct rte_mbuf **pkts, uint16_t count);

@@ -54,18 +54,18 @@ struct ft_stack {
 };
 
 // Makes a stack. `netif` is copied. The pools must come from ft_pkt_pool_create() and outlive the
-// stack; both have config->memory.packets packets. `seed` feeds every random choice and secret. On an error returns a negative errno
-// and has logged a sentence; nothing is left allocated.
+// stack; both have config->memory.packets packets. `seed` feeds every random choice and secret. On
+// an error returns a negative errno and has logged a sentence; nothing is left allocated.
 int ft_stack_init(struct ft_stack *stack, const struct ft_config *config,
-	const struct ft_netif *netif, struct rte_mempool *receive_pool, struct rte_mempool *send_pool,
-	uint64_t seed, ft_time now);
+	const struct ft_netif *netif, struct rte_mempool *receive_pool,
+	struct rte_mempool *send_pool, uint64_t seed, ft_time now);
 
 // Gives everything back: connections are reset without a word to their peers (call ft_stack_poll()
 // after closing the sockets for a polite end), packets freed.
 void ft_stack_free(struct ft_stack *stack);
 
-// One turn of the loop (poll.c: start reading there). Returns the time by which it wants to be called
-// again: always after now. A packet that arrives earlier wants an earlier call.
+// One turn of the loop (poll.c: start reading there). Returns the time by which it wants to be
+// called again: always after now. A packet that arrives earlier wants an earlier call.
 ft_time ft_stack_poll(struct ft_stack *stack, ft_time now);
 
 // Queues a frame for the NIC, sent at the latest at the end of the turn; owns the packet. When NIC

@@ -1,5 +1,5 @@
-// A limit on something held: mbufs in receive queues, fragments, bytes. Memory for a peer is bounded
-// by what it really occupies, so what is charged is the buffers, not the payload in them.
+// A limit on something held: mbufs in receive queues, fragments, bytes. Memory for a peer is
+// bounded by what it really occupies, so what is charged is the buffers, not the payload in them.
 #pragma once
 #include <stdbool.h>
 #include <stdint.h>

@@ -41,12 +41,11 @@ static inline void ft_list_remove(struct ft_list *node)
 	ft_list_init(node);
 }
 
-#define ft_container_of(pointer, type, member) \
-	((type *)((char *)(pointer) - offsetof(type, member)))
+#define ft_container_of(pointer, type, member) ((type *)((char *)(pointer)-offsetof(type, member)))
 
 // The body may not remove the current node; ft_list_for_each_safe() allows that, and only that.
 #define ft_list_for_each(node, list) \
 	for (struct ft_list *node = (list)->next; node != (list); node = node->next)
-#define ft_list_for_each_safe(node, list)                                                        \
-	for (struct ft_list *node = (list)->next, *node##_next = node->next; node != (list);   \
+#define ft_list_for_each_safe(node, list)                                                    \
+	for (struct ft_list *node = (list)->next, *node##_next = node->next; node != (list); \
 		node = node##_next, node##_next = node->next)

@@ -2,7 +2,8 @@
 // pools a stack uses come from ft_pkt_pool_create(), so that the area is there.
 //
 //	rte_mbuf | struct ft_pkt_info | headroom | Ethernet | IP | TCP or UDP | payload | tailroom
-//	                                         ^ rte_pktmbuf_mtod; the offsets below count from here
+//	                                         ^ rte_pktmbuf_mtod; the offsets below count from
+// here
 #pragma once
 #include <stdint.h>
 
@@ -23,20 +24,21 @@ enum ft_pkt_kind {
 };
 
 enum ft_pkt_flag {
-	FT_PKT_LINK_GROUP = 0x01,	// the frame was sent to a broadcast or multicast MAC address
-	FT_PKT_IP_GROUP = 0x02,		// the destination IP address is broadcast or multicast
-	FT_PKT_LOOPBACK = 0x04,		// sent by ourselves to ourselves; no Ethernet header
+	FT_PKT_LINK_GROUP = 0x01, // the frame was sent to a broadcast or multicast MAC address
+	FT_PKT_IP_GROUP = 0x02,	  // the destination IP address is broadcast or multicast
+	FT_PKT_LOOPBACK = 0x04,	  // sent by ourselves to ourselves; no Ethernet header
 	FT_PKT_IP_CHECKSUM_GOOD = 0x08, // the NIC (or loopback) vouches for it
 	FT_PKT_L4_CHECKSUM_GOOD = 0x10,
 	FT_PKT_REASSEMBLED = 0x20, // put together from fragments
 };
 
 struct ft_pkt_info {
-	struct ft_tuple tuple;	 // who speaks to whom; ports are 0 where there are none
-	uint64_t hash;		 // of the tuple, for FT_PKT_TCP and FT_PKT_UDP
-	struct rte_mbuf *next;	 // the packet behind this one in a queue (mbuf->next is within one packet)
-	uint64_t candidate;	 // for the burst's lookup: see stack/poll.c
-	uint16_t ip_offset;	 // where the IP header begins
+	struct ft_tuple tuple; // who speaks to whom; ports are 0 where there are none
+	uint64_t hash;	       // of the tuple, for FT_PKT_TCP and FT_PKT_UDP
+	struct rte_mbuf
+		*next; // the packet behind this one in a queue (mbuf->next is within one packet)
+	uint64_t candidate;	   // for the burst's lookup: see stack/poll.c
+	uint16_t ip_offset;	   // where the IP header begins
 	uint16_t transport_offset; // where the TCP, UDP or ICMP header begins
 	uint16_t payload_offset;   // where the application's bytes begin
 	uint16_t payload_length;   // how many there are, over all mbuf segments
@@ -63,15 +65,16 @@ static inline struct ft_pkt_info *ft_pkt_info_clear(struct rte_mbuf *pkt)
 
 // A pool of `count` packets with `data_bytes` of room behind the headroom, on NUMA node `socket`
 // (SOCKET_ID_ANY for any). Returns NULL with rte_errno set.
-struct rte_mempool *ft_pkt_pool_create(const char *name, uint32_t count, uint16_t data_bytes, int socket);
+struct rte_mempool *ft_pkt_pool_create(
+	const char *name, uint32_t count, uint16_t data_bytes, int socket);
 
 // Makes the first `bytes` of the packet contiguous, so that a header can be read through a pointer.
-// A packet normally is; one split over mbuf segments is copied together. Returns a pointer to offset
-// 0, or NULL when the packet is shorter or does not fit one segment.
+// A packet normally is; one split over mbuf segments is copied together. Returns a pointer to
+// offset 0, or NULL when the packet is shorter or does not fit one segment.
 void *ft_pkt_pull(struct rte_mbuf *pkt, uint32_t bytes);
 
-// Cuts or keeps: makes the packet exactly `bytes` long by cutting its end, over all segments, freeing
-// those left empty. It must be at least that long.
+// Cuts or keeps: makes the packet exactly `bytes` long by cutting its end, over all segments,
+// freeing those left empty. It must be at least that long.
 void ft_pkt_trim_to(struct rte_mbuf *pkt, uint32_t bytes);
 
 // Removes `bytes` from the front, over all segments, keeping the first mbuf. It must be that long.

@@ -1,12 +1,12 @@
-// Objects of one size, sized at start, named by index. The memory is mapped at once but only touched
-// as objects are first used, so a large maximum costs address space, not memory.
+// Objects of one size, sized at start, named by index. The memory is mapped at once but only
+// touched as objects are first used, so a large maximum costs address space, not memory.
 #pragma once
 #include <stdint.h>
 
 #define FT_POOL_NONE UINT32_MAX
 
 struct ft_pool {
-	char *objects; // maximum * stride bytes; object i begins at objects + i * stride
+	char *objects;		// maximum * stride bytes; object i begins at objects + i * stride
 	uint32_t *free_indices; // a stack of objects given back
 	uint32_t free_count;
 	uint32_t fresh; // objects from here on were never used

@@ -6,7 +6,7 @@
 // Nanoseconds on whatever monotonic clock the caller of ft_stack_poll() uses; 0 is a valid time.
 typedef uint64_t ft_time;
 
-#define FT_NEVER	UINT64_MAX
-#define FT_MICROSECOND	1000ull
-#define FT_MILLISECOND	1000000ull
-#define FT_SECOND	1000000000ull
+#define FT_NEVER       UINT64_MAX
+#define FT_MICROSECOND 1000ull
+#define FT_MILLISECOND 1000000ull
+#define FT_SECOND      1000000000ull

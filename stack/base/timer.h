@@ -1,5 +1,5 @@
-// A hierarchical timing wheel (Varghese and Lauck, SOSP 1987): setting, cancelling and expiring cost
-// the same however many timers there are, and a turn with nothing due costs a comparison.
+// A hierarchical timing wheel (Varghese and Lauck, SOSP 1987): setting, cancelling and expiring
+// cost the same however many timers there are, and a turn with nothing due costs a comparison.
 //
 //	level 0  64 slots of one tick          a timer goes into the lowest level that reaches
 //	level 1  64 slots of 64 ticks          its deadline; when the hand enters a slot of a
@@ -39,8 +39,8 @@ struct ft_timer {
 };
 
 struct ft_wheel {
-	ft_time now;		       // every deadline at or before this has expired
-	uint64_t tick;		       // the hand
+	ft_time now;			// every deadline at or before this has expired
+	uint64_t tick;			// the hand
 	uint64_t used[FT_WHEEL_LEVELS]; // a bit for each slot that is not empty
 	uint64_t timer_count;
 	struct ft_list slots[FT_WHEEL_LEVELS][FT_WHEEL_SLOTS];
@@ -62,10 +62,10 @@ void ft_timer_set(struct ft_wheel *wheel, struct ft_timer *timer, ft_time deadli
 // Harmless on a timer that is not set.
 void ft_timer_cancel(struct ft_wheel *wheel, struct ft_timer *timer);
 
-// Advances to `now` (which may be hours later; an earlier `now` is taken as the present) and returns
-// one timer whose deadline has come, no longer set, or NULL when none is left. The caller may set and
-// cancel any timer between calls; a timer set to a deadline already past is returned by a later call
-// with a later `now`, so that a handler which sets itself again cannot hold the loop.
+// Advances to `now` (which may be hours later; an earlier `now` is taken as the present) and
+// returns one timer whose deadline has come, no longer set, or NULL when none is left. The caller
+// may set and cancel any timer between calls; a timer set to a deadline already past is returned by
+// a later call with a later `now`, so that a handler which sets itself again cannot hold the loop.
 struct ft_timer *ft_wheel_expire(struct ft_wheel *wheel, ft_time now);
 
 // The time by which ft_wheel_expire() should be called again: never later than the next deadline

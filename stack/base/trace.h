@@ -1,5 +1,5 @@
-// One line for each event, in words, for whoever wants to watch a packet find its socket: [log] trace.
-// Off, it costs a test of a bit.
+// One line for each event, in words, for whoever wants to watch a packet find its socket: [log]
+// trace. Off, it costs a test of a bit.
 #pragma once
 #include <stdint.h>
 
@@ -27,8 +27,8 @@ void ft_trace_write(const struct ft_stack *stack, enum ft_trace_subsystem subsys
 // "tcp,arp" or "all" to bits; 0 for an unknown word, which is then named in *unknown.
 uint32_t ft_trace_parse(const char *words, const char **unknown);
 
-#define ft_trace(stack, subsystem, ...)                                                         \
-	do {                                                                                    \
-		if (unlikely((stack)->trace & (subsystem)))                                     \
-			ft_trace_write(stack, subsystem, __VA_ARGS__);                          \
+#define ft_trace(stack, subsystem, ...)                                \
+	do {                                                           \
+		if (unlikely((stack)->trace & (subsystem)))            \
+			ft_trace_write(stack, subsystem, __VA_ARGS__); \
 	} while (0)

@@ -1,7 +1,8 @@
 // The connection table: from a four-tuple to the object that owns it, in two cache misses.
 //
-//	bucket, 64 bytes    12 tags of 8 bits, compared all at once | 12 indices of 32 bits | 4 bytes
-//	object `index`      its first 40 bytes are its struct ft_tuple: a match is always proven there
+//	bucket, 64 bytes    12 tags of 8 bits, compared all at once | 12 indices of 32 bits | 4
+//bytes 	object `index`      its first 40 bytes are its struct ft_tuple: a match is always proven
+//there
 //
 // A full bucket overflows to the next of a probe sequence and counts how many did, so that a miss
 // knows when to stop. The table grows while in use: every insertion moves a bounded number of
@@ -29,7 +30,8 @@ struct ft_conn_table {
 	struct ft_conn_half old; // being emptied into current; buckets NULL when not resizing
 	uint64_t moved;		 // old buckets below this are empty
 	uint64_t entries;
-	uint64_t changes; // insertions and removals ever: tells a burst whether its lookup still holds
+	uint64_t changes; // insertions and removals ever: tells a burst whether its lookup still
+			  // holds
 };
 
 // `objects` is the pool whose objects begin with their tuple. Returns 0 or -ENOMEM.
@@ -37,15 +39,16 @@ int ft_conn_table_init(struct ft_conn_table *table, const struct ft_pool *object
 void ft_conn_table_free(struct ft_conn_table *table);
 
 // The index whose tuple equals `tuple`, or FT_CONN_NONE. `hash` is ft_tuple_hash() of it.
-uint32_t ft_conn_table_find(const struct ft_conn_table *table, const struct ft_tuple *tuple,
-	uint64_t hash);
+uint32_t ft_conn_table_find(
+	const struct ft_conn_table *table, const struct ft_tuple *tuple, uint64_t hash);
 
 // Looks up a burst in stages, so that the cache misses of its packets overlap: all buckets are
 // prefetched, then all tags compared and the candidates' first lines prefetched, then all proven.
 // indices[i] is FT_CONN_NONE for a miss. At most FT_CONN_BURST at a time.
 #define FT_CONN_BURST 64
-void ft_conn_table_find_burst(const struct ft_conn_table *table, const struct ft_tuple *const *tuples,
-	const uint64_t *hashes, uint32_t *indices, uint32_t count);
+void ft_conn_table_find_burst(const struct ft_conn_table *table,
+	const struct ft_tuple *const *tuples, const uint64_t *hashes, uint32_t *indices,
+	uint32_t count);
 
 // Adds an object whose tuple is in place and not in the table yet. Returns 0, or -ENOMEM when the
 // table is full and cannot grow.

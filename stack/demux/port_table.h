@@ -18,18 +18,18 @@
 
 // Embedded in what is bound; filled by the owner before ft_port_bind().
 struct ft_binding {
-	struct ft_list node; // among the port's bindings
+	struct ft_list node;	// among the port's bindings
 	struct ft_addr address; // ft_addr_is_any(): every address of ours
 	uint16_t port;		// host order; 0 until bound
 	bool reuse_address;	// SO_REUSEADDR, as it is now
 	bool reuse_port;	// SO_REUSEPORT, as it was at bind()
 	bool is_listening;	// TCP: in LISTEN, so SYNs find it
-	bool is_connected;	// UDP: has a peer, so it is found through the connection table alone
-	uint8_t owner;		// for the owner's own use
+	bool is_connected; // UDP: has a peer, so it is found through the connection table alone
+	uint8_t owner;	   // for the owner's own use
 };
 
 struct ft_port_table {
-	uint8_t protocol; // IPPROTO_TCP or IPPROTO_UDP
+	uint8_t protocol;      // IPPROTO_TCP or IPPROTO_UDP
 	struct ft_port *ports; // FT_PORT_COUNT
 	uint16_t first_ephemeral;
 	uint16_t last_ephemeral;
@@ -58,23 +58,23 @@ int ft_port_listen(struct ft_port_table *table, struct ft_binding *binding);
 
 // The listener (TCP) or unconnected socket (UDP) for a packet to `tuple->local`: the most specific
 // address wins, then a SO_REUSEPORT group is spread by `hash`. NULL when there is none.
-struct ft_binding *ft_port_find(const struct ft_port_table *table, const struct ft_tuple *tuple,
-	uint64_t hash);
+struct ft_binding *ft_port_find(
+	const struct ft_port_table *table, const struct ft_tuple *tuple, uint64_t hash);
 
-// For datagrams to a broadcast or multicast address, which every matching socket receives: the match
-// after `previous` (NULL: the first), or NULL.
-struct ft_binding *ft_port_find_next(const struct ft_port_table *table, const struct ft_tuple *tuple,
-	const struct ft_binding *previous);
+// For datagrams to a broadcast or multicast address, which every matching socket receives: the
+// match after `previous` (NULL: the first), or NULL.
+struct ft_binding *ft_port_find_next(const struct ft_port_table *table,
+	const struct ft_tuple *tuple, const struct ft_binding *previous);
 
-// A connection begins or ends to use tuple->local and local_port. `may_reuse` is its SO_REUSEADDR and
-// must be the same at both. Returns 0 or -ENOMEM.
+// A connection begins or ends to use tuple->local and local_port. `may_reuse` is its SO_REUSEADDR
+// and must be the same at both. Returns 0 or -ENOMEM.
 int ft_port_hold(struct ft_port_table *table, const struct ft_tuple *tuple, bool may_reuse);
 void ft_port_release(struct ft_port_table *table, const struct ft_tuple *tuple, bool may_reuse);
 
 // Chooses tuple->local_port (0 on entry) for an active open from tuple->local to the remote address
 // and port, so that the whole tuple is not in use: RFC 6056's keyed, not guessable, order, in time
-// that does not depend on how many are taken. Ports that a socket has bound are not chosen, nor a tuple
-// that is in `connections` already (a bound port connected, a peer's connection to us). The
+// that does not depend on how many are taken. Ports that a socket has bound are not chosen, nor a
+// tuple that is in `connections` already (a bound port connected, a peer's connection to us). The
 // choice is taken with ft_port_hold() and given back with ft_port_release(). Returns 0, or
 // -EADDRNOTAVAIL when every port of the range is in use towards this destination.
 int ft_port_choose(struct ft_port_table *table, const struct ft_conn_table *connections,

@@ -27,10 +27,10 @@ static inline bool ft_tuple_is_equal(const struct ft_tuple *a, const struct ft_t
 	return ((x[0] ^ y[0]) | (x[1] ^ y[1]) | (x[2] ^ y[2]) | (x[3] ^ y[3]) | (x[4] ^ y[4])) == 0;
 }
 
-// NH over the five words (Black et al., CRYPTO 1999; RFC 4418 5.2.2, here with 64-bit words), then a
-// keyed finish. For any two tuples a peer may choose, the chance over the secret key that they agree
-// in the bits used is about that of random values; unlike a CRC it is not linear, so one collision
-// found does not give the next.
+// NH over the five words (Black et al., CRYPTO 1999; RFC 4418 5.2.2, here with 64-bit words), then
+// a keyed finish. For any two tuples a peer may choose, the chance over the secret key that they
+// agree in the bits used is about that of random values; unlike a CRC it is not linear, so one
+// collision found does not give the next.
 static inline uint64_t ft_tuple_hash(const struct ft_hash_key *key, const struct ft_tuple *tuple)
 {
 	const uint64_t *word = (const uint64_t *)tuple;

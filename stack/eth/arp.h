@@ -14,7 +14,7 @@ struct ft_stack;
 struct ft_arp {
 	struct ft_pool entries;
 	struct ft_list *buckets;
-	uint32_t bucket_count; // a power of two
+	uint32_t bucket_count;	     // a power of two
 	struct ft_list least_recent; // for replacement when all entries are in use
 	struct ft_timer announce;
 	uint32_t announcements_left;
@@ -29,11 +29,11 @@ void ft_arp_announce(struct ft_stack *stack, ft_time now);
 // Takes a packet of kind FT_PKT_ARP.
 enum ft_drop ft_arp_input(struct ft_stack *stack, struct rte_mbuf *pkt, ft_time now);
 
-// Sends an IPv4 packet (data at the IP header) to an on-link neighbour; owns the packet. Resolves the
-// address when needed: the packet then waits, in order, with at most arp.queue_packets others. A
-// stale entry is used while it is asked about again.
-void ft_arp_output(struct ft_stack *stack, struct rte_mbuf *pkt, const struct ft_addr *next_hop,
-	ft_time now);
+// Sends an IPv4 packet (data at the IP header) to an on-link neighbour; owns the packet. Resolves
+// the address when needed: the packet then waits, in order, with at most arp.queue_packets others.
+// A stale entry is used while it is asked about again.
+void ft_arp_output(
+	struct ft_stack *stack, struct rte_mbuf *pkt, const struct ft_addr *next_hop, ft_time now);
 
 // The expiry of FT_TIMER_ARP.
 void ft_arp_expire(struct ft_stack *stack, struct ft_timer *timer, ft_time now);

@@ -42,7 +42,7 @@ static inline bool ft_addr_is_equal(const struct ft_addr *a, const struct ft_add
 static inline bool ft_addr_is_any(const struct ft_addr *addr)
 {
 	return addr->halves[0] == 0 && addr->words[3] == 0 &&
-		(addr->words[2] == 0 || addr->words[2] == RTE_BE32(0xffff));
+	       (addr->words[2] == 0 || addr->words[2] == RTE_BE32(0xffff));
 }
 
 // 224.0.0.0/4 or ff00::/8.

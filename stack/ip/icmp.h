@@ -25,17 +25,17 @@ enum ft_icmp_reason { // why we send an error
 struct ft_icmp_error {
 	struct ft_tuple tuple; // local is us: the quoted packet's source
 	uint32_t seq;	       // the quoted TCP sequence number, host order (for TCP)
-	int error;	       // errno for the application: ECONNREFUSED, EHOSTUNREACH, EMSGSIZE, ...
-	bool is_hard;	       // unreachable protocol or port (RFC 1122 4.2.3.9)
-	uint32_t mtu;	       // next-hop MTU of "fragmentation needed", else 0
+	int error;    // errno for the application: ECONNREFUSED, EHOSTUNREACH, EMSGSIZE, ...
+	bool is_hard; // unreachable protocol or port (RFC 1122 4.2.3.9)
+	uint32_t mtu; // next-hop MTU of "fragmentation needed", else 0
 };
 
-// Takes a packet of kind FT_PKT_ICMP: turns an echo request into its reply in place, hands errors to
-// ft_udp_error() or ft_tcp_error().
+// Takes a packet of kind FT_PKT_ICMP: turns an echo request into its reply in place, hands errors
+// to ft_udp_error() or ft_tcp_error().
 enum ft_drop ft_icmp_input(struct ft_stack *stack, struct rte_mbuf *pkt, ft_time now);
 
-// Sends an error about `pkt` (received, its data still beginning at the frame, its info filled) unless
-// RFC 1122 3.2.2 forbids it (broadcast, multicast, fragments but the first, errors about errors) or
-// the rate is used up. The packet stays the caller's.
-void ft_icmp_send_error(struct ft_stack *stack, struct rte_mbuf *pkt, enum ft_icmp_reason reason,
-	ft_time now);
+// Sends an error about `pkt` (received, its data still beginning at the frame, its info filled)
+// unless RFC 1122 3.2.2 forbids it (broadcast, multicast, fragments but the first, errors about
+// errors) or the rate is used up. The packet stays the caller's.
+void ft_icmp_send_error(
+	struct ft_stack *stack, struct rte_mbuf *pkt, enum ft_icmp_reason reason, ft_time now);

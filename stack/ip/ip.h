@@ -32,25 +32,25 @@ struct ft_ip_send {
 	uint8_t ttl;	  // 0: the configured default
 	uint8_t tos;
 	bool dont_fragment; // too large a packet is dropped (IP_TOO_BIG) instead of cut
-	// Where the transport header has its 16-bit checksum, which must be zero; IP fills it in, or has
-	// the NIC do it. UINT16_MAX: the transport has none, or has filled it in.
+	// Where the transport header has its 16-bit checksum, which must be zero; IP fills it in,
+	// or has the NIC do it. UINT16_MAX: the transport has none, or has filled it in.
 	uint16_t checksum_offset;
 };
 
 // Sends a packet and owns it from here: adds the IP header, cuts it where needed and allowed, finds
 // the next hop, and hands frames to ft_stack_transmit(); or drops it with a reason counted in
 // dropped_output. Packets to our own addresses come back with the next turn.
-void ft_ip_output(struct ft_stack *stack, struct rte_mbuf *pkt, const struct ft_ip_send *send,
-	ft_time now);
+void ft_ip_output(
+	struct ft_stack *stack, struct rte_mbuf *pkt, const struct ft_ip_send *send, ft_time now);
 
 // Parses and checks a packet whose IP header begins at info->ip_offset, for the EtherType `type`
-// (host order): header, addresses, options (RFC 1122 3.2.1, RFC 1812 5.2.2), cuts link padding, then has UDP or
-// TCP parse its header. Fills the info. Changes nothing in the stack. FT_TAKEN means sound: the
-// caller still owns the packet and delivers it by info->kind.
+// (host order): header, addresses, options (RFC 1122 3.2.1, RFC 1812 5.2.2), cuts link padding,
+// then has UDP or TCP parse its header. Fills the info. Changes nothing in the stack. FT_TAKEN
+// means sound: the caller still owns the packet and delivers it by info->kind.
 enum ft_drop ft_ip_parse(struct ft_stack *stack, struct rte_mbuf *pkt, uint16_t type);
 
-// True when the TCP or UDP checksum over pseudo-header, header and payload is right, or the NIC says
-// so, or the packet came over loopback.
+// True when the TCP or UDP checksum over pseudo-header, header and payload is right, or the NIC
+// says so, or the packet came over loopback.
 bool ft_ip_has_good_checksum(struct ft_stack *stack, struct rte_mbuf *pkt);
 
 // Header bytes that IP adds for this destination (20 for IPv4): what TCP's MSS is computed with.

@@ -7,6 +7,7 @@
 #include "base/pkt.h"
 #include "base/pool.h"
 #include "base/time.h"
+#include "base/timer.h"
 
 struct ft_stack;
 
@@ -21,5 +22,8 @@ struct ft_reassembly {
 // Takes a fragment (kind FT_PKT_FRAGMENT) and returns FT_TAKEN, or why it must be dropped. When it
 // completes its datagram, *whole is the datagram as one packet (a chain of mbufs), its IP header
 // made whole, to be parsed and delivered as if just received, but not counted again; else NULL.
-enum ft_drop ft_reassembly_input(struct ft_stack *stack, struct rte_mbuf *pkt, ft_time now,
-	struct rte_mbuf **whole);
+enum ft_drop ft_reassembly_input(
+	struct ft_stack *stack, struct rte_mbuf *pkt, ft_time now, struct rte_mbuf **whole);
+
+// The expiry of FT_TIMER_REASSEMBLY.
+void ft_reassembly_expire(struct ft_stack *stack, struct ft_timer *timer, ft_time now);

@@ -26,7 +26,7 @@ struct ft_path_mtu {
 struct ft_routes {
 	struct ft_local_address local[FT_ROUTE_ADDRESSES];
 	uint32_t local_count;
-	struct ft_addr gateway; // all zero: none
+	struct ft_addr gateway;			  // all zero: none
 	struct ft_path_mtu paths[FT_ROUTE_PATHS]; // a small keyed hash table; a new entry replaces
 };
 
@@ -49,8 +49,8 @@ bool ft_route_is_local(const struct ft_stack *stack, const struct ft_addr *addr)
 // 255.255.255.255, or the directed broadcast address of one of our prefixes.
 bool ft_route_is_broadcast(const struct ft_stack *stack, const struct ft_addr *addr);
 
-// Notes a lower path MTU, as told by an ICMP message already found genuine. Values below 576 (552 is
-// Linux's floor; RFC 1191 says 68) are raised to 576, values not below what is known are ignored. Returns the MTU now in
-// force.
-uint16_t ft_route_lower_mtu(struct ft_stack *stack, const struct ft_addr *destination, uint32_t mtu,
-	ft_time now);
+// Notes a lower path MTU, as told by an ICMP message already found genuine. Values below 576 (552
+// is Linux's floor; RFC 1191 says 68) are raised to 576, values not below what is known are
+// ignored. Returns the MTU now in force.
+uint16_t ft_route_lower_mtu(
+	struct ft_stack *stack, const struct ft_addr *destination, uint32_t mtu, ft_time now);

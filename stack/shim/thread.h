@@ -1,5 +1,5 @@
-// Which stack the calling thread's ft_* calls speak to, and how its loop is turned. An application gets
-// this from ft_init(); tests attach stacks of their own and turn a whole simulated network.
+// Which stack the calling thread's ft_* calls speak to, and how its loop is turned. An application
+// gets this from ft_init(); tests attach stacks of their own and turn a whole simulated network.
 #pragma once
 #include "base/time.h"
 
@@ -9,8 +9,8 @@ struct ft_runner {
 	void *arg;
 	// The present. Called by calls that need the time; cheap.
 	ft_time (*now)(void *arg);
-	// One turn: in an application ft_stack_poll(); in a simulation the next event of the network.
-	// Blocked calls turn until they have their answer. Returns the present after it.
+	// One turn: in an application ft_stack_poll(); in a simulation the next event of the
+	// network. Blocked calls turn until they have their answer. Returns the present after it.
 	ft_time (*turn)(void *arg);
 };
 

@@ -39,12 +39,13 @@ struct ft_tcp {
 	struct ft_pool listeners; // struct ft_tcp_listener
 	struct ft_conn_table connections;
 	struct ft_port_table ports;
-	struct ft_list owing; // connections that owe the peer something: output visits each once a turn
+	struct ft_list
+		owing; // connections that owe the peer something: output visits each once a turn
 	uint64_t in_state[FT_TCP_STATE_COUNT];
 };
 
-// What a socket has been told by setsockopt() before it has a connection, and a listener passes on to
-// the connections it accepts.
+// What a socket has been told by setsockopt() before it has a connection, and a listener passes on
+// to the connections it accepts.
 struct ft_tcp_options {
 	uint64_t receive_buffer; // bytes
 	uint64_t send_buffer;
@@ -56,11 +57,11 @@ struct ft_tcp_options {
 	uint8_t ttl;  // 0: the configured default
 	uint8_t tos;
 	bool reuse_address;
-	bool no_delay;	  // TCP_NODELAY: Nagle off
-	bool cork;	  // TCP_CORK
-	bool quick_ack;	  // TCP_QUICKACK
-	bool keepalive;	  // SO_KEEPALIVE
-	bool oob_inline;  // SO_OOBINLINE
+	bool no_delay;	 // TCP_NODELAY: Nagle off
+	bool cork;	 // TCP_CORK
+	bool quick_ack;	 // TCP_QUICKACK
+	bool keepalive;	 // SO_KEEPALIVE
+	bool oob_inline; // SO_OOBINLINE
 	char congestion[16];
 };
 
@@ -73,10 +74,10 @@ void ft_tcp_free(struct ft_stack *stack);
 // Checks data offset, checksum, ports; fills info->seg, ports, payload and kind. Changes nothing.
 enum ft_drop ft_tcp_parse(struct ft_stack *stack, struct rte_mbuf *pkt);
 
-// Takes a segment of kind FT_PKT_TCP. `candidate` is the connection that the burst's lookup found, or
-// NULL. (The caller makes sure that it is still in the table.)
-enum ft_drop ft_tcp_input(struct ft_stack *stack, struct rte_mbuf *pkt, struct ft_tcp_conn *candidate,
-	ft_time now);
+// Takes a segment of kind FT_PKT_TCP. `candidate` is the connection that the burst's lookup found,
+// or NULL. (The caller makes sure that it is still in the table.)
+enum ft_drop ft_tcp_input(
+	struct ft_stack *stack, struct rte_mbuf *pkt, struct ft_tcp_conn *candidate, ft_time now);
 
 // An ICMP error about a segment of ours (RFC 5927 checks are made here).
 enum ft_drop ft_tcp_error(struct ft_stack *stack, const struct ft_icmp_error *error, ft_time now);
@@ -94,10 +95,10 @@ void ft_tcp_pay(struct ft_stack *stack, ft_time now);
 // The defaults of the configuration.
 void ft_tcp_options_init(struct ft_stack *stack, struct ft_tcp_options *options);
 
-// Active OPEN. `tuple` is whole: local port chosen and held (ft_port_choose(), or bound and held with
-// ft_port_hold()); from here on the connection gives the hold back when it ends. On an error the hold
-// stays the caller's. The socket is told of writability or of the error.
-// -EADDRINUSE: the tuple is in use. -ENOMEM. -ENETUNREACH.
+// Active OPEN. `tuple` is whole: local port chosen and held (ft_port_choose(), or bound and held
+// with ft_port_hold()); from here on the connection gives the hold back when it ends. On an error
+// the hold stays the caller's. The socket is told of writability or of the error. -EADDRINUSE: the
+// tuple is in use. -ENOMEM. -ENETUNREACH.
 int ft_tcp_connect(struct ft_stack *stack, const struct ft_tuple *tuple, struct ft_socket *socket,
 	const struct ft_tcp_options *options, ft_time now, struct ft_tcp_conn **conn);
 
@@ -109,49 +110,57 @@ void ft_tcp_set_backlog(struct ft_tcp_listener *listener, uint32_t backlog);
 // Resets what was not accepted, frees the listener; the binding stays the caller's.
 void ft_tcp_close_listener(struct ft_stack *stack, struct ft_tcp_listener *listener, ft_time now);
 
-// The oldest connection waiting, or NULL. It may have been reset meanwhile: its first receive says so.
+// The oldest connection waiting, or NULL. It may have been reset meanwhile: its first receive says
+// so.
 struct ft_tcp_conn *ft_tcp_accept(struct ft_stack *stack, struct ft_tcp_listener *listener);
 // Gives an accepted connection its socket, which is from then on told of its events.
 void ft_tcp_attach(struct ft_tcp_conn *conn, struct ft_socket *socket);
 
 enum ft_tcp_send_flag { FT_TCP_SEND_MORE = 1, FT_TCP_SEND_URGENT = 2 };
-// SEND: queues up to the bytes of `iov`, as much as fits the send buffer; returns how many, or -EAGAIN
-// when none fits, -ENOTCONN, -EPIPE (after a FIN of ours or once the connection ended), or the
-// connection's pending error, which is taken by telling it.
+// SEND: queues up to the bytes of `iov`, as much as fits the send buffer; returns how many, or
+// -EAGAIN when none fits, -ENOTCONN, -EPIPE (after a FIN of ours or once the connection ended), or
+// the connection's pending error, which is taken by telling it.
 ssize_t ft_tcp_send(struct ft_stack *stack, struct ft_tcp_conn *conn, const struct iovec *iov,
 	int iov_count, int flags, ft_time now);
 
-enum ft_tcp_receive_flag { FT_TCP_RECEIVE_PEEK = 1, FT_TCP_RECEIVE_URGENT = 2, FT_TCP_RECEIVE_DISCARD = 4 };
+enum ft_tcp_receive_flag {
+	FT_TCP_RECEIVE_PEEK = 1,
+	FT_TCP_RECEIVE_URGENT = 2,
+	FT_TCP_RECEIVE_DISCARD = 4
+};
 // RECEIVE: up to the bytes of `iov` in order; 0 at the end of the stream, -EAGAIN when nothing is
 // there, -ENOTCONN, or the pending error. Stops at the urgent mark unless it stands there. URGENT:
 // the one urgent byte, -EINVAL when there is none. DISCARD (MSG_TRUNC): counts, copies nothing.
 ssize_t ft_tcp_receive(struct ft_stack *stack, struct ft_tcp_conn *conn, const struct iovec *iov,
 	int iov_count, int flags, ft_time now);
 
-// Bytes that can be received, bytes not acknowledged, bytes not sent (FIONREAD, SIOCOUTQ, SIOCOUTQNSD).
+// Bytes that can be received, bytes not acknowledged, bytes not sent (FIONREAD, SIOCOUTQ,
+// SIOCOUTQNSD).
 uint64_t ft_tcp_readable_bytes(const struct ft_tcp_conn *conn);
 uint64_t ft_tcp_unacked_bytes(const struct ft_tcp_conn *conn);
 uint64_t ft_tcp_unsent_bytes(const struct ft_tcp_conn *conn);
 bool ft_tcp_is_at_mark(const struct ft_tcp_conn *conn); // sockatmark()
 
-// Half-close: no more will be sent (a FIN follows the data), or received is thrown away (SHUT_RD: what
-// comes later is acknowledged and discarded, as Linux does). -ENOTCONN.
-int ft_tcp_shutdown(struct ft_stack *stack, struct ft_tcp_conn *conn, bool read, bool write, ft_time now);
+// Half-close: no more will be sent (a FIN follows the data), or received is thrown away (SHUT_RD:
+// what comes later is acknowledged and discarded, as Linux does). -ENOTCONN.
+int ft_tcp_shutdown(
+	struct ft_stack *stack, struct ft_tcp_conn *conn, bool read, bool write, ft_time now);
 
 // CLOSE: the application lets go; the connection lives on without a socket until its FIN is
-// acknowledged and TIME-WAIT is over. With received bytes unread it is reset (RFC 9293 3.10.4 and RFC
-// 2525 2.17); so it is by ABORT (SO_LINGER with zero).
+// acknowledged and TIME-WAIT is over. With received bytes unread it is reset (RFC 9293 3.10.4 and
+// RFC 2525 2.17); so it is by ABORT (SO_LINGER with zero).
 void ft_tcp_close(struct ft_stack *stack, struct ft_tcp_conn *conn, ft_time now);
 void ft_tcp_abort(struct ft_stack *stack, struct ft_tcp_conn *conn, ft_time now);
 
 enum ft_tcp_state ft_tcp_state(const struct ft_tcp_conn *conn);
 const char *ft_tcp_state_name(enum ft_tcp_state state); // "ESTABLISHED", RFC 9293's spelling
 
-// EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLHUP | EPOLLERR | EPOLLPRI, as Linux's tcp_poll() says them.
+// EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLHUP | EPOLLERR | EPOLLPRI, as Linux's tcp_poll() says
+// them.
 uint32_t ft_tcp_readiness(const struct ft_tcp_conn *conn);
 bool ft_tcp_has_waiting(const struct ft_tcp_listener *listener); // a connection to accept
 
-int ft_tcp_take_error(struct ft_tcp_conn *conn);	 // SO_ERROR: a positive errno or 0, cleared
+int ft_tcp_take_error(struct ft_tcp_conn *conn); // SO_ERROR: a positive errno or 0, cleared
 const struct ft_tuple *ft_tcp_tuple(const struct ft_tcp_conn *conn);
 void ft_tcp_get_options(const struct ft_tcp_conn *conn, struct ft_tcp_options *options);
 // Applies what differs: starts keepalive, sends what NODELAY or an end of CORK releases, ...

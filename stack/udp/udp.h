@@ -38,14 +38,14 @@ struct ft_udp_socket {
 int ft_udp_init(struct ft_stack *stack);
 void ft_udp_free(struct ft_stack *stack);
 
-// Parses the header at info->transport_offset; called by ft_ip_parse() for protocol 17. Checks length
-// and checksum, fills ports, payload and kind. Changes nothing in the stack.
+// Parses the header at info->transport_offset; called by ft_ip_parse() for protocol 17. Checks
+// length and checksum, fills ports, payload and kind. Changes nothing in the stack.
 enum ft_drop ft_udp_parse(struct ft_stack *stack, struct rte_mbuf *pkt);
 
-// Takes a datagram of kind FT_PKT_UDP. `candidate` is the connected socket the burst's lookup found,
-// or NULL.
-enum ft_drop ft_udp_input(struct ft_stack *stack, struct rte_mbuf *pkt,
-	struct ft_udp_socket *candidate, ft_time now);
+// Takes a datagram of kind FT_PKT_UDP. `candidate` is the connected socket the burst's lookup
+// found, or NULL.
+enum ft_drop ft_udp_input(
+	struct ft_stack *stack, struct rte_mbuf *pkt, struct ft_udp_socket *candidate, ft_time now);
 
 // An ICMP error about a datagram of ours: pending error of the connected socket it names. FT_TAKEN
 // when there was one, else the reason it is ignored.

@@ -1,0 +1,326 @@
+// One turn of the loop: the way of every packet, in and out. Start reading at ft_stack_poll(), at
+// the end of this file.
+#include "poll.h"
+
+#include <rte_ether.h>
+
+#include "base/log.h"
+#include "base/trace.h"
+#include "eth/ethernet.h"
+#include "stack.h"
+
+// A stack with work left over asks for its next turn this soon.
+#define BUSY (10 * FT_MICROSECOND)
+
+// A link that is down is asked more often, so that traffic resumes soon after it comes back.
+#define LINK_UP_PERIOD	 (500 * FT_MILLISECOND)
+#define LINK_DOWN_PERIOD (100 * FT_MILLISECOND)
+
+// ---- in: a burst is parsed whole, looked up whole, then delivered packet by packet ----
+
+static void drop_input(struct ft_stack *stack, struct rte_mbuf *pkt, enum ft_drop reason)
+{
+	stack->counters.dropped_input[reason]++;
+	ft_trace(stack, FT_TRACE_DROP, "%s: %s", ft_drop_name(reason), ft_drop_text(reason));
+	rte_pktmbuf_free(pkt);
+}
+
+// Keeps the sound packets, in order, and returns how many they are.
+static uint16_t parse_burst(struct ft_stack *stack, struct rte_mbuf **pkts, uint16_t count)
+{
+	uint16_t sound = 0;
+
+	for (uint16_t i = 0; i < count; i++) {
+		struct rte_mbuf *pkt = pkts[i];
+		enum ft_drop reason;
+
+		ft_stack_count(stack, FT_COUNTER_RX_PACKETS);
+		stack->counters.count[FT_COUNTER_RX_BYTES] += rte_pktmbuf_pkt_len(pkt);
+		if (ft_pkt_info(pkt)->flags & FT_PKT_LOOPBACK)
+			reason = ft_ip_parse(stack, pkt, RTE_ETHER_TYPE_IPV4);
+		else
+			reason = ft_ethernet_parse(stack, pkt);
+
+		if (reason == FT_TAKEN)
+			pkts[sound++] = pkt;
+		else
+			drop_input(stack, pkt, reason);
+	}
+	return sound;
+}
+
+// The staged lookup (demux/conn_table.h) of those packets of the burst that are of one protocol.
+static void look_up_kind(struct ft_stack *stack, const struct ft_conn_table *table,
+	enum ft_pkt_kind kind, struct rte_mbuf **pkts, uint16_t count)
+{
+	const struct ft_tuple *tuples[FT_RX_BURST];
+	struct ft_pkt_info *infos[FT_RX_BURST];
+	uint64_t hashes[FT_RX_BURST];
+	uint32_t indices[FT_RX_BURST];
+	uint16_t found = 0;
+
+	for (uint16_t i = 0; i < count; i++) {
+		struct ft_pkt_info *info = ft_pkt_info(pkts[i]);
+
+		if (info->kind != kind)
+			continue;
+		info->hash = ft_tuple_hash(&stack->key, &info->tuple);
+		infos[found] = info;
+		tuples[found] = &info->tuple;
+		hashes[found++] = info->hash;
+	}
+	if (found == 0)
+		return;
+	ft_conn_table_find_burst(table, tuples, hashes, indices, found);
+	for (uint16_t i = 0; i < found; i++)
+		infos[i]->candidate = indices[i];
+}
+
+// The object that a packet's tuple names. What the burst's lookup found no longer holds when an
+// earlier packet of the same burst has opened or ended a connection: then it is looked up again.
+static void *look_up_again(
+	const struct ft_conn_table *table, uint64_t changes_before, const struct ft_pkt_info *info)
+{
+	uint32_t index = (uint32_t)info->candidate;
+
+	if (table->changes != changes_before)
+		index = ft_conn_table_find(table, &info->tuple, info->hash);
+	return index == FT_CONN_NONE ? NULL : ft_pool_at(table->objects, index);
+}
+
+static enum ft_drop deliver(struct ft_stack *stack, struct rte_mbuf *pkt, uint64_t tcp_changes,
+	uint64_t udp_changes, ft_time now);
+
+// A datagram put together from fragments, each of which was counted as taken when it came.
+static void deliver_whole(struct ft_stack *stack, struct rte_mbuf *pkt, ft_time now)
+{
+	const struct ft_conn_table *tcp = &stack->tcp.connections;
+	const struct ft_conn_table *udp = &stack->udp.connected;
+	enum ft_drop reason = ft_ip_parse(stack, pkt, RTE_ETHER_TYPE_IPV4);
+
+	if (reason == FT_TAKEN && ft_pkt_info(pkt)->kind == FT_PKT_FRAGMENT)
+		reason = FT_DROP_IP_BAD_FRAGMENT;
+	if (reason == FT_TAKEN) {
+		look_up_kind(stack, tcp, FT_PKT_TCP, &pkt, 1);
+		look_up_kind(stack, udp, FT_PKT_UDP, &pkt, 1);
+		reason = deliver(stack, pkt, tcp->changes, udp->changes, now);
+	}
+	if (reason != FT_TAKEN)
+		ft_stack_drop_late(stack, pkt, reason);
+}
+
+static enum ft_drop deliver_fragment(struct ft_stack *stack, struct rte_mbuf *pkt, ft_time now)
+{
+	struct rte_mbuf *whole = NULL;
+	enum ft_drop reason = ft_reassembly_input(stack, pkt, now, &whole);
+
+	if (whole != NULL)
+		deliver_whole(stack, whole, now);
+	return reason;
+}
+
+static enum ft_drop deliver(struct ft_stack *stack, struct rte_mbuf *pkt, uint64_t tcp_changes,
+	uint64_t udp_changes, ft_time now)
+{
+	const struct ft_pkt_info *info = ft_pkt_info(pkt);
+
+	switch ((enum ft_pkt_kind)info->kind) {
+	case FT_PKT_TCP:
+		return ft_tcp_input(
+			stack, pkt, look_up_again(&stack->tcp.connections, tcp_changes, info), now);
+	case FT_PKT_UDP:
+		return ft_udp_input(
+			stack, pkt, look_up_again(&stack->udp.connected, udp_changes, info), now);
+	case FT_PKT_ARP:
+		return ft_arp_input(stack, pkt, now);
+	case FT_PKT_ICMP:
+		return ft_icmp_input(stack, pkt, now);
+	case FT_PKT_FRAGMENT:
+		return deliver_fragment(stack, pkt, now);
+	case FT_PKT_UNKNOWN_PROTOCOL:
+		ft_icmp_send_error(stack, pkt, FT_ICMP_PROTOCOL_UNREACHABLE, now);
+		return FT_DROP_IP_UNKNOWN_PROTOCOL;
+	case FT_PKT_UNPARSED:
+		break;
+	}
+	return FT_DROP_ETH_UNKNOWN_TYPE;
+}
+
+static void process_burst(
+	struct ft_stack *stack, struct rte_mbuf **pkts, uint16_t count, ft_time now)
+{
+	const struct ft_conn_table *tcp = &stack->tcp.connections;
+	const struct ft_conn_table *udp = &stack->udp.connected;
+	uint64_t tcp_changes = tcp->changes;
+	uint64_t udp_changes = udp->changes;
+
+	count = parse_burst(stack, pkts, count);
+	look_up_kind(stack, tcp, FT_PKT_TCP, pkts, count);
+	look_up_kind(stack, udp, FT_PKT_UDP, pkts, count);
+	for (uint16_t i = 0; i < count; i++) {
+		enum ft_drop reason = deliver(stack, pkts[i], tcp_changes, udp_changes, now);
+
+		if (reason == FT_TAKEN)
+			ft_stack_count(stack, FT_COUNTER_RX_TAKEN);
+		else
+			drop_input(stack, pkts[i], reason);
+	}
+}
+
+static void receive_from_nic(struct ft_stack *stack, ft_time now)
+{
+	struct rte_mbuf *pkts[FT_RX_BURST];
+	uint16_t count = stack->netif.receive(stack->netif.driver, pkts, FT_RX_BURST);
+
+	for (uint16_t i = 0; i < count; i++)
+		ft_pkt_info_clear(pkts[i]);
+	process_burst(stack, pkts, count, now);
+}
+
+// Only what waits at the beginning: answers to ourselves are for the next turn.
+static void receive_from_ourselves(struct ft_stack *stack, ft_time now)
+{
+	struct rte_mbuf *pkts[FT_RX_BURST];
+	uint32_t waiting = stack->loopback.count;
+
+	while (waiting > 0) {
+		uint16_t count = RTE_MIN(waiting, (uint32_t)FT_RX_BURST);
+
+		for (uint16_t i = 0; i < count; i++)
+			pkts[i] = ft_pkt_queue_take(&stack->loopback);
+		process_burst(stack, pkts, count, now);
+		waiting -= count;
+	}
+}
+
+// ---- timers ----
+
+static void ask_link(struct ft_stack *stack, ft_time now)
+{
+	bool is_up = stack->netif.is_link_up(stack->netif.driver);
+
+	ft_timer_set(&stack->wheel, &stack->link_timer,
+		now + (is_up ? LINK_UP_PERIOD : LINK_DOWN_PERIOD));
+	if (is_up == stack->is_link_up)
+		return;
+	stack->is_link_up = is_up;
+	ft_stack_count(stack, FT_COUNTER_LINK_CHANGES);
+	ft_log_info("link %s", is_up ? "up" : "down");
+	if (is_up)
+		ft_arp_announce(stack, now);
+}
+
+static void link_expire(struct ft_stack *stack, struct ft_timer *timer, ft_time now)
+{
+	ask_link(stack, now);
+}
+
+typedef void expire_function(struct ft_stack *stack, struct ft_timer *timer, ft_time now);
+
+static expire_function *const expire[FT_TIMER_KIND_COUNT] = {
+	[FT_TIMER_ARP] = ft_arp_expire,
+	[FT_TIMER_REASSEMBLY] = ft_reassembly_expire,
+	[FT_TIMER_TCP] = ft_tcp_expire,
+	[FT_TIMER_LINK] = link_expire,
+};
+
+static void run_timers(struct ft_stack *stack, ft_time now)
+{
+	struct ft_timer *timer;
+
+	while ((timer = ft_wheel_expire(&stack->wheel, now)) != NULL)
+		expire[timer->kind](stack, timer, now);
+}
+
+// ---- out ----
+
+static uint64_t bytes_of(struct rte_mbuf *const *pkts, uint32_t count)
+{
+	uint64_t bytes = 0;
+
+	for (uint32_t i = 0; i < count; i++)
+		bytes += rte_pktmbuf_pkt_len(pkts[i]);
+	return bytes;
+}
+
+static void discard_queue(struct ft_stack *stack, enum ft_drop reason)
+{
+	for (; stack->tx_count > 0; stack->tx_count--, stack->tx_first++)
+		ft_stack_drop_output(stack, stack->tx[stack->tx_first % FT_TX_QUEUE], reason);
+}
+
+// Hands the queue to the NIC, as far as it takes it; the rest waits for the next turn.
+static void flush(struct ft_stack *stack)
+{
+	struct ft_netif *netif = &stack->netif;
+	uint32_t run, sent;
+
+	if (!stack->is_link_up)
+		discard_queue(stack, FT_DROP_LINK_DOWN);
+	while (stack->tx_count > 0) {
+		uint32_t first = stack->tx_first % FT_TX_QUEUE;
+		uint64_t bytes;
+
+		run = RTE_MIN(stack->tx_count, FT_TX_QUEUE - first);
+		bytes = bytes_of(stack->tx + first, run);
+		sent = netif->transmit(netif->driver, stack->tx + first, run);
+		bytes -= bytes_of(stack->tx + first + sent, run - sent);
+		stack->counters.count[FT_COUNTER_TX_PACKETS] += sent;
+		stack->counters.count[FT_COUNTER_TX_BYTES] += bytes;
+		stack->tx_first += sent;
+		stack->tx_count -= sent;
+		if (sent < run)
+			return;
+	}
+}
+
+void ft_stack_transmit(struct ft_stack *stack, struct rte_mbuf *pkt)
+{
+	if (stack->tx_count == FT_TX_QUEUE)
+		flush(stack);
+	if (stack->tx_count == FT_TX_QUEUE) {
+		ft_stack_drop_output(stack, pkt, FT_DROP_TX_FULL);
+		return;
+	}
+	stack->tx[(stack->tx_first + stack->tx_count) % FT_TX_QUEUE] = pkt;
+	stack->tx_count++;
+}
+
+// ---- the turn ----
+
+static ft_time next_turn(const struct ft_stack *stack, ft_time now)
+{
+	bool has_work = stack->tx_count > 0 || stack->loopback.count > 0 ||
+			!ft_list_is_empty(&stack->tcp.owing);
+	ft_time next = ft_wheel_next(&stack->wheel);
+
+	if (has_work)
+		next = RTE_MIN(next, now + BUSY);
+	return RTE_MAX(next, now + 1);
+}
+
+void ft_poll_start(struct ft_stack *stack, ft_time now)
+{
+	ft_timer_init(&stack->link_timer, FT_TIMER_LINK);
+	stack->is_link_up = false;
+	ask_link(stack, now);
+	if (!stack->is_link_up)
+		ft_log_warning("the link is down; waiting for it to come up");
+}
+
+void ft_poll_stop(struct ft_stack *stack)
+{
+	ft_timer_cancel(&stack->wheel, &stack->link_timer);
+	discard_queue(stack, FT_DROP_SHUTDOWN);
+}
+
+ft_time ft_stack_poll(struct ft_stack *stack, ft_time now)
+{
+	stack->now = now;
+	receive_from_nic(stack, now);
+	receive_from_ourselves(stack, now);
+	run_timers(stack, now);
+	ft_tcp_pay(stack, now);
+	flush(stack);
+	return next_turn(stack, now);
+}

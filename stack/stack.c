@@ -1,0 +1,153 @@
+#include "stack.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "base/trace.h"
+#include "poll.h"
+#include "socket/socket.h"
+
+// The receive pool also feeds the NIC: what its ring and the bursts under way need is never lent to
+// queues. Of the send pool a quarter stays for what must go out even when applications have filled
+// their send queues: ACKs, resets, ARP, ICMP.
+static int set_budgets(struct ft_stack *stack)
+{
+	uint64_t packets = stack->config.memory.packets;
+	uint64_t nic_share = stack->config.nic.rx_descriptors + 4 * FT_RX_BURST;
+
+	if (packets <= nic_share) {
+		ft_log_error(
+			"memory.packets is %lu, but the receive ring and bursts alone need %lu: "
+			"raise memory.packets or lower nic.rx_descriptors",
+			packets, nic_share);
+		return -EINVAL;
+	}
+	stack->receive_held.limit = packets - nic_share;
+	stack->send_held.limit = packets - packets / 4;
+	return 0;
+}
+
+static int set_trace(struct ft_stack *stack)
+{
+	const char *unknown = NULL;
+
+	if (stack->config.log.trace[0] == 0)
+		return 0;
+	stack->trace = ft_trace_parse(stack->config.log.trace, &unknown);
+	if (stack->trace != 0)
+		return 0;
+	ft_log_error("log.trace: there is no subsystem \"%s\" to trace", unknown);
+	return -EINVAL;
+}
+
+static int init_protocols(struct ft_stack *stack)
+{
+	int error;
+
+	if ((error = ft_ip_init(stack)) != 0)
+		return error;
+	if ((error = ft_arp_init(stack)) != 0)
+		goto no_arp;
+	if ((error = ft_udp_init(stack)) != 0)
+		goto no_udp;
+	if ((error = ft_tcp_init(stack)) != 0)
+		goto no_tcp;
+	if ((error = ft_socket_init(stack)) != 0)
+		goto no_sockets;
+	return 0;
+
+no_sockets:
+	ft_tcp_free(stack);
+no_tcp:
+	ft_udp_free(stack);
+no_udp:
+	ft_arp_free(stack);
+no_arp:
+	ft_ip_free(stack);
+	return error;
+}
+
+int ft_stack_init(struct ft_stack *stack, const struct ft_config *config,
+	const struct ft_netif *netif, struct rte_mempool *receive_pool,
+	struct rte_mempool *send_pool, uint64_t seed, ft_time now)
+{
+	int error;
+
+	memset(stack, 0, sizeof(*stack));
+	stack->netif = *netif;
+	stack->config = *config;
+	stack->now = now;
+	stack->receive_pool = receive_pool;
+	stack->send_pool = send_pool;
+	ft_wheel_init(&stack->wheel, now);
+	ft_random_init(&stack->random, seed);
+	ft_hash_key_init(&stack->key, &stack->random);
+
+	if ((error = set_budgets(stack)) != 0 || (error = set_trace(stack)) != 0)
+		return error;
+	if ((error = init_protocols(stack)) != 0) {
+		ft_log_error("the stack could not start: %s", strerror(-error));
+		return error;
+	}
+	ft_poll_start(stack, now);
+	return 0;
+}
+
+void ft_stack_free(struct ft_stack *stack)
+{
+	struct rte_mbuf *pkt;
+
+	ft_socket_free(stack);
+	ft_tcp_free(stack);
+	ft_udp_free(stack);
+	ft_arp_free(stack);
+	ft_ip_free(stack);
+	ft_poll_stop(stack);
+	while ((pkt = ft_pkt_queue_take(&stack->loopback)) != NULL)
+		ft_stack_drop_late(stack, pkt, FT_DROP_SHUTDOWN);
+}
+
+struct rte_mbuf *ft_stack_new_packet(struct ft_stack *stack)
+{
+	struct rte_mbuf *pkt = rte_pktmbuf_alloc(stack->send_pool);
+
+	if (pkt != NULL)
+		ft_pkt_info_clear(pkt);
+	return pkt;
+}
+
+// The copy moves the packet from the send pool to the receive pool, so that an application that
+// does not read what it sends itself holds no more than any other receiver may.
+void ft_stack_loop_back(struct ft_stack *stack, struct rte_mbuf *pkt)
+{
+	struct rte_mbuf *copy;
+
+	if (stack->loopback.count >= FT_LOOPBACK_QUEUE) {
+		ft_stack_drop_output(stack, pkt, FT_DROP_LOOPBACK_FULL);
+		return;
+	}
+	copy = rte_pktmbuf_copy(pkt, stack->receive_pool, 0, UINT32_MAX);
+	if (copy == NULL) {
+		ft_stack_drop_output(stack, pkt, FT_DROP_NO_MBUF);
+		return;
+	}
+	rte_pktmbuf_free(pkt);
+	ft_pkt_info_clear(copy)->flags = FT_PKT_LOOPBACK;
+	ft_pkt_queue_append(&stack->loopback, copy);
+	ft_stack_count(stack, FT_COUNTER_LOOPBACK_PACKETS);
+}
+
+void ft_stack_drop_output(struct ft_stack *stack, struct rte_mbuf *pkt, enum ft_drop reason)
+{
+	stack->counters.dropped_output[reason]++;
+	ft_trace(stack, FT_TRACE_DROP, "not sent: %s", ft_drop_text(reason));
+	rte_pktmbuf_free(pkt);
+}
+
+void ft_stack_drop_late(struct ft_stack *stack, struct rte_mbuf *pkt, enum ft_drop reason)
+{
+	stack->counters.dropped_late[reason]++;
+	ft_trace(stack, FT_TRACE_DROP, "discarded after it was taken: %s", ft_drop_text(reason));
+	rte_pktmbuf_free(pkt);
+}
