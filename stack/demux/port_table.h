@@ -26,6 +26,7 @@ struct ft_binding {
 	bool is_listening;	// TCP: in LISTEN, so SYNs find it
 	bool is_connected; // UDP: has a peer, so it is found through the connection table alone
 	uint8_t owner;	   // for the owner's own use
+	struct ft_tcp_listener *listener; // TCP in LISTEN: who takes the SYNs, set by ft_tcp_listen()
 };
 
 struct ft_port_table {
