@@ -32,6 +32,12 @@ enum ft_pkt_flag {
 	FT_PKT_REASSEMBLED = 0x20, // put together from fragments
 };
 
+// Kept in the first packet of a run of contiguous TCP packets.
+struct ft_pkt_block {
+	struct rte_mbuf *last; // packet of this block
+	struct rte_mbuf *next; // block's first packet
+};
+
 struct ft_pkt_info {
 	struct ft_tuple tuple; // who speaks to whom; ports are 0 where there are none
 	uint64_t hash;	       // of the tuple, for FT_PKT_TCP and FT_PKT_UDP
@@ -47,6 +53,7 @@ struct ft_pkt_info {
 	uint8_t ttl;
 	uint8_t tos;
 	struct ft_segment seg; // for FT_PKT_TCP
+	struct ft_pkt_block block; // while out of order: tcp/reorder.h
 };
 
 static inline struct ft_pkt_info *ft_pkt_info(struct rte_mbuf *pkt)

@@ -1,4 +1,5 @@
-// A TCP header (RFC 9293 3.1) parsed into host byte order. Read-only once parsed.
+// A TCP header (RFC 9293 3.1) in host byte order: as parsed by ft_tcp_parse() and then read-only
+// but for the cutting below, or as it is to be written.
 #pragma once
 #include <stdbool.h>
 #include <stdint.h>
@@ -36,3 +37,38 @@ struct ft_segment {
 	uint8_t options; // ft_tcp_option_bit
 	uint8_t window_scale;
 };
+
+struct rte_mbuf;
+
+// ---- to send ----
+
+// Bytes of the header that ft_segment_write() makes for these flags and options, a multiple of 4.
+// For a full-sized segment the payload is the path's MTU less the IP header less this.
+uint16_t ft_segment_header_bytes(const struct ft_segment *seg);
+
+// Puts the TCP header before the packet's data, which is the payload. Of `seg` it writes seq, ack
+// (0 unless the flag is set), flags, window, urgent (0 unless flagged) and the options named in
+// seg->options, in the order Linux sends them:
+//
+//	with SYN    MSS | SACK-permitted, or NOP NOP | timestamp | NOP | window scale
+//	without     NOP NOP timestamp
+//
+// Others are not written, `length` is not read. The checksum field is zero: IP fills it in. Returns
+// false when the headroom is too small, which a fresh packet's never is.
+bool ft_segment_write(struct rte_mbuf *pkt, const struct ft_segment *seg, uint16_t source_port,
+	uint16_t destination_port);
+
+// ---- received: taking only a part (RFC 9293 3.10.7.4: "segments ... trimmed to the window") ----
+
+// Cuts the first `count` sequence numbers off a received segment: SYN, then payload, then FIN.
+// Adjusts seg.seq, seg.length, seg.flags, payload_offset and payload_length; copies and frees
+// nothing. seg.length must be at least `count`.
+void ft_segment_cut_front(struct rte_mbuf *pkt, uint32_t count);
+
+// Cuts the last `count` sequence numbers: FIN, then payload, then SYN.
+void ft_segment_cut_end(struct rte_mbuf *pkt, uint32_t count);
+
+// Makes the packet's data exactly its payload: headers and all that was cut are gone,
+// payload_offset is 0, and mbufs of a chain that held nothing else are freed. Doing it twice
+// changes nothing.
+void ft_segment_strip(struct rte_mbuf *pkt);

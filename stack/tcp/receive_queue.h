@@ -1,0 +1,45 @@
+// Bytes in order that wait for the application: a FIFO of received packets. A packet that fits into
+// the room left behind the last one is copied there, so any two neighbours hold more than one
+// buffer's worth: the memory held is at most about twice the payload, even when the peer sends
+// single bytes (and full-sized segments are never copied).
+#pragma once
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/uio.h>
+
+#include "base/pkt.h"
+#include "tcp/receive_memory.h"
+
+struct ft_receive_queue {
+	struct ft_pkt_queue packets; // each stripped to its payload, which info->payload_* delimit
+	uint64_t bytes;
+};
+
+// All zero is an empty queue; this says so in words.
+void ft_receive_queue_init(struct ft_receive_queue *queue);
+
+// Takes the payload of a segment that begins where the queue ends (the packet need not be stripped;
+// its FIN, if any, is the caller's business). The packet is the queue's, or was copied and freed:
+// FT_TAKEN. Or it was refused and stays the caller's: TCP_QUEUE_FULL, RECEIVE_MEMORY. Then what
+// waits out of order may be given up for it: see ft_reorder_pop(). A payload of 0 bytes is taken
+// and freed.
+enum ft_drop ft_receive_queue_append(
+	struct ft_receive_queue *queue, struct rte_mbuf *pkt, struct ft_receive_memory *memory);
+
+// Copies bytes from the front, at most `most` (the distance to the urgent mark, or UINT64_MAX) and
+// at most what `iov` holds. Returns how many; removes nothing. RECEIVE is this, then a discard of
+// as many; MSG_PEEK is this alone; MSG_TRUNC a discard alone.
+uint64_t ft_receive_queue_peek(const struct ft_receive_queue *queue, const struct iovec *iov,
+	int iov_count, uint64_t most);
+
+// The byte `offset` bytes behind the front: the urgent one. False when it is not there.
+bool ft_receive_queue_byte_at(const struct ft_receive_queue *queue, uint64_t offset, uint8_t *byte);
+
+// Removes up to `bytes` from the front and returns how many. Frees the packets emptied.
+uint64_t ft_receive_queue_discard(
+	struct ft_receive_queue *queue, uint64_t bytes, struct ft_receive_memory *memory);
+
+// Removes the first packet, whole, and returns it, or NULL: for an owner that counts what is thrown
+// away (ft_stack_drop_late()).
+struct rte_mbuf *ft_receive_queue_pop(
+	struct ft_receive_queue *queue, struct ft_receive_memory *memory);

@@ -1,0 +1,49 @@
+// Bytes from SND.UNA on, sent or not: a FIFO of mbufs filled to their last byte. A segment copies
+// its payload from here; an acknowledgment drops bytes from the front.
+//
+//	front = SND.UNA          offset                            end
+//	|###################|###################|###################|.......|
+//	 mbuf                mbuf <- cursor      mbuf                 room for more
+#pragma once
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/uio.h>
+
+#include "base/budget.h"
+#include "base/pkt.h"
+
+struct rte_mempool;
+
+struct ft_send_queue {
+	struct ft_pkt_queue packets; // single mbufs; info->next links them
+	uint64_t bytes;		     // from SND.UNA to the end
+	struct rte_mbuf *cursor;     // where the last copy ended, so that the next begins there
+	uint64_t cursor_offset;	     // of the cursor's first byte from the front
+};
+
+// Where the mbufs come from and how many may be held by all connections together.
+struct ft_send_memory {
+	struct rte_mempool *pool; // stack->send_pool
+	struct ft_budget *held;	  // mbufs: stack->send_held
+};
+
+// All zero is an empty queue; this says so in words.
+void ft_send_queue_init(struct ft_send_queue *queue);
+
+// Appends up to `most` bytes of `iov`. Returns how many fitted: fewer when the budget or the pool
+// is exhausted, 0 when nothing did.
+uint64_t ft_send_queue_append(struct ft_send_queue *queue, const struct iovec *iov, int iov_count,
+	uint64_t most, const struct ft_send_memory *memory);
+
+// Drops the first `bytes` (at most queue->bytes): they were acknowledged.
+void ft_send_queue_drop(
+	struct ft_send_queue *queue, uint64_t bytes, const struct ft_send_memory *memory);
+
+// Appends `bytes` of the queue, from `offset` on, to the data of `pkt` (one mbuf). False, and
+// nothing done, when the queue has not so many bytes there or the packet not so much room. Copying
+// on from where the last copy ended, or at the front, takes constant time; elsewhere it walks.
+bool ft_send_queue_copy(
+	struct ft_send_queue *queue, uint64_t offset, uint32_t bytes, struct rte_mbuf *pkt);
+
+// Drops all.
+void ft_send_queue_free(struct ft_send_queue *queue, const struct ft_send_memory *memory);
