@@ -7,7 +7,7 @@
 
 void ft_test_start_eal(void)
 {
-	char *args[] = { "unit", "--no-huge", "--in-memory", "--no-pci", "--no-telemetry",
+	char *args[] = { "unit", "--no-huge", "--no-shconf", "--no-pci", "--no-telemetry",
 		"--log-level=lib.eal:error", "-m", "256", "-l", "0", NULL };
 	int count = sizeof(args) / sizeof(args[0]) - 1;
 
