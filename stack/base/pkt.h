@@ -2,8 +2,7 @@
 // pools a stack uses come from ft_pkt_pool_create(), so that the area is there.
 //
 //	rte_mbuf | struct ft_pkt_info | headroom | Ethernet | IP | TCP or UDP | payload | tailroom
-//	                                         ^ rte_pktmbuf_mtod; the offsets below count from
-// here
+//	                                         ^ rte_pktmbuf_mtod; offsets below are from here
 #pragma once
 #include <stdint.h>
 
@@ -39,10 +38,9 @@ struct ft_pkt_block {
 };
 
 struct ft_pkt_info {
-	struct ft_tuple tuple; // who speaks to whom; ports are 0 where there are none
-	uint64_t hash;	       // of the tuple, for FT_PKT_TCP and FT_PKT_UDP
-	struct rte_mbuf
-		*next; // the packet behind this one in a queue (mbuf->next is within one packet)
+	struct ft_tuple tuple;	   // who speaks to whom; ports are 0 where there are none
+	uint64_t hash;		   // of the tuple, for FT_PKT_TCP and FT_PKT_UDP
+	struct rte_mbuf *next;	   // the packet behind this one in a queue
 	uint64_t candidate;	   // for the burst's lookup: see stack/poll.c
 	uint16_t ip_offset;	   // where the IP header begins
 	uint16_t transport_offset; // where the TCP, UDP or ICMP header begins
@@ -52,7 +50,7 @@ struct ft_pkt_info {
 	uint8_t flags;		   // enum ft_pkt_flag
 	uint8_t ttl;
 	uint8_t tos;
-	struct ft_segment seg; // for FT_PKT_TCP
+	struct ft_segment seg;	   // for FT_PKT_TCP
 	struct ft_pkt_block block; // while out of order: tcp/reorder.h
 };
 

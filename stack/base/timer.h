@@ -6,8 +6,8 @@
 //	level 2  64 slots of 64 * 64 ticks     higher level, its timers move down one level
 //	...
 //
-// A tick is 2^16 ns (65.5 microseconds). A timer never expires before its deadline, and at the
-// latest one tick after it.
+// A tick is 2^16 ns (65.5 microseconds): a deadline counts as the first tick that is not before it,
+// so a timer never expires early, and less than a tick late.
 #pragma once
 #include <stdbool.h>
 #include <stdint.h>
@@ -32,14 +32,14 @@ enum ft_timer_kind {
 
 struct ft_timer {
 	struct ft_list node; // on itself when not set
-	ft_time deadline;
-	uint8_t kind; // enum ft_timer_kind
+	ft_time deadline;    // as set, or where it had to be moved: see ft_timer_set()
+	uint8_t kind;	     // enum ft_timer_kind
 	uint8_t level;
 	uint8_t slot;
 };
 
 struct ft_wheel {
-	ft_time now;			// every deadline at or before this has expired
+	ft_time now;			// the latest time ft_wheel_expire() was given
 	uint64_t tick;			// the hand
 	uint64_t used[FT_WHEEL_LEVELS]; // a bit for each slot that is not empty
 	uint64_t timer_count;
@@ -55,8 +55,8 @@ static inline bool ft_timer_is_set(const struct ft_timer *timer)
 	return !ft_list_is_empty(&timer->node);
 }
 
-// Sets or moves a timer. A deadline in the past expires at the next ft_wheel_expire(); a deadline
-// beyond the wheel's reach (2^42 ticks, about nine years) is brought back to it; FT_NEVER cancels.
+// Sets or moves a timer. A deadline that is past becomes the next tick; one beyond the wheel's
+// reach (63 * 2^36 ticks, about nine years) is brought back to it; FT_NEVER cancels.
 void ft_timer_set(struct ft_wheel *wheel, struct ft_timer *timer, ft_time deadline);
 
 // Harmless on a timer that is not set.
@@ -64,10 +64,12 @@ void ft_timer_cancel(struct ft_wheel *wheel, struct ft_timer *timer);
 
 // Advances to `now` (which may be hours later; an earlier `now` is taken as the present) and
 // returns one timer whose deadline has come, no longer set, or NULL when none is left. The caller
-// may set and cancel any timer between calls; a timer set to a deadline already past is returned by
-// a later call with a later `now`, so that a handler which sets itself again cannot hold the loop.
+// may set and cancel any timer between calls; one that is set to a deadline already past is
+// returned by a call with a `now` in a later tick, so that a handler which sets itself again cannot
+// hold the loop.
 struct ft_timer *ft_wheel_expire(struct ft_wheel *wheel, ft_time now);
 
 // The time by which ft_wheel_expire() should be called again: never later than the next deadline
-// rounded up to a tick, always after the wheel's present, FT_NEVER when no timer is set.
+// rounded up to a tick, always after the wheel's present, FT_NEVER when no timer is set. While the
+// deadline is far the answer may be earlier, and the next one nearer.
 ft_time ft_wheel_next(const struct ft_wheel *wheel);

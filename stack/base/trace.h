@@ -24,7 +24,8 @@ struct ft_stack;
 void ft_trace_write(const struct ft_stack *stack, enum ft_trace_subsystem subsystem,
 	const char *format, ...) __attribute__((format(printf, 3, 4)));
 
-// "tcp,arp" or "all" to bits; 0 for an unknown word, which is then named in *unknown.
+// "tcp,arp" or "all" to bits. For an unknown word returns 0 and points *unknown at it, inside
+// `words`; else *unknown is NULL.
 uint32_t ft_trace_parse(const char *words, const char **unknown);
 
 #define ft_trace(stack, subsystem, ...)                                \

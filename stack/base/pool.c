@@ -1,0 +1,65 @@
+#include "base/pool.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stddef.h>
+
+#include <rte_common.h>
+
+#include "base/pages.h"
+
+static size_t object_bytes(const struct ft_pool *pool)
+{
+	return (size_t)pool->maximum * pool->stride;
+}
+
+static size_t free_bytes(const struct ft_pool *pool)
+{
+	return (size_t)pool->maximum * sizeof(pool->free_indices[0]);
+}
+
+int ft_pool_init(struct ft_pool *pool, uint32_t maximum, uint32_t bytes, uint32_t alignment)
+{
+	assert(maximum < FT_POOL_NONE && rte_is_power_of_2(alignment) && alignment <= 4096);
+	*pool = (struct ft_pool){
+		.maximum = maximum,
+		.stride = RTE_ALIGN_CEIL(bytes == 0 ? 1 : bytes, alignment),
+	};
+	pool->objects = ft_pages_map(object_bytes(pool));
+	pool->free_indices = ft_pages_map(free_bytes(pool));
+	if (pool->objects != NULL && pool->free_indices != NULL)
+		return 0;
+	ft_pool_free(pool);
+	return -ENOMEM;
+}
+
+void ft_pool_free(struct ft_pool *pool)
+{
+	ft_pages_unmap(pool->objects, object_bytes(pool));
+	ft_pages_unmap(pool->free_indices, free_bytes(pool));
+	*pool = (struct ft_pool){ 0 };
+}
+
+// What was given back last is taken first: it is likely to be in the cache still.
+void *ft_pool_take(struct ft_pool *pool)
+{
+	uint32_t index;
+
+	if (pool->free_count > 0)
+		index = pool->free_indices[--pool->free_count];
+	else if (pool->fresh < pool->maximum)
+		index = pool->fresh++;
+	else
+		return NULL;
+	pool->in_use++;
+	return ft_pool_at(pool, index);
+}
+
+void ft_pool_give(struct ft_pool *pool, void *object)
+{
+	uint32_t index = ft_pool_index(pool, object);
+
+	assert(index < pool->fresh && ft_pool_at(pool, index) == object && pool->in_use > 0);
+	pool->free_indices[pool->free_count++] = index;
+	pool->in_use--;
+}

@@ -1,0 +1,260 @@
+#include "../support.h"
+
+#include <stdbool.h>
+#include <stdlib.h>
+
+#include "base/random.h"
+#include "base/timer.h"
+
+#define TICK (UINT64_C(1) << FT_WHEEL_TICK_BITS)
+
+static struct ft_wheel wheel;
+
+// A list node that is alone points at itself, so a timer must be made where it stays.
+#define NEW_TIMER(name) \
+	struct ft_timer name = { .node = { &name.node, &name.node }, .kind = FT_TIMER_TEST }
+
+static void empty_wheel_has_nothing_due(void **state)
+{
+	ft_wheel_init(&wheel, 5);
+	assert_null(ft_wheel_expire(&wheel, 1000 * FT_SECOND));
+	assert_true(ft_wheel_next(&wheel) == FT_NEVER);
+}
+
+static void deadline_inside_tick_expires_with_next_tick(void **state)
+{
+	NEW_TIMER(timer);
+
+	ft_wheel_init(&wheel, 0);
+	ft_timer_set(&wheel, &timer, 10 * TICK + 1);
+	assert_null(ft_wheel_expire(&wheel, 10 * TICK + 1));
+	assert_null(ft_wheel_expire(&wheel, 11 * TICK - 1));
+	assert_true(ft_timer_is_set(&timer));
+	assert_ptr_equal(ft_wheel_expire(&wheel, 11 * TICK), &timer);
+	assert_false(ft_timer_is_set(&timer));
+	assert_null(ft_wheel_expire(&wheel, 11 * TICK));
+}
+
+static void deadline_on_tick_expires_with_it(void **state)
+{
+	NEW_TIMER(timer);
+
+	ft_wheel_init(&wheel, 0);
+	ft_timer_set(&wheel, &timer, 4096 * TICK);
+	assert_null(ft_wheel_expire(&wheel, 4096 * TICK - 1));
+	assert_ptr_equal(ft_wheel_expire(&wheel, 4096 * TICK), &timer);
+}
+
+static void past_deadline_expires_with_next_tick(void **state)
+{
+	NEW_TIMER(timer);
+
+	ft_wheel_init(&wheel, 100 * TICK + 3);
+	ft_timer_set(&wheel, &timer, 7);
+	assert_true(ft_wheel_next(&wheel) == 101 * TICK);
+	assert_null(ft_wheel_expire(&wheel, 101 * TICK - 1));
+	assert_ptr_equal(ft_wheel_expire(&wheel, 101 * TICK), &timer);
+}
+
+static void never_cancels(void **state)
+{
+	NEW_TIMER(timer);
+
+	ft_wheel_init(&wheel, 0);
+	ft_timer_set(&wheel, &timer, FT_SECOND);
+	ft_timer_set(&wheel, &timer, FT_NEVER);
+	assert_false(ft_timer_is_set(&timer));
+	assert_null(ft_wheel_expire(&wheel, 2 * FT_SECOND));
+	ft_timer_cancel(&wheel, &timer);
+	assert_true(wheel.timer_count == 0);
+}
+
+static void deadline_beyond_reach_is_brought_back(void **state)
+{
+	NEW_TIMER(timer);
+	ft_time reach = UINT64_C(63) << 36 << FT_WHEEL_TICK_BITS;
+
+	ft_wheel_init(&wheel, 12345 * FT_SECOND);
+	ft_timer_set(&wheel, &timer, UINT64_MAX - 1);
+	assert_true(timer.deadline <= 12345 * FT_SECOND + reach);
+	assert_true(timer.deadline >= 12345 * FT_SECOND + reach - TICK);
+	assert_null(ft_wheel_expire(&wheel, timer.deadline - 1));
+	assert_ptr_equal(ft_wheel_expire(&wheel, timer.deadline), &timer);
+}
+
+// The handler of a timer always due must not keep the loop: not even when the wheel's hand is far
+// behind because of a jump, with other timers still to expire.
+static void timer_set_to_past_while_expiring_waits_for_later_now(void **state)
+{
+	NEW_TIMER(again);
+	NEW_TIMER(other);
+	ft_time now = 3600 * FT_SECOND;
+	unsigned expired = 0;
+
+	ft_wheel_init(&wheel, 0);
+	ft_timer_set(&wheel, &again, FT_SECOND);
+	ft_timer_set(&wheel, &other, 3599 * FT_SECOND);
+	for (struct ft_timer *timer; (timer = ft_wheel_expire(&wheel, now)) != NULL;) {
+		expired++;
+		if (timer == &again)
+			ft_timer_set(&wheel, timer, expired % 2 == 0 ? now : 0);
+		assert_true(expired < 3);
+	}
+	assert_int_equal(expired, 2);
+	assert_true(ft_timer_is_set(&again));
+	assert_ptr_equal(ft_wheel_expire(&wheel, now + TICK), &again);
+}
+
+static void handler_may_cancel_others_that_are_due(void **state)
+{
+	NEW_TIMER(first);
+	NEW_TIMER(second);
+
+	ft_wheel_init(&wheel, 0);
+	ft_timer_set(&wheel, &first, FT_SECOND);
+	ft_timer_set(&wheel, &second, FT_SECOND);
+	assert_ptr_equal(ft_wheel_expire(&wheel, 2 * FT_SECOND), &first);
+	ft_timer_cancel(&wheel, &second);
+	assert_null(ft_wheel_expire(&wheel, 2 * FT_SECOND));
+}
+
+static void earlier_now_is_taken_as_the_present(void **state)
+{
+	NEW_TIMER(timer);
+
+	ft_wheel_init(&wheel, 0);
+	assert_null(ft_wheel_expire(&wheel, FT_SECOND));
+	ft_timer_set(&wheel, &timer, 2 * FT_SECOND);
+	assert_null(ft_wheel_expire(&wheel, 5));
+	assert_true(ft_wheel_next(&wheel) > FT_SECOND);
+	assert_null(ft_wheel_expire(&wheel, 2 * FT_SECOND - 1));
+	assert_ptr_equal(ft_wheel_expire(&wheel, 2 * FT_SECOND + TICK), &timer);
+}
+
+// ---- against a model: an array that is searched ----
+
+#define MODEL_TIMERS 300
+
+struct model {
+	struct ft_random random;
+	struct ft_timer timers[MODEL_TIMERS];
+	ft_time expiry[MODEL_TIMERS]; // the tick's time, FT_NEVER when not set
+	ft_time now;
+};
+
+static ft_time round_up(ft_time time)
+{
+	return (time + TICK - 1) / TICK * TICK;
+}
+
+// From nanoseconds to years, each order of magnitude as likely as the next.
+static ft_time random_span(struct model *model)
+{
+	return ft_random_next(&model->random) >> (8 + ft_random_below(&model->random, 56));
+}
+
+static void set_one(struct model *model)
+{
+	uint32_t i = ft_random_below(&model->random, MODEL_TIMERS);
+	ft_time span = random_span(model);
+	bool is_past = ft_random_below(&model->random, 10) == 0 && span <= model->now;
+	ft_time deadline = is_past ? model->now - span : model->now + span;
+	ft_time first = (model->now / TICK + 1) * TICK;
+
+	ft_timer_set(&wheel, &model->timers[i], deadline);
+	model->expiry[i] = round_up(deadline) < first ? first : round_up(deadline);
+}
+
+static void cancel_one(struct model *model)
+{
+	uint32_t i = ft_random_below(&model->random, MODEL_TIMERS);
+
+	ft_timer_cancel(&wheel, &model->timers[i]);
+	model->expiry[i] = FT_NEVER;
+}
+
+static ft_time earliest(const struct model *model)
+{
+	ft_time first = FT_NEVER;
+
+	for (uint32_t i = 0; i < MODEL_TIMERS; i++) {
+		if (model->expiry[i] < first)
+			first = model->expiry[i];
+	}
+	return first;
+}
+
+static void advance(struct model *model)
+{
+	ft_time next = ft_wheel_next(&wheel);
+	ft_time last = 0;
+
+	assert_true(next > model->now && next <= earliest(model));
+	if (next != FT_NEVER && ft_random_below(&model->random, 2) == 0)
+		model->now = next - ft_random_below(&model->random, 2);
+	else
+		model->now += random_span(model) >> 4;
+	for (struct ft_timer *timer; (timer = ft_wheel_expire(&wheel, model->now)) != NULL;) {
+		uint64_t i = (uint64_t)(timer - model->timers);
+
+		assert_true(model->expiry[i] <= model->now);
+		assert_true(model->expiry[i] >= last); // in the order of their ticks
+		last = model->expiry[i];
+		model->expiry[i] = FT_NEVER;
+		assert_false(ft_timer_is_set(timer));
+	}
+	assert_true(earliest(model) > model->now);
+}
+
+static void run_model(uint64_t seed)
+{
+	struct model model = { .now = 0 };
+	uint64_t set_count = 0;
+
+	ft_random_init(&model.random, seed);
+	model.now = random_span(&model);
+	ft_wheel_init(&wheel, model.now);
+	for (uint32_t i = 0; i < MODEL_TIMERS; i++) {
+		ft_timer_init(&model.timers[i], FT_TIMER_TEST);
+		model.expiry[i] = FT_NEVER;
+	}
+	for (unsigned step = 0; step < 4000; step++) {
+		switch (ft_random_below(&model.random, 4)) {
+		case 0:
+			cancel_one(&model);
+			break;
+		case 1:
+			advance(&model);
+			break;
+		default:
+			set_one(&model);
+		}
+	}
+	for (uint32_t i = 0; i < MODEL_TIMERS; i++)
+		set_count += model.expiry[i] != FT_NEVER;
+	assert_true(wheel.timer_count == set_count);
+}
+
+static void random_sets_cancels_and_jumps_agree_with_model(void **state)
+{
+	for (uint64_t seed = 0; seed < 300; seed++)
+		run_model(seed);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(empty_wheel_has_nothing_due),
+		cmocka_unit_test(deadline_inside_tick_expires_with_next_tick),
+		cmocka_unit_test(deadline_on_tick_expires_with_it),
+		cmocka_unit_test(past_deadline_expires_with_next_tick),
+		cmocka_unit_test(never_cancels),
+		cmocka_unit_test(deadline_beyond_reach_is_brought_back),
+		cmocka_unit_test(timer_set_to_past_while_expiring_waits_for_later_now),
+		cmocka_unit_test(handler_may_cancel_others_that_are_due),
+		cmocka_unit_test(earlier_now_is_taken_as_the_present),
+		cmocka_unit_test(random_sets_cancels_and_jumps_agree_with_model),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
