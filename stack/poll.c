@@ -1,6 +1,5 @@
 // One turn of the loop: the way of every packet, in and out. Start reading at ft_stack_poll(), at
 // the end of this file.
-#include "poll.h"
 
 #include <rte_ether.h>
 

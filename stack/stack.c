@@ -5,7 +5,6 @@
 
 #include "base/log.h"
 #include "base/trace.h"
-#include "poll.h"
 #include "socket/socket.h"
 
 // The receive pool also feeds the NIC: what its ring and the bursts under way need is never lent to

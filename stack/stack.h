@@ -68,6 +68,12 @@ void ft_stack_free(struct ft_stack *stack);
 // called again: always after now. A packet that arrives earlier wants an earlier call.
 ft_time ft_stack_poll(struct ft_stack *stack, ft_time now);
 
+// The beginning and end of the loop, for ft_stack_init() and ft_stack_free() (a poll.h would
+// stand before the system's). Start asks the link for the first time and announces our addresses;
+// stop discards what still waits for the NIC.
+void ft_poll_start(struct ft_stack *stack, ft_time now);
+void ft_poll_stop(struct ft_stack *stack);
+
 // Queues a frame for the NIC, sent at the latest at the end of the turn; owns the packet. When NIC
 // and queue are full the packet is dropped (TX_FULL).
 void ft_stack_transmit(struct ft_stack *stack, struct rte_mbuf *pkt);
