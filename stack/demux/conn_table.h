@@ -1,12 +1,12 @@
 // The connection table: from a four-tuple to the object that owns it, in two cache misses.
 //
-//	bucket, 64 bytes    12 tags of 8 bits, compared all at once | 12 indices of 32 bits | 4
-//bytes 	object `index`      its first 40 bytes are its struct ft_tuple: a match is always proven
-//there
+//	bucket (conn_bucket.h)  64 bytes: 12 tags, compared all at once, and 12 indices
+//	object `index`          its first 40 bytes are its tuple: a match is always proven there
 //
 // A full bucket overflows to the next of a probe sequence and counts how many did, so that a miss
-// knows when to stop. The table grows while in use: every insertion moves a bounded number of
-// buckets, and lookups see each entry exactly once. One table for TCP, another for connected UDP.
+// knows when to stop. The table grows and shrinks while in use: every insertion and removal moves a
+// bounded number of buckets, and lookups see each entry exactly once. One table for TCP, another
+// for connected UDP.
 #pragma once
 #include <stdbool.h>
 #include <stdint.h>
@@ -18,24 +18,26 @@
 
 struct ft_conn_bucket;
 
-struct ft_conn_half { // one generation of buckets: there are two while growing or shrinking
+// One generation of buckets: there are two while the table is growing or shrinking.
+struct ft_conn_half {
 	struct ft_conn_bucket *buckets;
-	uint64_t mask; // buckets - 1
-	uint64_t entries;
+	uint64_t mask; // how many buckets, less one
 };
 
 struct ft_conn_table {
 	const struct ft_pool *objects;
+	const struct ft_hash_key *key;
 	struct ft_conn_half current;
 	struct ft_conn_half old; // being emptied into current; buckets NULL when not resizing
 	uint64_t moved;		 // old buckets below this are empty
 	uint64_t entries;
-	uint64_t changes; // insertions and removals ever: tells a burst whether its lookup still
-			  // holds
+	uint64_t changes; // insertions and removals ever: tells a burst if its lookup still holds
 };
 
-// `objects` is the pool whose objects begin with their tuple. Returns 0 or -ENOMEM.
-int ft_conn_table_init(struct ft_conn_table *table, const struct ft_pool *objects);
+// `objects` is the pool whose objects begin with their tuple, `key` what ft_tuple_hash() is called
+// with; both must outlive the table. Returns 0 or -ENOMEM.
+int ft_conn_table_init(
+	struct ft_conn_table *table, const struct ft_pool *objects, const struct ft_hash_key *key);
 void ft_conn_table_free(struct ft_conn_table *table);
 
 // The index whose tuple equals `tuple`, or FT_CONN_NONE. `hash` is ft_tuple_hash() of it.
@@ -51,7 +53,7 @@ void ft_conn_table_find_burst(const struct ft_conn_table *table,
 	uint32_t count);
 
 // Adds an object whose tuple is in place and not in the table yet. Returns 0, or -ENOMEM when the
-// table is full and cannot grow.
+// table is full and there is no memory for it to grow.
 int ft_conn_table_insert(struct ft_conn_table *table, uint64_t hash, uint32_t index);
 
 // Removes an object; it must be there, its tuple as it was when inserted.
