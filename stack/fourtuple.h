@@ -31,16 +31,16 @@
 //
 // cc echo.c $(pkg-config --cflags --libs --static fourtuple)
 //
-// The stack has no thread of its own. It runs while the thread that called ft_init() is inside a call
-// that waits (ft_accept, ft_recv, ft_epoll_wait, ft_poll, ...); such a call turns the stack's loop until
-// it has its answer, and so keeps the core busy. A call that does not wait turns the loop at most once,
-// and only if it would otherwise say EAGAIN; a program that computes for long calls ft_turn() now and
-// then, or its peers see it as slow.
+// The stack has no thread of its own. It runs while the thread that called ft_init() is inside a
+// call that waits (ft_accept, ft_recv, ft_epoll_wait, ft_poll, ...); such a call turns the stack's
+// loop until it has its answer, and so keeps the core busy. A call that does not wait turns the
+// loop at most once, and only if it would otherwise say EAGAIN; a program that computes for long
+// calls ft_turn() now and then, or its peers see it as slow.
 //
-// Descriptors are small integers like the kernel's, counted separately: the lowest free number from 3
-// on, since a program takes 0 to 2 for its standard streams. They belong to the thread that called
-// ft_init() and mean nothing to the kernel's calls, nor the kernel's descriptors to these (EBADF).
-// Called from a thread without a stack, every call fails with ENXIO.
+// Descriptors are small integers like the kernel's, counted separately: the lowest free number from
+// 3 on, since a program takes 0 to 2 for its standard streams. They belong to the thread that
+// called ft_init() and mean nothing to the kernel's calls, nor the kernel's descriptors to these
+// (EBADF). Called from a thread without a stack, every call fails with ENXIO.
 #pragma once
 #include <fcntl.h>
 #include <netinet/in.h>
@@ -65,9 +65,9 @@ extern "C" {
 // ---- starting, stopping, turning ----
 
 // Takes fourtuple's own options out of the argument list (--config FILE, --SECTION.KEY=VALUE,
-// --eal "ARGS"; the program's own stay, in order), starts DPDK, the NIC, and a stack which is from then
-// on the calling thread's. Returns 0, or -1 with errno set and a sentence on standard error that says
-// what was wrong and how to mend it.
+// --eal "ARGS"; the program's own stay, in order), starts DPDK, the NIC, and a stack which is from
+// then on the calling thread's. Returns 0, or -1 with errno set and a sentence on standard error
+// that says what was wrong and how to mend it.
 int ft_init(int *argc, char **argv);
 
 // Closes what is still open, lets connections say goodbye for a moment, stops the NIC.
@@ -80,8 +80,9 @@ void ft_print_help(FILE *to);
 // Returns 0, or -1 with ENXIO.
 int ft_turn(void);
 
-// For signal handlers (async-signal-safe): in each thread, the call that waits now, or the next that
-// would have to wait, fails with EINTR. Calls that have their answer at once are not disturbed.
+// For signal handlers (async-signal-safe): in each thread, the call that waits now, or the next
+// that would have to wait, fails with EINTR. Calls that have their answer at once are not
+// disturbed.
 //
 //	static void stop(int signal) { is_stopping = 1; ft_interrupt(); }
 //
@@ -93,8 +94,8 @@ void ft_print_statistics(FILE *to);
 
 // ---- sockets: as socket(2), bind(2), ... ----
 
-// AF_INET with SOCK_STREAM or SOCK_DGRAM; SOCK_NONBLOCK as in Linux, SOCK_CLOEXEC accepted (descriptors
-// never survive exec).
+// AF_INET with SOCK_STREAM or SOCK_DGRAM; SOCK_NONBLOCK as in Linux, SOCK_CLOEXEC accepted
+// (descriptors never survive exec).
 int ft_socket(int domain, int type, int protocol);
 // Ports below ip.unprivileged_port_start (1024) need CAP_NET_BIND_SERVICE: EACCES.
 int ft_bind(int fd, const struct sockaddr *address, socklen_t length);
@@ -111,33 +112,33 @@ int ft_sockatmark(int fd);
 
 // ---- data: as send(2), recv(2), ... ----
 //
-// MSG_DONTWAIT, MSG_NOSIGNAL, MSG_MORE, MSG_OOB (TCP) when sending; MSG_DONTWAIT, MSG_PEEK, MSG_WAITALL,
-// MSG_TRUNC, MSG_OOB when receiving. Control messages are not carried: what is given is ignored,
-// and msg_controllen is 0 on return.
+// MSG_DONTWAIT, MSG_NOSIGNAL, MSG_MORE, MSG_OOB (TCP) when sending; MSG_DONTWAIT, MSG_PEEK,
+// MSG_WAITALL, MSG_TRUNC, MSG_OOB when receiving. Control messages are not carried: what is given
+// is ignored, and msg_controllen is 0 on return.
 
 ssize_t ft_send(int fd, const void *bytes, size_t count, int flags);
-ssize_t ft_sendto(int fd, const void *bytes, size_t count, int flags, const struct sockaddr *address,
-	socklen_t length);
+ssize_t ft_sendto(int fd, const void *bytes, size_t count, int flags,
+	const struct sockaddr *address, socklen_t length);
 ssize_t ft_sendmsg(int fd, const struct msghdr *message, int flags);
 ssize_t ft_write(int fd, const void *bytes, size_t count);
 ssize_t ft_writev(int fd, const struct iovec *iov, int iov_count);
 ssize_t ft_recv(int fd, void *bytes, size_t count, int flags);
-ssize_t ft_recvfrom(int fd, void *bytes, size_t count, int flags, struct sockaddr *address,
-	socklen_t *length);
+ssize_t ft_recvfrom(
+	int fd, void *bytes, size_t count, int flags, struct sockaddr *address, socklen_t *length);
 ssize_t ft_recvmsg(int fd, struct msghdr *message, int flags);
 ssize_t ft_read(int fd, void *bytes, size_t count);
 ssize_t ft_readv(int fd, const struct iovec *iov, int iov_count);
 
 // ---- options ----
 
-// SOL_SOCKET: SO_REUSEADDR, SO_REUSEPORT, SO_KEEPALIVE, SO_LINGER, SO_RCVBUF, SO_SNDBUF, SO_RCVTIMEO,
-// SO_SNDTIMEO, SO_BROADCAST, SO_OOBINLINE; to be read only: SO_ERROR, SO_TYPE, SO_DOMAIN, SO_PROTOCOL,
-// SO_ACCEPTCONN. A buffer size is what was set (Linux sets and tells the double, for its bookkeeping); a
-// UDP socket's receive buffer is charged with whole packet buffers, about 2.5 KB each at an MTU of 1500.
-// IPPROTO_IP: IP_TTL, IP_TOS, IP_MTU_DISCOVER (IP_PMTUDISC_DONT, _WANT, _DO; UDP only), IP_MTU.
-// IPPROTO_TCP: TCP_NODELAY, TCP_CORK, TCP_QUICKACK, TCP_MAXSEG, TCP_KEEPIDLE, TCP_KEEPINTVL, TCP_KEEPCNT,
-// TCP_USER_TIMEOUT, TCP_CONGESTION; to be read only: TCP_INFO.
-// Anything else: ENOPROTOOPT.
+// SOL_SOCKET: SO_REUSEADDR, SO_REUSEPORT, SO_KEEPALIVE, SO_LINGER, SO_RCVBUF, SO_SNDBUF,
+// SO_RCVTIMEO, SO_SNDTIMEO, SO_BROADCAST, SO_OOBINLINE; to be read only: SO_ERROR, SO_TYPE,
+// SO_DOMAIN, SO_PROTOCOL, SO_ACCEPTCONN. A buffer size is what was set (Linux sets and tells the
+// double, for its bookkeeping); a UDP socket's receive buffer is charged with whole packet buffers,
+// about 2.5 KB each at an MTU of 1500. IPPROTO_IP: IP_TTL, IP_TOS, IP_MTU_DISCOVER
+// (IP_PMTUDISC_DONT, _WANT, _DO; UDP only), IP_MTU. IPPROTO_TCP: TCP_NODELAY, TCP_CORK,
+// TCP_QUICKACK, TCP_MAXSEG, TCP_KEEPIDLE, TCP_KEEPINTVL, TCP_KEEPCNT, TCP_USER_TIMEOUT,
+// TCP_CONGESTION; to be read only: TCP_INFO. Anything else: ENOPROTOOPT.
 int ft_getsockopt(int fd, int level, int name, void *value, socklen_t *length);
 int ft_setsockopt(int fd, int level, int name, const void *value, socklen_t length);
 
@@ -151,13 +152,14 @@ int ft_ioctl(int fd, unsigned long request, ...);
 // A timeout of 0 turns the loop once. The signal mask of the p-calls is set during the call.
 
 int ft_poll(struct pollfd *fds, nfds_t count, int timeout_ms);
-int ft_ppoll(struct pollfd *fds, nfds_t count, const struct timespec *timeout, const sigset_t *mask);
+int ft_ppoll(
+	struct pollfd *fds, nfds_t count, const struct timespec *timeout, const sigset_t *mask);
 int ft_select(int count, fd_set *read_fds, fd_set *write_fds, fd_set *except_fds,
 	struct timeval *timeout);
 
-// Level and edge triggered, EPOLLONESHOT, EPOLLRDHUP; EPOLLEXCLUSIVE is accepted (there is one thread to
-// wake). An epoll descriptor can't be added to another: EINVAL. The cost of a wait depends on how many
-// sockets are ready, not on how many are watched.
+// Level and edge triggered, EPOLLONESHOT, EPOLLRDHUP; EPOLLEXCLUSIVE is accepted (there is one
+// thread to wake). An epoll descriptor can't be added to another: EINVAL. The cost of a wait
+// depends on how many sockets are ready, not on how many are watched.
 int ft_epoll_create(int size);
 int ft_epoll_create1(int flags);
 int ft_epoll_ctl(int epoll_fd, int operation, int fd, struct epoll_event *event);

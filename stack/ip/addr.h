@@ -51,6 +51,13 @@ static inline bool ft_addr_is_multicast(const struct ft_addr *addr)
 	return ft_addr_is_ip4(addr) ? (addr->bytes[12] & 0xf0) == 0xe0 : addr->bytes[0] == 0xff;
 }
 
+// 127.0.0.0/8 or ::1, which never leave the host.
+static inline bool ft_addr_is_loopback(const struct ft_addr *addr)
+{
+	return ft_addr_is_ip4(addr) ? addr->bytes[12] == 127
+				    : addr->halves[0] == 0 && addr->halves[1] == RTE_BE64(1);
+}
+
 // Writes "10.9.0.2" or "2001:db8::1" into `text` (FT_ADDR_TEXT_BYTES) and returns it.
 const char *ft_addr_text(const struct ft_addr *addr, char *text);
 

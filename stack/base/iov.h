@@ -1,0 +1,56 @@
+// Walking the buffers that an application gave (struct iovec), a piece at a time.
+#pragma once
+#include <stdint.h>
+#include <string.h>
+#include <sys/uio.h>
+
+struct ft_iov {
+	const struct iovec *iov; // the one that comes next
+	int count;		 // how many are left, that one included
+	size_t offset;		 // bytes of it that are done
+};
+
+// The next piece of at most `bytes`: returns where it is and sets *count, 0 at the end.
+static inline void *ft_iov_next(struct ft_iov *walk, size_t bytes, size_t *count)
+{
+	void *piece;
+
+	while (walk->count > 0 && walk->offset == walk->iov->iov_len) {
+		walk->iov++;
+		walk->count--;
+		walk->offset = 0;
+	}
+	*count = 0;
+	if (walk->count == 0)
+		return NULL;
+	piece = (char *)walk->iov->iov_base + walk->offset;
+	*count = walk->iov->iov_len - walk->offset;
+	if (*count > bytes)
+		*count = bytes;
+	walk->offset += *count;
+	return piece;
+}
+
+// Copies the next `bytes` bytes to `to`; they must be there.
+static inline void ft_iov_gather(struct ft_iov *walk, char *to, size_t bytes)
+{
+	while (bytes > 0) {
+		size_t count;
+		const void *piece = ft_iov_next(walk, bytes, &count);
+
+		memcpy(to, piece, count);
+		to += count;
+		bytes -= count;
+	}
+}
+
+// Passes over `bytes` bytes, or as many as there are.
+static inline void ft_iov_skip(struct ft_iov *walk, size_t bytes)
+{
+	size_t count;
+
+	do {
+		ft_iov_next(walk, bytes, &count);
+		bytes -= count;
+	} while (bytes > 0 && count > 0);
+}
