@@ -21,7 +21,7 @@ int ft_udp_init(struct ft_stack *stack)
 	error = ft_pool_init(&udp->sockets, sockets, sizeof(struct ft_udp_socket), 64);
 	if (error != 0)
 		return error;
-	error = ft_conn_table_init(&udp->connected, &udp->sockets);
+	error = ft_conn_table_init(&udp->connected, &udp->sockets, &stack->key);
 	if (error != 0)
 		goto no_table;
 	error = ft_port_table_init(&udp->ports, IPPROTO_UDP, range->first, range->last, sockets,
