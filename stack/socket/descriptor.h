@@ -1,0 +1,46 @@
+// Descriptors: small numbers, each leading to an open description (POSIX's word for what dup()
+// shares), which is a socket or an epoll. The lowest free number is given, found through two levels
+// of bits:
+//
+//	full  1 0 ...             bit w: all 64 numbers of used[w] are taken
+//	used  11111111 01101000   bit n: number n is taken
+#pragma once
+#include <stdbool.h>
+#include <stdint.h>
+
+// 0 to 2 are a program's standard streams: they are the kernel's, and are never given.
+#define FT_DESCRIPTOR_FIRST 3
+
+enum ft_description_kind { FT_DESCRIPTION_SOCKET, FT_DESCRIPTION_EPOLL };
+
+struct ft_description {
+	uint8_t kind;	      // enum ft_description_kind
+	bool is_nonblocking;  // O_NONBLOCK
+	uint32_t descriptors; // how many lead here
+};
+
+struct ft_descriptor {
+	struct ft_description *description; // NULL: the number is free
+	bool close_on_exec;		    // FD_CLOEXEC, kept for F_GETFD
+};
+
+struct ft_descriptors {
+	struct ft_descriptor *table;
+	uint64_t *used;
+	uint64_t *full;
+	uint32_t maximum; // numbers below this
+};
+
+// Numbers below `maximum`. Returns 0 or -ENOMEM.
+int ft_descriptor_init(struct ft_descriptors *descriptors, uint32_t maximum);
+void ft_descriptor_free(struct ft_descriptors *descriptors);
+
+// Gives `description` the lowest free number not below `lowest`. Returns it, or -EMFILE.
+int ft_descriptor_take(
+	struct ft_descriptors *descriptors, struct ft_description *description, uint32_t lowest);
+
+// Frees a number in use and returns the description it led to.
+struct ft_description *ft_descriptor_give(struct ft_descriptors *descriptors, int fd);
+
+// NULL when the number is not in use.
+struct ft_descriptor *ft_descriptor_find(const struct ft_descriptors *descriptors, int fd);
