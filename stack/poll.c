@@ -287,7 +287,7 @@ void ft_stack_transmit(struct ft_stack *stack, struct rte_mbuf *pkt)
 
 // ---- the turn ----
 
-static ft_time next_turn(const struct ft_stack *stack, ft_time now)
+ft_time ft_stack_next_turn(const struct ft_stack *stack, ft_time now)
 {
 	bool has_work = stack->tx_count > 0 || stack->loopback.count > 0 ||
 			!ft_list_is_empty(&stack->tcp.owing);
@@ -321,5 +321,5 @@ ft_time ft_stack_poll(struct ft_stack *stack, ft_time now)
 	run_timers(stack, now);
 	ft_tcp_pay(stack, now);
 	flush(stack);
-	return next_turn(stack, now);
+	return ft_stack_next_turn(stack, now);
 }

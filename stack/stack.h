@@ -68,6 +68,9 @@ void ft_stack_free(struct ft_stack *stack);
 // called again: always after now. A packet that arrives earlier wants an earlier call.
 ft_time ft_stack_poll(struct ft_stack *stack, ft_time now);
 
+// The same time, asked again: calls of the application since the last turn may have made it earlier.
+ft_time ft_stack_next_turn(const struct ft_stack *stack, ft_time now);
+
 // The beginning and end of the loop, for ft_stack_init() and ft_stack_free() (a poll.h would
 // stand before the system's). Start asks the link for the first time and announces our addresses;
 // stop discards what still waits for the NIC.
