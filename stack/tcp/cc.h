@@ -42,6 +42,8 @@ struct ft_cc {
 	};
 };
 
+extern const struct ft_cc_algorithm ft_cc_newreno; // cc_newreno.c
+
 // By name, or NULL: "newreno" ("reno" is taken for it).
 const struct ft_cc_algorithm *ft_cc_find(const char *name);
 
@@ -53,11 +55,11 @@ void ft_cc_init(
 // Another algorithm from now on, keeping cwnd and ssthresh (TCP_CONGESTION).
 void ft_cc_switch(struct ft_cc *cc, const struct ft_cc_algorithm *algorithm);
 
-// How much may be in flight now: cwnd, and one segment more for each of the first two duplicate
-// ACKs (limited transmit, RFC 3042). In recovery pass 0.
-static inline uint32_t ft_cc_window(const struct ft_cc *cc, uint32_t duplicate_acks)
+// How much may be in flight now: cwnd, and what limited transmit allows
+// (ft_retransmit_allowance()).
+static inline uint32_t ft_cc_window(const struct ft_cc *cc, uint32_t extra_segments)
 {
-	return cc->cwnd + (duplicate_acks < 2 ? duplicate_acks : 2) * cc->mss;
+	return cc->cwnd + extra_segments * cc->mss;
 }
 
 static inline bool ft_cc_is_slow_start(const struct ft_cc *cc)

@@ -58,5 +58,5 @@ static inline bool ft_reorder_has_fin_at(const struct ft_reorder *reorder, uint3
 
 // Removes the lowest packet and returns it, or NULL: to throw the queue away, at the end of the
 // connection or because in-order data needs the memory. (Nothing kept here was acknowledged, so the
-// peer sends it again.) When the last packet goes, the FIN is forgotten too.
+// peer sends it again.) Where the FIN stands is not forgotten.
 struct rte_mbuf *ft_reorder_pop(struct ft_reorder *reorder, struct ft_receive_memory *memory);

@@ -26,7 +26,7 @@ enum ft_retransmit_phase {
 enum ft_retransmit_event {
 	FT_RETRANSMIT_NOTHING,	 // a new ACK outside recovery (ft_cc_ack), or a duplicate past the
 				 // second that may not start recovery
-	FT_RETRANSMIT_DUPLICATE, // first or second: limited transmit (RFC 3042; ft_cc_window)
+	FT_RETRANSMIT_DUPLICATE, // first or second: limited transmit (ft_retransmit_allowance)
 	FT_RETRANSMIT_ENTER,	 // third: send the segment at SND.UNA again (ft_cc_enter_recovery)
 	FT_RETRANSMIT_INFLATE,	 // another in recovery: a packet left the network
 				 // (ft_cc_duplicate_ack)
@@ -40,7 +40,8 @@ struct ft_retransmit {
 	uint32_t timed_end; // the ACK that ends the measurement under way, if is_timing
 	ft_time timed_from;
 	uint32_t duplicate_acks; // in a row
-	uint8_t phase;		 // enum ft_retransmit_phase
+	uint32_t partial_acks; // in this recovery: only the first restarts the timer (RFC 6582 3.2)
+	uint8_t phase;	       // enum ft_retransmit_phase
 	bool is_timing;
 	bool had_partial_ack; // in this recovery: only the first restarts the timer (RFC 6582 3.2
 			      // (4))
@@ -52,6 +53,14 @@ void ft_retransmit_init(struct ft_retransmit *retransmit, uint32_t iss);
 // SYN or FIN, ACK = SND.UNA, and the window the last one had (both in bytes, scaled).
 bool ft_retransmit_is_duplicate(const struct ft_segment *seg, uint32_t snd_una, uint32_t snd_max,
 	uint32_t window, uint32_t last_window);
+
+// How many segments limited transmit allows beyond cwnd now (RFC 3042): 0, 1 or 2.
+static inline uint32_t ft_retransmit_allowance(const struct ft_retransmit *retransmit)
+{
+	if (retransmit->phase != FT_RETRANSMIT_OPEN)
+		return 0;
+	return retransmit->duplicate_acks < 2 ? retransmit->duplicate_acks : 2;
+}
 
 // A duplicate ACK came.
 enum ft_retransmit_event ft_retransmit_duplicate(

@@ -68,6 +68,11 @@ void ft_segment_cut_front(struct rte_mbuf *pkt, uint32_t count);
 // Cuts the last `count` sequence numbers: FIN, then payload, then SYN.
 void ft_segment_cut_end(struct rte_mbuf *pkt, uint32_t count);
 
+// Copies the payload of a stripped packet behind that of another stripped packet, when there is
+// room in its last mbuf and nobody else uses that. Then true, and the caller frees `pkt`. The two
+// must be neighbours in sequence; `to` stands for both afterwards.
+bool ft_segment_merge(struct rte_mbuf *to, const struct rte_mbuf *pkt);
+
 // Makes the packet's data exactly its payload: headers and all that was cut are gone,
 // payload_offset is 0, and mbufs of a chain that held nothing else are freed. Doing it twice
 // changes nothing.

@@ -17,7 +17,7 @@ struct rte_mempool;
 struct ft_send_queue {
 	struct ft_pkt_queue packets; // single mbufs; info->next links them
 	uint64_t bytes;		     // from SND.UNA to the end
-	struct rte_mbuf *cursor;     // where the last copy ended, so that the next begins there
+	struct rte_mbuf *cursor;     // the mbuf where the last copy began: the next begins nearby
 	uint64_t cursor_offset;	     // of the cursor's first byte from the front
 };
 

@@ -4,8 +4,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define FT_WINDOW_MAXIMUM_SCALE 14	   // RFC 7323 2.3
-#define FT_WINDOW_MAXIMUM	(1u << 30) // 65535 << 14, rounded down to what seq.h can order
+#define FT_WINDOW_MAXIMUM_SCALE 14 // RFC 7323 2.3
 
 // ---- receiver ----
 
@@ -18,6 +17,7 @@ struct ft_window_offer {
 	uint64_t used_bytes;   // of it, in the receive queue
 	uint32_t rcv_wnd;      // what is still offered: right edge - RCV.NXT
 	uint16_t mss;	       // the peer's segments, about
+	uint8_t shift;	       // of our window field: caps what can be offered
 };
 
 // The new RCV.WND. The right edge never moves left (RFC 7323 2.4), and moves right only by at least

@@ -1,0 +1,118 @@
+#include "tcp/receive_queue.h"
+
+#include <rte_common.h>
+
+#include "tcp/segment.h"
+
+void ft_receive_queue_init(struct ft_receive_queue *queue)
+{
+	*queue = (struct ft_receive_queue){ 0 };
+}
+
+enum ft_drop ft_receive_queue_append(
+	struct ft_receive_queue *queue, struct rte_mbuf *pkt, struct ft_receive_memory *memory)
+{
+	const uint32_t bytes = ft_pkt_info(pkt)->payload_length;
+	enum ft_drop reason;
+
+	ft_segment_strip(pkt);
+	if (bytes == 0 ||
+		(queue->packets.last != NULL && ft_segment_merge(queue->packets.last, pkt))) {
+		queue->bytes += bytes;
+		rte_pktmbuf_free(pkt);
+		return FT_TAKEN;
+	}
+	reason = ft_receive_memory_take(memory, pkt);
+	if (reason != FT_TAKEN)
+		return reason;
+	ft_pkt_queue_append(&queue->packets, pkt);
+	queue->bytes += bytes;
+	return FT_TAKEN;
+}
+
+// A place in the queue: `offset` payload bytes of `pkt` lie behind it.
+struct place {
+	struct rte_mbuf *pkt;
+	uint32_t offset;
+};
+
+// Copies what this packet has, up to `bytes`, and moves on.
+static uint32_t copy_from(struct place *place, uint8_t *to, uint64_t bytes)
+{
+	const struct ft_pkt_info *info = ft_pkt_info(place->pkt);
+	const uint32_t count = RTE_MIN(bytes, (uint64_t)info->payload_length - place->offset);
+
+	ft_pkt_copy_out(place->pkt, info->payload_offset + place->offset, to, count);
+	place->offset += count;
+	if (place->offset == info->payload_length)
+		*place = (struct place){ .pkt = info->next };
+	return count;
+}
+
+uint64_t ft_receive_queue_peek(
+	const struct ft_receive_queue *queue, const struct iovec *iov, int iov_count, uint64_t most)
+{
+	struct place place = { .pkt = queue->packets.first };
+	uint64_t total = 0;
+
+	for (int i = 0; i < iov_count; i++) {
+		for (uint64_t done = 0; done < iov[i].iov_len && total < most;) {
+			uint64_t wanted = RTE_MIN(iov[i].iov_len - done, most - total);
+			uint32_t count;
+
+			if (place.pkt == NULL)
+				return total;
+			count = copy_from(&place, (uint8_t *)iov[i].iov_base + done, wanted);
+			done += count;
+			total += count;
+		}
+	}
+	return total;
+}
+
+bool ft_receive_queue_byte_at(const struct ft_receive_queue *queue, uint64_t offset, uint8_t *byte)
+{
+	if (offset >= queue->bytes)
+		return false;
+	for (struct rte_mbuf *pkt = queue->packets.first; pkt != NULL;
+		pkt = ft_pkt_info(pkt)->next) {
+		const struct ft_pkt_info *info = ft_pkt_info(pkt);
+
+		if (offset < info->payload_length)
+			return ft_pkt_copy_out(pkt, info->payload_offset + offset, byte, 1) == 1;
+		offset -= info->payload_length;
+	}
+	return false;
+}
+
+uint64_t ft_receive_queue_discard(
+	struct ft_receive_queue *queue, uint64_t bytes, struct ft_receive_memory *memory)
+{
+	uint64_t left = RTE_MIN(bytes, queue->bytes);
+	const uint64_t discarded = left;
+
+	while (left > 0) {
+		struct ft_pkt_info *info = ft_pkt_info(queue->packets.first);
+
+		if (left < info->payload_length) {
+			ft_segment_cut_front(queue->packets.first, left);
+			queue->bytes -= left;
+			break;
+		}
+		left -= info->payload_length;
+		rte_pktmbuf_free(ft_receive_queue_pop(queue, memory));
+	}
+	return discarded;
+}
+
+struct rte_mbuf *ft_receive_queue_pop(
+	struct ft_receive_queue *queue, struct ft_receive_memory *memory)
+{
+	struct rte_mbuf *pkt = ft_pkt_queue_take(&queue->packets);
+
+	if (pkt == NULL)
+		return NULL;
+	queue->bytes -= ft_pkt_info(pkt)->payload_length;
+	ft_receive_memory_give(memory, pkt);
+	return pkt;
+}

@@ -1,0 +1,148 @@
+#include "tcp/send_queue.h"
+
+#include <string.h>
+
+#include <rte_common.h>
+
+void ft_send_queue_init(struct ft_send_queue *queue)
+{
+	*queue = (struct ft_send_queue){ 0 };
+}
+
+// The last mbuf when it has room, else a new one behind it; NULL when there is none to be had.
+static struct rte_mbuf *tail_with_room(
+	struct ft_send_queue *queue, const struct ft_send_memory *memory)
+{
+	struct rte_mbuf *tail = queue->packets.last;
+
+	if (tail != NULL && rte_pktmbuf_tailroom(tail) > 0)
+		return tail;
+	if (!ft_budget_take(memory->held, 1))
+		return NULL;
+	tail = rte_pktmbuf_alloc(memory->pool);
+	if (tail == NULL) {
+		ft_budget_give(memory->held, 1);
+		return NULL;
+	}
+	tail->data_off = 0; // no header will stand before these bytes: they are copied out
+	ft_pkt_queue_append(&queue->packets, tail);
+	return tail;
+}
+
+static uint64_t append_bytes(struct ft_send_queue *queue, const uint8_t *from, uint64_t bytes,
+	const struct ft_send_memory *memory)
+{
+	uint64_t done = 0;
+
+	while (done < bytes) {
+		struct rte_mbuf *tail = tail_with_room(queue, memory);
+		uint16_t count;
+
+		if (tail == NULL)
+			break;
+		count = RTE_MIN(bytes - done, (uint64_t)rte_pktmbuf_tailroom(tail));
+		memcpy(rte_pktmbuf_append(tail, count), from + done, count);
+		done += count;
+	}
+	queue->bytes += done;
+	return done;
+}
+
+uint64_t ft_send_queue_append(struct ft_send_queue *queue, const struct iovec *iov, int iov_count,
+	uint64_t most, const struct ft_send_memory *memory)
+{
+	uint64_t total = 0;
+
+	for (int i = 0; i < iov_count && total < most; i++) {
+		uint64_t wanted = RTE_MIN((uint64_t)iov[i].iov_len, most - total);
+		uint64_t done = append_bytes(queue, iov[i].iov_base, wanted, memory);
+
+		total += done;
+		if (done < wanted)
+			break;
+	}
+	return total;
+}
+
+static void drop_first(struct ft_send_queue *queue, const struct ft_send_memory *memory)
+{
+	struct rte_mbuf *first = ft_pkt_queue_take(&queue->packets);
+
+	if (queue->cursor == first) {
+		queue->cursor = queue->packets.first;
+		queue->cursor_offset = 0;
+	} else {
+		queue->cursor_offset -= first->data_len;
+	}
+	queue->bytes -= first->data_len;
+	rte_pktmbuf_free(first);
+	ft_budget_give(memory->held, 1);
+}
+
+void ft_send_queue_drop(
+	struct ft_send_queue *queue, uint64_t bytes, const struct ft_send_memory *memory)
+{
+	while (bytes > 0 && bytes >= queue->packets.first->data_len) {
+		bytes -= queue->packets.first->data_len;
+		drop_first(queue, memory);
+	}
+	if (bytes == 0)
+		return;
+	rte_pktmbuf_adj(queue->packets.first, bytes);
+	queue->bytes -= bytes;
+	if (queue->cursor != queue->packets.first)
+		queue->cursor_offset -= bytes;
+}
+
+// Moves the cursor to the mbuf that holds the byte at `offset`, which is in the queue.
+static void seek(struct ft_send_queue *queue, uint64_t offset)
+{
+	if (queue->cursor == NULL || offset < queue->cursor_offset) {
+		queue->cursor = queue->packets.first;
+		queue->cursor_offset = 0;
+	}
+	while (offset - queue->cursor_offset >= queue->cursor->data_len) {
+		queue->cursor_offset += queue->cursor->data_len;
+		queue->cursor = ft_pkt_info(queue->cursor)->next;
+	}
+}
+
+static void copy_from(struct rte_mbuf *from, uint32_t skip, uint8_t *to, uint32_t bytes)
+{
+	while (bytes > 0) {
+		uint32_t count = RTE_MIN(bytes, from->data_len - skip);
+
+		memcpy(to, rte_pktmbuf_mtod_offset(from, uint8_t *, skip), count);
+		to += count;
+		bytes -= count;
+		skip = 0;
+		from = ft_pkt_info(from)->next;
+	}
+}
+
+bool ft_send_queue_copy(
+	struct ft_send_queue *queue, uint64_t offset, uint32_t bytes, struct rte_mbuf *pkt)
+{
+	uint8_t *to;
+
+	if (offset > queue->bytes || bytes > queue->bytes - offset || bytes > UINT16_MAX)
+		return false;
+	to = (uint8_t *)rte_pktmbuf_append(pkt, bytes);
+	if (to == NULL)
+		return false;
+	if (bytes == 0)
+		return true;
+	// Retransmissions begin at the front: the cursor stays where new data is sent from.
+	if (offset < queue->packets.first->data_len) {
+		copy_from(queue->packets.first, offset, to, bytes);
+	} else {
+		seek(queue, offset);
+		copy_from(queue->cursor, offset - queue->cursor_offset, to, bytes);
+	}
+	return true;
+}
+
+void ft_send_queue_free(struct ft_send_queue *queue, const struct ft_send_memory *memory)
+{
+	ft_send_queue_drop(queue, queue->bytes, memory);
+}

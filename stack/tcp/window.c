@@ -1,0 +1,67 @@
+#include "tcp/window.h"
+
+#include <rte_common.h>
+
+// ---- receiver ----
+
+uint8_t ft_window_scale(uint64_t buffer_bytes)
+{
+	uint8_t shift = 0;
+
+	while (shift < FT_WINDOW_MAXIMUM_SCALE && buffer_bytes >> shift > UINT16_MAX)
+		shift++;
+	return shift;
+}
+
+static uint32_t free_bytes(const struct ft_window_offer *offer)
+{
+	const uint64_t most = (uint64_t)UINT16_MAX << offer->shift;
+
+	if (offer->used_bytes >= offer->buffer_bytes)
+		return 0;
+	return RTE_MIN(offer->buffer_bytes - offer->used_bytes, most);
+}
+
+uint32_t ft_window_choose(const struct ft_window_offer *offer)
+{
+	const uint64_t worthwhile = RTE_MIN(offer->buffer_bytes / 2, (uint64_t)offer->mss);
+	const uint32_t free = free_bytes(offer);
+
+	return free >= offer->rcv_wnd + worthwhile ? RTE_MAX(free, offer->rcv_wnd) : offer->rcv_wnd;
+}
+
+bool ft_window_has_opened(const struct ft_window_offer *offer)
+{
+	const uint64_t grown = ft_window_choose(offer) - offer->rcv_wnd;
+	const uint64_t buffer = offer->buffer_bytes;
+
+	if (grown == 0)
+		return false;
+	if (offer->rcv_wnd < offer->mss || grown >= buffer / 2)
+		return true;
+	return grown >= 2u * offer->mss && (grown >= buffer / 4 || offer->rcv_wnd <= buffer / 8);
+}
+
+uint16_t ft_window_field(uint32_t window, uint8_t shift)
+{
+	return RTE_MIN(window >> shift, (uint32_t)UINT16_MAX);
+}
+
+// ---- sender ----
+
+// The cases of RFC 9293 3.8.6.2.1 in their order; (2) and (3) with Nagle's condition in brackets.
+uint32_t ft_window_send_bytes(const struct ft_window_send *send)
+{
+	const uint32_t usable = RTE_MIN(send->usable_bytes, (uint32_t)send->mss);
+	const uint32_t bytes = RTE_MIN(send->unsent_bytes, usable);
+	const bool may_send_small = send->no_delay || !send->has_small_in_flight;
+
+	if (bytes == send->mss)
+		return bytes;
+	if (bytes == send->unsent_bytes) {
+		if (send->is_last || (may_send_small && !send->is_corked))
+			return bytes;
+		return 0;
+	}
+	return may_send_small && bytes >= send->largest_window / 2 ? bytes : 0;
+}
