@@ -2,6 +2,7 @@
 
 #include <rte_common.h>
 
+#include "base/iov.h"
 #include "tcp/segment.h"
 
 void ft_receive_queue_init(struct ft_receive_queue *queue)
@@ -30,41 +31,28 @@ enum ft_drop ft_receive_queue_append(
 	return FT_TAKEN;
 }
 
-// A place in the queue: `offset` payload bytes of `pkt` lie behind it.
-struct place {
-	struct rte_mbuf *pkt;
-	uint32_t offset;
-};
-
-// Copies what this packet has, up to `bytes`, and moves on.
-static uint32_t copy_from(struct place *place, uint8_t *to, uint64_t bytes)
-{
-	const struct ft_pkt_info *info = ft_pkt_info(place->pkt);
-	const uint32_t count = RTE_MIN(bytes, (uint64_t)info->payload_length - place->offset);
-
-	ft_pkt_copy_out(place->pkt, info->payload_offset + place->offset, to, count);
-	place->offset += count;
-	if (place->offset == info->payload_length)
-		*place = (struct place){ .pkt = info->next };
-	return count;
-}
-
 uint64_t ft_receive_queue_peek(
 	const struct ft_receive_queue *queue, const struct iovec *iov, int iov_count, uint64_t most)
 {
-	struct place place = { .pkt = queue->packets.first };
+	struct ft_iov walk = { .iov = iov, .count = iov_count };
+	struct rte_mbuf *pkt = queue->packets.first;
+	uint32_t offset = 0; // of this packet's payload, copied already
 	uint64_t total = 0;
 
-	for (int i = 0; i < iov_count; i++) {
-		for (uint64_t done = 0; done < iov[i].iov_len && total < most;) {
-			uint64_t wanted = RTE_MIN(iov[i].iov_len - done, most - total);
-			uint32_t count;
+	while (pkt != NULL && total < most) {
+		const struct ft_pkt_info *info = ft_pkt_info(pkt);
+		size_t wanted = RTE_MIN(most - total, (uint64_t)info->payload_length - offset);
+		size_t count;
+		void *to = ft_iov_next(&walk, wanted, &count);
 
-			if (place.pkt == NULL)
-				return total;
-			count = copy_from(&place, (uint8_t *)iov[i].iov_base + done, wanted);
-			done += count;
-			total += count;
+		if (count == 0)
+			break;
+		ft_pkt_copy_out(pkt, info->payload_offset + offset, to, count);
+		total += count;
+		offset += count;
+		if (offset == info->payload_length) {
+			pkt = info->next;
+			offset = 0;
 		}
 	}
 	return total;

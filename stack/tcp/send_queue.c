@@ -4,6 +4,8 @@
 
 #include <rte_common.h>
 
+#include "base/iov.h"
+
 void ft_send_queue_init(struct ft_send_queue *queue)
 {
 	*queue = (struct ft_send_queue){ 0 };
@@ -51,14 +53,16 @@ static uint64_t append_bytes(struct ft_send_queue *queue, const uint8_t *from, u
 uint64_t ft_send_queue_append(struct ft_send_queue *queue, const struct iovec *iov, int iov_count,
 	uint64_t most, const struct ft_send_memory *memory)
 {
+	struct ft_iov walk = { .iov = iov, .count = iov_count };
 	uint64_t total = 0;
 
-	for (int i = 0; i < iov_count && total < most; i++) {
-		uint64_t wanted = RTE_MIN((uint64_t)iov[i].iov_len, most - total);
-		uint64_t done = append_bytes(queue, iov[i].iov_base, wanted, memory);
+	while (total < most) {
+		size_t wanted;
+		const void *from = ft_iov_next(&walk, most - total, &wanted);
+		uint64_t done = append_bytes(queue, from, wanted, memory);
 
 		total += done;
-		if (done < wanted)
+		if (done == 0 || done < wanted)
 			break;
 	}
 	return total;
