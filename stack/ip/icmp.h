@@ -1,11 +1,13 @@
 // ICMP as a host speaks it (RFC 792, RFC 1122 3.2.2): answers echo, sends errors within a rate,
 // checks errors received and hands them to the socket they name.
 #pragma once
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/drop.h"
 #include "base/pkt.h"
 #include "base/time.h"
+#include "demux/tuple.h"
 
 struct ft_stack;
 
@@ -18,7 +20,6 @@ enum ft_icmp_reason { // why we send an error
 	FT_ICMP_PORT_UNREACHABLE,
 	FT_ICMP_PROTOCOL_UNREACHABLE,
 	FT_ICMP_REASSEMBLY_TIMEOUT,
-	FT_ICMP_PARAMETER_PROBLEM,
 };
 
 // An error a router or host sent about a packet of ours, without the family's type numbers.
@@ -39,3 +40,9 @@ enum ft_drop ft_icmp_input(struct ft_stack *stack, struct rte_mbuf *pkt, ft_time
 // errors) or the rate is used up. The packet stays the caller's.
 void ft_icmp_send_error(
 	struct ft_stack *stack, struct rte_mbuf *pkt, enum ft_icmp_reason reason, ft_time now);
+
+// Tells the transport that its packet (data at the IP header, not sent) found no way: what a router
+// would say with "host unreachable". The packet stays the caller's.
+void ft_icmp_report_unreachable(struct ft_stack *stack, struct rte_mbuf *pkt, ft_time now);
+
+void ft_icmp_init(struct ft_stack *stack);

@@ -16,15 +16,21 @@
 
 struct ft_stack;
 
+#define FT_IP_ID_COUNTERS 256 // a power of two
+
 // All that IP and ICMP own in one stack.
 struct ft_ip {
 	struct ft_routes routes; // our addresses, on-link prefixes, gateway, path MTUs
 	struct ft_reassembly reassembly;
 	struct ft_icmp icmp;
-	uint16_t next_id; // for fragmented datagrams only, RFC 6864
+	// Identification of datagrams that may be cut on their way, a counter for each of many
+	// groups of destinations (RFC 7739 5.3).
+	uint16_t next_id[FT_IP_ID_COUNTERS];
 };
 
-// What a transport asks of IP for one packet. The packet's data begins at the transport header.
+// What a transport asks of IP for one packet. The packet's data begins at the transport header; its
+// first mbuf is not shared with another packet and has room for the headers before it (what follows
+// in the chain may be shared).
 struct ft_ip_send {
 	struct ft_addr source;
 	struct ft_addr destination;

@@ -13,7 +13,9 @@ struct ft_stack;
 
 struct ft_local_address {
 	struct ft_addr addr;
-	uint8_t prefix_bits; // of the 128: 120 for an IPv4 /24
+	struct ft_addr mask;	  // ones over the prefix: 120 of the 128 for an IPv4 /24
+	struct ft_addr broadcast; // the prefix's directed broadcast address; all zero: none
+	uint8_t prefix_bits;	  // of the 128
 };
 
 // A destination whose path MTU was found to be lower than the NIC's (RFC 1191, RFC 8201).
@@ -28,14 +30,17 @@ struct ft_routes {
 	uint32_t local_count;
 	struct ft_addr gateway;			  // all zero: none
 	struct ft_path_mtu paths[FT_ROUTE_PATHS]; // a small keyed hash table; a new entry replaces
+	ft_time paths_expire; // the last of them; past it none need be looked up
 };
 
 struct ft_route {
 	struct ft_addr source;	 // the address of ours to use
 	struct ft_addr next_hop; // the destination itself when on-link
-	uint16_t mtu;		 // bytes of the largest IP packet on this path, as far as known
-	bool is_local;		 // one of our own addresses, or 127.0.0.0/8
-	bool is_broadcast;	 // limited or directed broadcast
+	// Bytes of the largest IP packet on this path, as far as known. (For our own addresses the
+	// NIC's, though loopback carries any size: so a segment fits one mbuf.)
+	uint16_t mtu;
+	bool is_local;	   // one of our own addresses, or 127.0.0.0/8
+	bool is_broadcast; // limited or directed broadcast
 	bool is_multicast;
 };
 
@@ -46,6 +51,9 @@ int ft_route_find(struct ft_stack *stack, const struct ft_addr *destination, ft_
 // One of our own unicast addresses (127.0.0.0/8 included: loopback).
 bool ft_route_is_local(const struct ft_stack *stack, const struct ft_addr *addr);
 
+// Within one of our prefixes and not its broadcast address: a neighbour to be asked for by ARP.
+bool ft_route_is_on_link(const struct ft_stack *stack, const struct ft_addr *addr);
+
 // 255.255.255.255, or the directed broadcast address of one of our prefixes.
 bool ft_route_is_broadcast(const struct ft_stack *stack, const struct ft_addr *addr);
 
@@ -54,3 +62,7 @@ bool ft_route_is_broadcast(const struct ft_stack *stack, const struct ft_addr *a
 // ignored. Returns the MTU now in force.
 uint16_t ft_route_lower_mtu(
 	struct ft_stack *stack, const struct ft_addr *destination, uint32_t mtu, ft_time now);
+
+// Takes addresses and gateway from the configuration. Returns 0, or -EINVAL with a sentence logged
+// when one cannot be a host's.
+int ft_route_init(struct ft_stack *stack);

@@ -1,0 +1,58 @@
+#include "ip/ip.h"
+
+#include <rte_ether.h>
+#include <rte_ip.h>
+
+#include "ip/checksum.h"
+#include "ip/ip4.h"
+#include "stack.h"
+
+enum ft_drop ft_ip_parse(struct ft_stack *stack, struct rte_mbuf *pkt, uint16_t type)
+{
+	if (type != RTE_ETHER_TYPE_IPV4)
+		return FT_DROP_ETH_UNKNOWN_TYPE;
+	return ft_ip4_parse(stack, pkt);
+}
+
+void ft_ip_output(
+	struct ft_stack *stack, struct rte_mbuf *pkt, const struct ft_ip_send *send, ft_time now)
+{
+	if (!ft_addr_is_ip4(&send->destination) || !ft_addr_is_ip4(&send->source)) {
+		ft_stack_drop_output(stack, pkt, FT_DROP_IP_NO_ROUTE);
+		return;
+	}
+	ft_ip4_output(stack, pkt, send, now);
+}
+
+bool ft_ip_has_good_checksum(struct ft_stack *stack, struct rte_mbuf *pkt)
+{
+	const struct ft_pkt_info *info = ft_pkt_info(pkt);
+
+	if (info->flags & (FT_PKT_L4_CHECKSUM_GOOD | FT_PKT_LOOPBACK))
+		return true;
+	ft_stack_count(stack, FT_COUNTER_IP_CHECKSUMS_VERIFIED);
+	return ft_checksum_is_good(pkt, info->ip_offset, info->transport_offset);
+}
+
+uint16_t ft_ip_header_bytes(const struct ft_addr *destination)
+{
+	return ft_addr_is_ip4(destination) ? sizeof(struct rte_ipv4_hdr)
+					   : sizeof(struct rte_ipv6_hdr);
+}
+
+int ft_ip_init(struct ft_stack *stack)
+{
+	int error = ft_route_init(stack);
+
+	if (error != 0)
+		return error;
+	ft_icmp_init(stack);
+	for (uint32_t i = 0; i < FT_IP_ID_COUNTERS; i++)
+		stack->ip.next_id[i] = (uint16_t)ft_random_next(&stack->random);
+	return ft_reassembly_init(stack);
+}
+
+void ft_ip_free(struct ft_stack *stack)
+{
+	ft_reassembly_free(stack);
+}
