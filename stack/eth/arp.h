@@ -3,6 +3,7 @@
 #pragma once
 #include <stdint.h>
 
+#include "base/budget.h"
 #include "base/drop.h"
 #include "base/list.h"
 #include "base/pkt.h"
@@ -11,13 +12,19 @@
 
 struct ft_stack;
 
+// Hosts that answered and hosts that did not (yet) stand in lists of their own: a storm of
+// addresses that nobody has replaces other such addresses, not the neighbours we talk to.
 struct ft_arp {
-	struct ft_pool entries;
-	struct ft_list *buckets;
-	uint32_t bucket_count;	     // a power of two
-	struct ft_list least_recent; // for replacement when all entries are in use
+	struct ft_pool neighbours;
+	struct ft_list *buckets;   // by keyed hash of the address
+	uint32_t bucket_count;	   // a power of two
+	struct ft_list resolved;   // least recently used first
+	struct ft_list unresolved; // oldest first
+	uint32_t unresolved_count;
+	struct ft_budget waiting; // mbufs queued for unresolved neighbours, all together
 	struct ft_timer announce;
 	uint32_t announcements_left;
+	ft_time defended; // when we last stood up for an address; FT_NEVER: not yet
 };
 
 int ft_arp_init(struct ft_stack *stack);
