@@ -1,0 +1,180 @@
+#include "tcp/send_queue.h"
+
+#include "../support.h"
+
+enum { PACKETS = 64, BUDGET = 20, ROOM = 2048 };
+
+static struct rte_mempool *pool;
+static struct ft_budget held;
+static struct ft_send_memory memory;
+static struct ft_send_queue queue;
+static uint8_t stream[1 << 16];
+
+static int make_pool(void **state)
+{
+	pool = ft_pkt_pool_create("send", PACKETS, ROOM, SOCKET_ID_ANY);
+	for (uint32_t i = 0; i < sizeof(stream); i++)
+		stream[i] = i % 251;
+	return pool == NULL;
+}
+
+static int begin(void **state)
+{
+	held = (struct ft_budget){ .limit = BUDGET };
+	memory = (struct ft_send_memory){ .pool = pool, .held = &held };
+	ft_send_queue_init(&queue);
+	return 0;
+}
+
+// Whatever a test did, all mbufs and all of the budget come back.
+static int end(void **state)
+{
+	ft_send_queue_free(&queue, &memory);
+	return queue.bytes != 0 || held.used != 0 || rte_mempool_avail_count(pool) != PACKETS;
+}
+
+static uint64_t append(uint32_t from, uint32_t bytes)
+{
+	struct iovec iov[3] = {
+		{ stream + from, bytes / 3 },
+		{ NULL, 0 },
+		{ stream + from + bytes / 3, bytes - bytes / 3 },
+	};
+
+	return ft_send_queue_append(&queue, iov, 3, UINT64_MAX, &memory);
+}
+
+// The queue's bytes at offset are those of the stream at `expected`.
+static void assert_copy(uint64_t offset, uint32_t bytes, uint32_t expected)
+{
+	struct rte_mbuf *pkt = rte_pktmbuf_alloc(pool);
+
+	assert_true(ft_send_queue_copy(&queue, offset, bytes, pkt));
+	assert_int_equal(pkt->pkt_len, bytes);
+	assert_memory_equal(rte_pktmbuf_mtod(pkt, void *), stream + expected, bytes);
+	rte_pktmbuf_free(pkt);
+}
+
+static void small_appends_share_an_mbuf(void **state)
+{
+	for (int i = 0; i < 100; i++)
+		assert_int_equal(append(i * 20, 20), 20);
+	assert_int_equal(queue.bytes, 2000);
+	assert_int_equal(held.used, 1);
+	assert_copy(0, 2000, 0);
+}
+
+static void sequential_copies_give_the_stream(void **state)
+{
+	assert_int_equal(append(0, 20000), 20000);
+	for (uint32_t offset = 0; offset + 1000 <= 20000; offset += 1000)
+		assert_copy(offset, 1000, offset);
+	assert_copy(19999, 1, 19999);
+}
+
+static void copies_in_any_order_give_the_stream(void **state)
+{
+	assert_int_equal(append(0, 20000), 20000);
+	for (uint32_t i = 0; i < 200; i++) {
+		uint32_t offset = i * 7919 % 19000;
+
+		assert_copy(offset, 1 + i * 5, offset);
+	}
+}
+
+static void acked_bytes_are_dropped_and_the_rest_stays(void **state)
+{
+	uint32_t acked = 0;
+
+	assert_int_equal(append(0, 20000), 20000);
+	for (uint32_t i = 1; acked + i * 37 < 20000; i++) {
+		assert_copy(20000 - acked - 1, 1, 19999); // moves the cursor to the end ...
+		ft_send_queue_drop(&queue, i * 37, &memory);
+		acked += i * 37;
+		assert_int_equal(queue.bytes, 20000 - acked);
+		assert_copy(0, 1, acked); // ... and the front is the front
+		assert_copy((20000 - acked) / 2, 1, acked + (20000 - acked) / 2);
+	}
+}
+
+static void cursor_dropped_with_its_mbuf_is_forgotten(void **state)
+{
+	assert_int_equal(append(0, 10000), 10000);
+	assert_copy(3000, 100, 3000);
+	ft_send_queue_drop(&queue, 9000, &memory);
+	assert_copy(0, 1000, 9000);
+	assert_int_equal(append(10000, 10000), 10000);
+	assert_copy(5000, 1000, 14000);
+}
+
+static void emptied_queue_starts_again(void **state)
+{
+	assert_int_equal(append(0, 5000), 5000);
+	assert_copy(4000, 1000, 4000);
+	ft_send_queue_drop(&queue, 5000, &memory);
+	assert_int_equal(held.used, 0);
+	assert_int_equal(append(5000, 5000), 5000);
+	assert_copy(4000, 1000, 9000);
+}
+
+static void exhausted_budget_takes_what_fits(void **state)
+{
+	const uint32_t room = BUDGET * (ROOM + RTE_PKTMBUF_HEADROOM);
+
+	assert_int_equal(append(0, room + 1), room);
+	assert_int_equal(append(0, 1), 0);
+	ft_send_queue_drop(&queue, ROOM + RTE_PKTMBUF_HEADROOM, &memory);
+	assert_int_equal(append(0, 1), 1);
+}
+
+static void exhausted_pool_takes_what_fits(void **state)
+{
+	struct rte_mbuf *taken[PACKETS];
+
+	assert_int_equal(rte_pktmbuf_alloc_bulk(pool, taken, PACKETS - 1), 0);
+	assert_int_equal(append(0, 5000), ROOM + RTE_PKTMBUF_HEADROOM);
+	assert_int_equal(held.used, 1);
+	rte_pktmbuf_free_bulk(taken, PACKETS - 1);
+}
+
+static void limit_of_bytes_is_kept(void **state)
+{
+	struct iovec iov[] = { { stream, 100 }, { stream + 100, 100 } };
+
+	assert_int_equal(ft_send_queue_append(&queue, iov, 2, 150, &memory), 150);
+	assert_copy(0, 150, 0);
+}
+
+static void copy_beyond_the_end_is_refused(void **state)
+{
+	struct rte_mbuf *pkt = rte_pktmbuf_alloc(pool);
+
+	assert_int_equal(append(0, 5000), 5000);
+	assert_false(ft_send_queue_copy(&queue, 5001, 0, pkt));
+	assert_false(ft_send_queue_copy(&queue, 4000, 1001, pkt));
+	assert_false(ft_send_queue_copy(&queue, 0, ROOM + 1, pkt));
+	assert_int_equal(pkt->pkt_len, 0);
+	assert_true(ft_send_queue_copy(&queue, 5000, 0, pkt));
+	rte_pktmbuf_free(pkt);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(small_appends_share_an_mbuf, begin, end),
+		cmocka_unit_test_setup_teardown(sequential_copies_give_the_stream, begin, end),
+		cmocka_unit_test_setup_teardown(copies_in_any_order_give_the_stream, begin, end),
+		cmocka_unit_test_setup_teardown(
+			acked_bytes_are_dropped_and_the_rest_stays, begin, end),
+		cmocka_unit_test_setup_teardown(
+			cursor_dropped_with_its_mbuf_is_forgotten, begin, end),
+		cmocka_unit_test_setup_teardown(emptied_queue_starts_again, begin, end),
+		cmocka_unit_test_setup_teardown(exhausted_budget_takes_what_fits, begin, end),
+		cmocka_unit_test_setup_teardown(exhausted_pool_takes_what_fits, begin, end),
+		cmocka_unit_test_setup_teardown(limit_of_bytes_is_kept, begin, end),
+		cmocka_unit_test_setup_teardown(copy_beyond_the_end_is_refused, begin, end),
+	};
+
+	ft_test_start_eal();
+	return cmocka_run_group_tests_name("tcp/send_queue", tests, make_pool, NULL);
+}
