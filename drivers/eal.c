@@ -1,0 +1,226 @@
+#include "drivers/eal.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <sched.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <rte_eal.h>
+#include <rte_errno.h>
+#include <rte_log.h>
+
+#include "base/log.h"
+#include "base/pkt.h"
+
+#define HUGEPAGES_PATH "/sys/kernel/mm/hugepages"
+#define OWN_ARGS       16
+#define OWN_ARG_BYTES  1024
+#define MIB	       (UINT64_C(1) << 20)
+#define DEVICE_MEMORY  (64 * MIB) // for the driver's rings, DPDK's own tables
+
+struct arguments {
+	char text[OWN_ARGS][OWN_ARG_BYTES];
+	char *list[OWN_ARGS + FT_CONFIG_EAL_ARGS + 1];
+	int count;
+};
+
+__attribute__((format(printf, 2, 3))) static void add(
+	struct arguments *arguments, const char *format, ...)
+{
+	char *text = arguments->text[arguments->count];
+	va_list values;
+
+	va_start(values, format);
+	vsnprintf(text, OWN_ARG_BYTES, format, values);
+	va_end(values);
+	arguments->list[arguments->count++] = text;
+}
+
+// True when [eal] has one of these options, so that ours would be one too many.
+static bool is_given(const struct ft_config *config, const char *options)
+{
+	for (uint32_t i = 0; i < config->eal.arg_count; i++) {
+		const char *arg = config->eal.args[i];
+		char option[64];
+
+		snprintf(option, sizeof(option), " %.*s ", (int)strcspn(arg, "="), arg);
+		if (strstr(options, option) != NULL)
+			return true;
+	}
+	return false;
+}
+
+// What both pools and the device take.
+static uint64_t memory_bytes(const struct ft_config *config)
+{
+	uint64_t frame_bytes = RTE_MAX(config->nic.mtu, (uint32_t)RTE_MBUF_DEFAULT_DATAROOM);
+	uint64_t packet_bytes = sizeof(struct rte_mbuf) + sizeof(struct ft_pkt_info) +
+				RTE_PKTMBUF_HEADROOM + frame_bytes + 4 * RTE_CACHE_LINE_SIZE;
+
+	return 2 * config->memory.packets * packet_bytes + DEVICE_MEMORY;
+}
+
+// "hugepages-2048kB" and its free_hugepages.
+static uint64_t free_bytes_of(const char *size_name)
+{
+	char path[512];
+	unsigned long kib, pages = 0;
+	FILE *file;
+
+	if (sscanf(size_name, "hugepages-%lukB", &kib) != 1)
+		return 0;
+	snprintf(path, sizeof(path), "%s/%s/free_hugepages", HUGEPAGES_PATH, size_name);
+	file = fopen(path, "r");
+	if (file == NULL)
+		return 0;
+	if (fscanf(file, "%lu", &pages) != 1)
+		pages = 0;
+	fclose(file);
+	return (uint64_t)kib * 1024 * pages;
+}
+
+bool ft_eal_has_hugepages(const struct ft_config *config)
+{
+	DIR *sizes = opendir(HUGEPAGES_PATH);
+	uint64_t bytes = 0;
+	struct dirent *size;
+
+	if (is_given(config, " --no-huge "))
+		return false;
+	if (sizes == NULL)
+		return false;
+	while ((size = readdir(sizes)) != NULL)
+		bytes += free_bytes_of(size->d_name);
+	closedir(sizes);
+	return bytes >= memory_bytes(config);
+}
+
+// One lcore, free to move among the processors that the thread may use now: "0@(0,1,5)".
+static void add_lcore(struct arguments *arguments)
+{
+	char cpus[OWN_ARG_BYTES - 32];
+	size_t used = 0;
+	cpu_set_t allowed;
+
+	if (sched_getaffinity(0, sizeof(allowed), &allowed) < 0)
+		return;
+	for (int cpu = 0; cpu < CPU_SETSIZE && used < sizeof(cpus) - 8; cpu++)
+		if (CPU_ISSET(cpu, &allowed))
+			used += snprintf(
+				cpus + used, sizeof(cpus) - used, used > 0 ? ",%d" : "%d", cpu);
+	add(arguments, "--lcores=0@(%s)", cpus);
+}
+
+// Nothing on disk, nothing shared with other processes: for hugepages --in-memory says it, which
+// does not go with --no-huge.
+static void add_memory(struct arguments *arguments, const struct ft_config *config)
+{
+	bool has_hugepages = ft_eal_has_hugepages(config);
+	bool is_chosen = is_given(config, " --no-huge --huge-dir --legacy-mem --in-memory ");
+
+	if (!is_chosen)
+		add(arguments, has_hugepages ? "--in-memory" : "--no-huge");
+	if (is_chosen || !has_hugepages)
+		add(arguments, "--no-shconf");
+	if (!has_hugepages && !is_given(config, " -m --socket-mem ")) {
+		add(arguments, "-m");
+		add(arguments, "%" PRIu64, memory_bytes(config) / MIB + 1);
+	}
+}
+
+// A PCI device is probed while the EAL starts, as the choice of I/O addresses depends on it; a vdev
+// is probed afterwards by ft_nic_open(), which then can tell what went wrong.
+static void add_device(struct arguments *arguments, const struct ft_device *device)
+{
+	if (device->is_pci) {
+		add(arguments, "-a");
+		add(arguments, "%s", device->devargs);
+	} else {
+		add(arguments, "--no-pci");
+		add(arguments, "--iova-mode=va");
+	}
+	if (device->family.eal != NULL)
+		add(arguments, "%s", device->family.eal);
+}
+
+static void add_log_levels(struct arguments *arguments, const struct ft_config *config)
+{
+	if (strcmp(config->log.level, "debug") != 0)
+		add(arguments, "--log-level=*:emergency");
+	add(arguments, "--log-level=fourtuple:%s", config->log.level);
+}
+
+static void build(
+	struct arguments *arguments, const struct ft_config *config, const struct ft_device *device)
+{
+	arguments->count = 0;
+	add(arguments, "fourtuple");
+	add(arguments, "--file-prefix=fourtuple");
+	add(arguments, "--no-telemetry");
+	add_log_levels(arguments, config);
+	if (!is_given(config, " -l -c --lcores "))
+		add_lcore(arguments);
+	add_memory(arguments, config);
+	add_device(arguments, device);
+	for (uint32_t i = 0; i < config->eal.arg_count; i++)
+		arguments->list[arguments->count++] = config->eal.args[i];
+	arguments->list[arguments->count] = NULL;
+}
+
+// When an argument is wrong, the EAL prints three pages of usage on standard output, which is not
+// its own. Runs it with that shut.
+static int init_in_silence(struct arguments *arguments)
+{
+	int saved = dup(STDOUT_FILENO);
+	int null = open("/dev/null", O_WRONLY | O_CLOEXEC);
+	int result;
+
+	fflush(stdout);
+	dup2(null, STDOUT_FILENO);
+	result = rte_eal_init(arguments->count, arguments->list);
+	fflush(stdout);
+	dup2(saved, STDOUT_FILENO);
+	close(null);
+	close(saved);
+	return result;
+}
+
+static int init(struct arguments *arguments, bool is_debugging)
+{
+	if (is_debugging)
+		return rte_eal_init(arguments->count, arguments->list);
+	return init_in_silence(arguments);
+}
+
+int ft_eal_start(const struct ft_config *config, const struct ft_device *device)
+{
+	struct arguments *arguments = calloc(1, sizeof(*arguments));
+	int result;
+
+	if (arguments == NULL)
+		return -ENOMEM;
+	build(arguments, config, device);
+	rte_openlog_stream(stderr);
+	result = init(arguments, strcmp(config->log.level, "debug") == 0);
+	free(arguments);
+	if (result < 0) {
+		ft_log_error("DPDK did not start: %s; --log.level=debug shows what it says",
+			rte_strerror(rte_errno));
+		return rte_errno > 0 ? -rte_errno : -EINVAL;
+	}
+	ft_log_init();
+	return 0;
+}
+
+void ft_eal_stop(void)
+{
+	rte_eal_cleanup();
+	// Made even with --in-memory; goes if nobody else uses it.
+	rmdir(rte_eal_get_runtime_dir());
+}

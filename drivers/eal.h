@@ -1,0 +1,13 @@
+// Starting DPDK's environment abstraction layer (EAL) so that one device can be used by one thread.
+#pragma once
+#include "config/config.h"
+#include "drivers/device.h"
+
+// Whether enough hugepages are free for the packets of this configuration, or [eal] decides itself.
+bool ft_eal_has_hugepages(const struct ft_config *config);
+
+// Once in a process. Keeps the calling thread on the cores it may use, is quiet unless [log] level
+// is debug, touches no file that another process could use. [eal] arguments come last and win. 0;
+// or a negative errno and has said why.
+int ft_eal_start(const struct ft_config *config, const struct ft_device *device);
+void ft_eal_stop(void);

@@ -1,0 +1,22 @@
+// What differs between kinds of devices, in one table.
+#pragma once
+#include <stdbool.h>
+#include <stdint.h>
+
+struct ft_family {
+	// How a vdev string begins ("net_af_packet"), or the kernel driver that a PCI device must
+	// be bound to ("vfio-pci").
+	const char *name;
+	uint64_t capabilities; // that the process needs, a mask of 1 << CAP_*
+	const char *privilege; // the same in words
+	const char *eal;       // one more argument for the EAL, or NULL
+	bool is_pci;
+	bool needs_hugepages;	     // hardware writes to memory, which must not be moved meanwhile
+	bool needs_kernel_interface; // iface=NAME must exist; its MTU and link state are ours
+	bool passes_sender_flags;    // received mbufs carry whatever flags their sender had
+	const char *remedy;	     // what to look at when such a device does not start
+};
+
+// By the name of a vdev ("net_tap0") or of a PCI device's kernel driver; NULL when it is not in the
+// table.
+const struct ft_family *ft_family_find(const char *name, bool is_pci);

@@ -1,0 +1,350 @@
+#include "drivers/nic.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <rte_dev.h>
+#include <rte_errno.h>
+#include <rte_ethdev.h>
+
+#include "base/log.h"
+#include "base/pkt.h"
+
+#define FRAME_OVERHEAD (RTE_ETHER_HDR_LEN + RTE_VLAN_HLEN + RTE_ETHER_CRC_LEN)
+
+// What the device says about itself, and what of it we use.
+struct plan {
+	struct rte_eth_dev_info info;
+	struct rte_eth_conf conf;
+	uint16_t mtu;
+	uint16_t rx_descriptors;
+	uint16_t tx_descriptors;
+	uint16_t room_bytes; // in each packet of the pools
+};
+
+// ---- the functions of the netif ----
+
+static uint16_t receive(void *driver, struct rte_mbuf **pkts, uint16_t count)
+{
+	struct ft_nic *nic = driver;
+
+	return rte_eth_rx_burst(nic->ethdev, 0, pkts, count);
+}
+
+static uint16_t receive_and_clear_flags(void *driver, struct rte_mbuf **pkts, uint16_t count)
+{
+	uint16_t received = receive(driver, pkts, count);
+
+	for (uint16_t i = 0; i < received; i++)
+		pkts[i]->ol_flags = 0;
+	return received;
+}
+
+static uint16_t transmit(void *driver, struct rte_mbuf **pkts, uint16_t count)
+{
+	struct ft_nic *nic = driver;
+
+	return rte_eth_tx_burst(nic->ethdev, 0, pkts, count);
+}
+
+static bool is_link_up(void *driver)
+{
+	struct ft_nic *nic = driver;
+	struct rte_eth_link link;
+
+	return rte_eth_link_get_nowait(nic->ethdev, &link) == 0 &&
+	       link.link_status == RTE_ETH_LINK_UP;
+}
+
+// For devices that are always up in DPDK's eyes.
+static bool is_kernel_link_up(void *driver)
+{
+	struct ft_nic *nic = driver;
+	struct ifreq request = { 0 };
+
+	strcpy(request.ifr_name, nic->interface);
+	if (ioctl(nic->kernel_socket, SIOCGIFFLAGS, &request) < 0)
+		return false;
+	return (request.ifr_flags & IFF_UP) && (request.ifr_flags & IFF_RUNNING);
+}
+
+// ---- opening ----
+
+static uint32_t count_ethdevs(const struct ft_device *device, uint16_t *ethdev)
+{
+	struct rte_dev_iterator iterator;
+	uint32_t count = 0;
+	uint16_t id;
+
+	RTE_ETH_FOREACH_MATCHING_DEV(id, device->name, &iterator)
+	{
+		if (count++ == 0)
+			*ethdev = id;
+	}
+	return count;
+}
+
+static int probe(struct ft_nic *nic, const struct ft_device *device)
+{
+	int error = 0;
+	uint32_t count;
+
+	if (!device->is_pci)
+		error = rte_dev_probe(device->devargs);
+	if (error == -EFAULT) {
+		ft_log_error("DPDK has no driver for %s: is it spelled right, and is the package "
+			     "with the driver installed (Debian: dpdk)?",
+			device->name);
+		return -ENODEV;
+	}
+	count = error == 0 ? count_ethdevs(device, &nic->ethdev) : 0;
+	if (count == 0) {
+		ft_log_error("%s did not start: %s; --log.level=debug shows what its driver says",
+			device->devargs, device->family.remedy);
+		return -ENODEV;
+	}
+	if (count > 1) {
+		ft_log_error("%s is %u devices: expected one", device->devargs, count);
+		return -EINVAL;
+	}
+	return 0;
+}
+
+// Asks the kernel for the MTU of an interface it shares with us.
+static int kernel_mtu(const struct ft_nic *nic)
+{
+	struct ifreq request = { 0 };
+
+	strcpy(request.ifr_name, nic->interface);
+	return ioctl(nic->kernel_socket, SIOCGIFMTU, &request) < 0 ? 0 : request.ifr_mtu;
+}
+
+static int plan_mtu(const struct ft_nic *nic, const struct ft_config *config, struct plan *plan)
+{
+	uint16_t mtu = RTE_ETHER_MTU;
+
+	if (config->nic.mtu > 0)
+		mtu = (uint16_t)config->nic.mtu;
+	else if (nic->kernel_socket >= 0)
+		mtu = (uint16_t)RTE_MIN(kernel_mtu(nic), UINT16_MAX);
+	else
+		rte_eth_dev_get_mtu(nic->ethdev, &mtu);
+	if (config->nic.mtu > 0 && (mtu < plan->info.min_mtu || mtu > plan->info.max_mtu)) {
+		ft_log_error("[nic] mtu = %u: the device takes %u to %u", mtu, plan->info.min_mtu,
+			plan->info.max_mtu);
+		return -EINVAL;
+	}
+	plan->mtu = RTE_MIN(mtu, plan->info.max_mtu);
+	return 0;
+}
+
+static void plan_offloads(const struct ft_config *config, struct plan *plan)
+{
+	uint64_t rx = 0, tx = RTE_ETH_TX_OFFLOAD_MULTI_SEGS;
+
+	if (config->nic.checksum_offload) {
+		rx = RTE_ETH_RX_OFFLOAD_CHECKSUM;
+		tx |= RTE_ETH_TX_OFFLOAD_IPV4_CKSUM | RTE_ETH_TX_OFFLOAD_TCP_CKSUM |
+		      RTE_ETH_TX_OFFLOAD_UDP_CKSUM;
+	}
+	if (plan->mtu + FRAME_OVERHEAD > plan->room_bytes)
+		rx |= RTE_ETH_RX_OFFLOAD_SCATTER;
+	// Some devices refuse to be configured with an offload they have not.
+	plan->conf.rxmode.offloads = rx & plan->info.rx_offload_capa;
+	plan->conf.txmode.offloads = tx & plan->info.tx_offload_capa;
+}
+
+// A frame that does not fit a packet is scattered over several by the device, if it can; else every
+// packet must have the room.
+static void plan_room(struct plan *plan)
+{
+	uint32_t frame_bytes = plan->mtu + FRAME_OVERHEAD;
+
+	plan->room_bytes = RTE_MBUF_DEFAULT_DATAROOM;
+	if (frame_bytes > plan->room_bytes &&
+		!(plan->info.rx_offload_capa & RTE_ETH_RX_OFFLOAD_SCATTER))
+		plan->room_bytes = (uint16_t)RTE_ALIGN_CEIL(frame_bytes, 1024);
+}
+
+static int make_plan(const struct ft_nic *nic, const struct ft_config *config, struct plan *plan)
+{
+	int error;
+
+	memset(plan, 0, sizeof(*plan));
+	error = rte_eth_dev_info_get(nic->ethdev, &plan->info);
+	if (error != 0) {
+		ft_log_error("the device does not say what it can: %s", rte_strerror(-error));
+		return error;
+	}
+	if (plan->info.max_rx_queues < 1 || plan->info.max_tx_queues < 1) {
+		ft_log_error(
+			"the device has %u receive and %u transmit queues: expected one of each "
+			"at least",
+			plan->info.max_rx_queues, plan->info.max_tx_queues);
+		return -ENODEV;
+	}
+	error = plan_mtu(nic, config, plan);
+	if (error != 0)
+		return error;
+	plan_room(plan);
+	plan_offloads(config, plan);
+	plan->conf.rxmode.mtu = plan->mtu;
+	plan->rx_descriptors = (uint16_t)config->nic.rx_descriptors;
+	plan->tx_descriptors = (uint16_t)config->nic.tx_descriptors;
+	return 0;
+}
+
+static int create_pools(struct ft_nic *nic, const struct ft_config *config, const struct plan *plan)
+{
+	int socket = rte_eth_dev_socket_id(nic->ethdev);
+
+	nic->receive_pool =
+		ft_pkt_pool_create("ft_receive", config->memory.packets, plan->room_bytes, socket);
+	nic->send_pool =
+		ft_pkt_pool_create("ft_send", config->memory.packets, plan->room_bytes, socket);
+	if (nic->receive_pool != NULL && nic->send_pool != NULL)
+		return 0;
+	ft_log_error(
+		"no memory for twice %u packets: %s; lower [memory] packets, or raise what [eal] "
+		"sets aside",
+		config->memory.packets, rte_strerror(rte_errno));
+	return -ENOMEM;
+}
+
+static int set_up_queues(struct ft_nic *nic, struct plan *plan)
+{
+	int socket = rte_eth_dev_socket_id(nic->ethdev);
+	struct rte_eth_rxconf rx = plan->info.default_rxconf;
+	struct rte_eth_txconf tx = plan->info.default_txconf;
+	int error;
+
+	error = rte_eth_dev_configure(nic->ethdev, 1, 1, &plan->conf);
+	if (error != 0)
+		return error;
+	error = rte_eth_dev_adjust_nb_rx_tx_desc(
+		nic->ethdev, &plan->rx_descriptors, &plan->tx_descriptors);
+	if (error != 0)
+		return error;
+	rx.offloads = plan->conf.rxmode.offloads;
+	tx.offloads = plan->conf.txmode.offloads;
+	error = rte_eth_rx_queue_setup(
+		nic->ethdev, 0, plan->rx_descriptors, socket, &rx, nic->receive_pool);
+	if (error != 0)
+		return error;
+	return rte_eth_tx_queue_setup(nic->ethdev, 0, plan->tx_descriptors, socket, &tx);
+}
+
+// What some devices take only one at a time, in this order, and others not at all.
+static int apply_settings(struct ft_nic *nic, const struct ft_config *config)
+{
+	int error;
+
+	if (config->nic.mtu > 0) {
+		error = rte_eth_dev_set_mtu(nic->ethdev, (uint16_t)config->nic.mtu);
+		if (error != 0 && error != -ENOTSUP) {
+			ft_log_error("[nic] mtu = %u: the device refused it: %s", config->nic.mtu,
+				rte_strerror(-error));
+			return error;
+		}
+	}
+	if (config->nic.promiscuous && rte_eth_promiscuous_enable(nic->ethdev) != 0)
+		ft_log_warning("[nic] promiscuous = yes: the device does not do that");
+	return 0;
+}
+
+static int start(struct ft_nic *nic, const struct ft_config *config, const struct ft_device *device,
+	struct plan *plan)
+{
+	int error = set_up_queues(nic, plan);
+
+	if (error == 0)
+		error = rte_eth_dev_start(nic->ethdev);
+	if (error == 0)
+		return apply_settings(nic, config);
+	ft_log_error("%s did not start (%s): %s; --log.level=debug shows what its driver says",
+		device->devargs, rte_strerror(-error), device->family.remedy);
+	return error;
+}
+
+static uint32_t offloads_of(uint64_t tx)
+{
+	uint32_t offloads = 0;
+
+	if (tx & RTE_ETH_TX_OFFLOAD_IPV4_CKSUM)
+		offloads |= FT_OFFLOAD_IP4_CHECKSUM;
+	if (tx & RTE_ETH_TX_OFFLOAD_TCP_CKSUM)
+		offloads |= FT_OFFLOAD_TCP_CHECKSUM;
+	if (tx & RTE_ETH_TX_OFFLOAD_UDP_CKSUM)
+		offloads |= FT_OFFLOAD_UDP_CHECKSUM;
+	if (tx & RTE_ETH_TX_OFFLOAD_MULTI_SEGS)
+		offloads |= FT_OFFLOAD_MULTI_SEGMENT;
+	return offloads;
+}
+
+// A ring has no address of its own.
+static void choose_mac(struct ft_nic *nic)
+{
+	struct rte_ether_addr *mac = &nic->netif.mac;
+
+	if (rte_eth_macaddr_get(nic->ethdev, mac) != 0 || !rte_is_valid_assigned_ether_addr(mac))
+		rte_eth_random_addr(mac->addr_bytes);
+}
+
+static void fill_netif(struct ft_nic *nic, const struct ft_device *device, const struct plan *plan)
+{
+	struct ft_netif *netif = &nic->netif;
+
+	netif->driver = nic;
+	netif->receive = device->family.passes_sender_flags ? receive_and_clear_flags : receive;
+	netif->transmit = transmit;
+	netif->is_link_up = nic->kernel_socket >= 0 ? is_kernel_link_up : is_link_up;
+	netif->mtu = plan->mtu;
+	netif->offloads = offloads_of(plan->conf.txmode.offloads);
+	choose_mac(nic);
+}
+
+static void open_kernel_socket(struct ft_nic *nic, const struct ft_device *device)
+{
+	nic->kernel_socket = -1;
+	if (!device->family.needs_kernel_interface)
+		return;
+	strcpy(nic->interface, device->interface);
+	nic->kernel_socket = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+}
+
+int ft_nic_open(struct ft_nic *nic, const struct ft_config *config, const struct ft_device *device)
+{
+	struct plan plan;
+	int error;
+
+	memset(nic, 0, sizeof(*nic));
+	nic->ethdev = RTE_MAX_ETHPORTS;
+	open_kernel_socket(nic, device);
+	error = probe(nic, device);
+	if (error == 0)
+		error = make_plan(nic, config, &plan);
+	if (error == 0)
+		error = create_pools(nic, config, &plan);
+	if (error == 0)
+		error = start(nic, config, device, &plan);
+	if (error == 0)
+		fill_netif(nic, device, &plan);
+	else
+		ft_nic_close(nic);
+	return error;
+}
+
+void ft_nic_close(struct ft_nic *nic)
+{
+	if (rte_eth_dev_is_valid_port(nic->ethdev)) {
+		rte_eth_dev_stop(nic->ethdev);
+		rte_eth_dev_close(nic->ethdev);
+	}
+	rte_mempool_free(nic->receive_pool);
+	rte_mempool_free(nic->send_pool);
+	if (nic->kernel_socket >= 0)
+		close(nic->kernel_socket);
+}

@@ -1,0 +1,23 @@
+// A NIC brought up through DPDK's ethdev: one queue each way, filling a struct ft_netif.
+#pragma once
+#include <net/if.h>
+
+#include "config/config.h"
+#include "drivers/device.h"
+#include "netif.h"
+
+struct ft_nic {
+	struct ft_netif netif; // its driver is this struct, which so must stay where it is
+	uint16_t ethdev;       // DPDK's number for it
+	struct rte_mempool *receive_pool;
+	struct rte_mempool *send_pool;
+	int kernel_socket; // to ask the kernel about `interface`, or -1
+	char interface[IF_NAMESIZE];
+};
+
+// Probes, configures and starts the device; the EAL must run. Makes both pools. Returns 0; or a
+// negative errno, and has logged what was wrong and what to do about it, with nothing left behind.
+int ft_nic_open(struct ft_nic *nic, const struct ft_config *config, const struct ft_device *device);
+
+// Stops and closes the device, frees the pools. The stack that used them must be gone.
+void ft_nic_close(struct ft_nic *nic);
