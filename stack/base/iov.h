@@ -10,16 +10,22 @@ struct ft_iov {
 	size_t offset;		 // bytes of it that are done
 };
 
-// The next piece of at most `bytes`: returns where it is and sets *count, 0 at the end.
-static inline void *ft_iov_next(struct ft_iov *walk, size_t bytes, size_t *count)
+// Passes over buffers that are done or empty.
+static inline void ft_iov_settle(struct ft_iov *walk)
 {
-	void *piece;
-
 	while (walk->count > 0 && walk->offset == walk->iov->iov_len) {
 		walk->iov++;
 		walk->count--;
 		walk->offset = 0;
 	}
+}
+
+// The next piece of at most `bytes`: returns where it is and sets *count, 0 at the end.
+static inline void *ft_iov_next(struct ft_iov *walk, size_t bytes, size_t *count)
+{
+	void *piece;
+
+	ft_iov_settle(walk);
 	*count = 0;
 	if (walk->count == 0)
 		return NULL;
@@ -44,7 +50,7 @@ static inline void ft_iov_gather(struct ft_iov *walk, char *to, size_t bytes)
 	}
 }
 
-// Passes over `bytes` bytes, or as many as there are.
+// Passes over `bytes` bytes, or as many as there are; the walk then stands where something is left.
 static inline void ft_iov_skip(struct ft_iov *walk, size_t bytes)
 {
 	size_t count;
@@ -53,4 +59,5 @@ static inline void ft_iov_skip(struct ft_iov *walk, size_t bytes)
 		ft_iov_next(walk, bytes, &count);
 		bytes -= count;
 	} while (bytes > 0 && count > 0);
+	ft_iov_settle(walk);
 }

@@ -57,6 +57,13 @@ void ft_port_unbind(struct ft_port_table *table, struct ft_binding *binding);
 // port and an overlapping address, unless both have SO_REUSEPORT.
 int ft_port_listen(struct ft_port_table *table, struct ft_binding *binding);
 
+// Ends LISTEN; the port stays bound (shutdown() of a listener).
+static inline void ft_port_unlisten(struct ft_port_table *table, struct ft_binding *binding)
+{
+	binding->is_listening = false;
+	binding->listener = NULL;
+}
+
 // The listener (TCP) or unconnected socket (UDP) for a packet to `tuple->local`: the most specific
 // address wins, then a SO_REUSEPORT group is spread by `hash`. NULL when there is none.
 struct ft_binding *ft_port_find(

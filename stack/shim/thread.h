@@ -1,6 +1,8 @@
 // Which stack the calling thread's ft_* calls speak to, and how its loop is turned. An application
 // gets this from ft_init(); tests attach stacks of their own and turn a whole simulated network.
 #pragma once
+#include <stdbool.h>
+
 #include "base/time.h"
 
 struct ft_stack;
@@ -20,3 +22,11 @@ void ft_thread_attach(struct ft_stack *stack, const struct ft_runner *runner);
 
 // The calling thread's stack, or NULL.
 struct ft_stack *ft_thread_stack(void);
+
+// ---- for the shim; the thread must have a stack ----
+
+ft_time ft_thread_now(void);
+ft_time ft_thread_turn(void);
+
+// True once in this thread for all the calls of ft_interrupt() since it was last true.
+bool ft_thread_take_interrupt(void);

@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <sys/epoll.h>
 
+#include <netinet/in.h>
+
 #include "socket/interest.h"
 #include "stack.h"
 
@@ -70,6 +72,7 @@ static void set_defaults(struct ft_stack *stack, struct ft_socket *socket, bool 
 	*socket = (struct ft_socket){
 		.description.kind = FT_DESCRIPTION_SOCKET,
 		.is_udp = is_udp,
+		.mtu_discover = IP_PMTUDISC_WANT,
 		.receive_timeout = FT_NEVER,
 		.send_timeout = FT_NEVER,
 	};

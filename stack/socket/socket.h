@@ -22,9 +22,12 @@ struct ft_socket {
 	struct ft_description description;
 	struct ft_list watches;
 	bool is_udp;
-	bool is_bound;	    // TCP: `binding` claims a port
-	bool is_connecting; // TCP: connect() has begun and has not told yet how it ended
-	bool has_linger;    // SO_LINGER
+	bool is_bound;	      // TCP: `binding` claims a port
+	bool is_connecting;   // TCP: connect() has begun and has not told yet how it ended
+	bool reuse_port;      // SO_REUSEPORT
+	bool may_broadcast;   // SO_BROADCAST
+	uint8_t mtu_discover; // IP_MTU_DISCOVER
+	bool has_linger;      // SO_LINGER
 	uint32_t linger_s;
 	ft_time receive_timeout; // SO_RCVTIMEO, FT_NEVER when there is none
 	ft_time send_timeout;

@@ -16,7 +16,7 @@ struct ft_socket;
 struct ft_stack;
 struct ft_tcp_conn;
 struct ft_tcp_listener;
-struct tcp_info; // <linux/tcp.h>, <netinet/tcp.h>
+struct tcp_info; // that of <netinet/tcp.h>, as applications see it
 
 // RFC 9293 3.3.2.
 enum ft_tcp_state {

@@ -1,0 +1,51 @@
+#include "shim/address.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include <netinet/in.h>
+
+int ft_address_read(
+	const struct sockaddr *from, socklen_t length, struct ft_addr *addr, uint16_t *port)
+{
+	struct sockaddr_in in;
+
+	if (from == NULL)
+		return -EFAULT;
+	if (length < sizeof(in))
+		return -EINVAL;
+	memcpy(&in, from, sizeof(in));
+	if (in.sin_family != AF_INET)
+		return -EAFNOSUPPORT;
+	*addr = ft_addr_from_ip4(in.sin_addr.s_addr);
+	*port = ntohs(in.sin_port);
+	return 0;
+}
+
+int ft_address_write(
+	const struct ft_addr *addr, uint16_t port, struct sockaddr *to, socklen_t *length)
+{
+	struct sockaddr_in in = {
+		.sin_family = AF_INET,
+		.sin_port = htons(port),
+		.sin_addr.s_addr = ft_addr_ip4(addr),
+	};
+
+	if (to == NULL || length == NULL)
+		return -EFAULT;
+	if ((int)*length < 0)
+		return -EINVAL;
+	memcpy(to, &in, *length < sizeof(in) ? *length : sizeof(in));
+	*length = sizeof(in);
+	return 0;
+}
+
+struct ft_addr ft_address_any(void)
+{
+	return ft_addr_from_ip4(htonl(INADDR_ANY));
+}
+
+struct ft_addr ft_address_loopback(void)
+{
+	return ft_addr_from_ip4(htonl(INADDR_LOOPBACK));
+}

@@ -1,0 +1,175 @@
+// Names: bind(2), listen(2), getsockname(2), getpeername(2).
+#include <errno.h>
+
+#include "fourtuple.h"
+#include "shim/address.h"
+#include "shim/call.h"
+#include "shim/privilege.h"
+#include "stack.h"
+
+// Linux, too, takes AF_UNSPEC for AF_INET in bind(), when the address is 0.0.0.0.
+static int read_own_name(
+	const struct sockaddr *address, socklen_t length, struct ft_addr *addr, uint16_t *port)
+{
+	struct sockaddr_in in;
+	int error = ft_address_read(address, length, addr, port);
+
+	if (error != -EAFNOSUPPORT || address->sa_family != AF_UNSPEC)
+		return error;
+	memcpy(&in, address, sizeof(in));
+	in.sin_family = AF_INET;
+	if (in.sin_addr.s_addr != htonl(INADDR_ANY))
+		return error;
+	return ft_address_read((struct sockaddr *)&in, sizeof(in), addr, port);
+}
+
+static bool may_bind_to(struct ft_stack *stack, const struct ft_addr *addr, bool is_udp)
+{
+	if (ft_addr_is_any(addr) || ft_route_is_local(stack, addr))
+		return true;
+	return is_udp && ft_route_is_broadcast(stack, addr);
+}
+
+static int bind_tcp(
+	struct ft_stack *stack, struct ft_socket *socket, const struct ft_addr *addr, uint16_t port)
+{
+	int error;
+
+	socket->binding.address = *addr;
+	socket->binding.port = port;
+	error = ft_port_bind(&stack->tcp.ports, &socket->binding);
+	socket->is_bound = error == 0;
+	if (error != 0)
+		socket->binding.port = 0;
+	return error;
+}
+
+static bool is_named(const struct ft_socket *socket)
+{
+	if (socket->is_udp)
+		return socket->udp->is_bound;
+	return socket->is_bound || socket->conn != NULL;
+}
+
+static int bind_socket(struct ft_stack *stack, struct ft_socket *socket,
+	const struct sockaddr *address, socklen_t length)
+{
+	struct ft_addr addr;
+	uint16_t port;
+	int error = read_own_name(address, length, &addr, &port);
+
+	if (error != 0)
+		return error;
+	if (!may_bind_to(stack, &addr, socket->is_udp))
+		return -EADDRNOTAVAIL;
+	if (port != 0 && port < stack->config.ip.unprivileged_port_start &&
+		!ft_privilege_may_bind_low_ports())
+		return -EACCES;
+	if (is_named(socket))
+		return -EINVAL;
+	return socket->is_udp ? ft_udp_bind(stack, socket->udp, &addr, port)
+			      : bind_tcp(stack, socket, &addr, port);
+}
+
+int ft_bind(int fd, const struct sockaddr *address, socklen_t length)
+{
+	struct ft_stack *stack;
+	struct ft_socket *socket = ft_call_socket(fd, &stack);
+
+	if (socket == NULL)
+		return -1;
+	return ft_call_result(bind_socket(stack, socket, address, length));
+}
+
+static int start_listening(struct ft_stack *stack, struct ft_socket *socket, uint32_t backlog)
+{
+	int error = ft_port_listen(&stack->tcp.ports, &socket->binding);
+
+	if (error != 0)
+		return error;
+	error = ft_tcp_listen(
+		stack, &socket->binding, socket, &socket->options, backlog, &socket->listener);
+	if (error != 0)
+		ft_port_unlisten(&stack->tcp.ports, &socket->binding);
+	return error;
+}
+
+static int listen_on(struct ft_stack *stack, struct ft_socket *socket, int backlog)
+{
+	// A negative backlog is a large one, as in Linux.
+	uint32_t granted = RTE_MIN((uint32_t)backlog, stack->config.tcp.backlog);
+	struct ft_addr any = ft_address_any();
+	int error;
+
+	if (socket->is_udp)
+		return -EOPNOTSUPP;
+	if (socket->conn != NULL)
+		return -EINVAL;
+	if (socket->listener != NULL) {
+		ft_tcp_set_backlog(socket->listener, granted);
+		return 0;
+	}
+	if (!socket->is_bound && (error = bind_tcp(stack, socket, &any, 0)) != 0)
+		return error;
+	return start_listening(stack, socket, granted);
+}
+
+int ft_listen(int fd, int backlog)
+{
+	struct ft_stack *stack;
+	struct ft_socket *socket = ft_call_socket(fd, &stack);
+
+	if (socket == NULL)
+		return -1;
+	return ft_call_result(listen_on(stack, socket, backlog));
+}
+
+// The tuple of what has a peer or had one, else NULL.
+static const struct ft_tuple *tuple_of(const struct ft_socket *socket)
+{
+	if (socket->is_udp)
+		return socket->udp->is_connected ? &socket->udp->tuple : NULL;
+	return socket->conn != NULL ? ft_tcp_tuple(socket->conn) : NULL;
+}
+
+int ft_getsockname(int fd, struct sockaddr *address, socklen_t *length)
+{
+	struct ft_stack *stack;
+	struct ft_socket *socket = ft_call_socket(fd, &stack);
+	const struct ft_binding *binding;
+	const struct ft_tuple *tuple;
+
+	if (socket == NULL)
+		return -1;
+	tuple = tuple_of(socket);
+	if (tuple != NULL)
+		return ft_call_result(
+			ft_address_write(&tuple->local, tuple->local_port, address, length));
+	binding = socket->is_udp ? &socket->udp->binding : &socket->binding;
+	return ft_call_result(ft_address_write(&binding->address, binding->port, address, length));
+}
+
+static bool has_peer(const struct ft_socket *socket)
+{
+	if (socket->is_udp)
+		return socket->udp->is_connected;
+	if (socket->conn == NULL)
+		return false;
+	return ft_tcp_state(socket->conn) != FT_TCP_SYN_SENT &&
+	       ft_tcp_state(socket->conn) != FT_TCP_CLOSED;
+}
+
+int ft_getpeername(int fd, struct sockaddr *address, socklen_t *length)
+{
+	struct ft_stack *stack;
+	struct ft_socket *socket = ft_call_socket(fd, &stack);
+	const struct ft_tuple *tuple;
+
+	if (socket == NULL)
+		return -1;
+	if (!has_peer(socket))
+		return ft_call_result(-ENOTCONN);
+	tuple = tuple_of(socket);
+	return ft_call_result(
+		ft_address_write(&tuple->remote, tuple->remote_port, address, length));
+}

@@ -1,0 +1,244 @@
+// Peers: connect(2) and accept(2).
+#include <errno.h>
+
+#include "fourtuple.h"
+#include "shim/address.h"
+#include "shim/call.h"
+#include "shim/thread.h"
+#include "shim/wait.h"
+#include "stack.h"
+
+// The local half of the tuple: the address bound, or the one the route says; the port bound, or one
+// chosen for this destination.
+static int choose_local(
+	struct ft_stack *stack, struct ft_socket *socket, ft_time now, struct ft_tuple *tuple)
+{
+	struct ft_route route;
+	int error = ft_route_find(stack, &tuple->remote, now, &route);
+
+	if (error != 0)
+		return error;
+	if (route.is_broadcast || route.is_multicast)
+		return -ENETUNREACH;
+	tuple->local =
+		ft_addr_is_any(&socket->binding.address) ? route.source : socket->binding.address;
+	if (ft_addr_is_loopback(&tuple->local) && !route.is_local)
+		return -EINVAL;
+	if (socket->is_bound) {
+		tuple->local_port = socket->binding.port;
+		return 0;
+	}
+	return ft_port_choose(&stack->tcp.ports, &stack->tcp.connections, tuple);
+}
+
+static int start_tcp(struct ft_stack *stack, struct ft_socket *socket, const struct ft_addr *remote,
+	uint16_t remote_port, ft_time now)
+{
+	struct ft_tuple tuple = {
+		.remote = *remote, .remote_port = remote_port, .protocol = IPPROTO_TCP
+	};
+	bool may_reuse = socket->options.reuse_address;
+	int error;
+
+	if (remote_port == 0)
+		return -ECONNREFUSED; // nobody can listen there
+	if (ft_addr_is_any(remote))
+		tuple.remote = ft_address_loopback();
+	error = choose_local(stack, socket, now, &tuple);
+	if (error == 0)
+		error = ft_port_hold(&stack->tcp.ports, &tuple, may_reuse);
+	if (error != 0)
+		return error;
+	error = ft_tcp_connect(stack, &tuple, socket, &socket->options, now, &socket->conn);
+	if (error != 0)
+		ft_port_release(&stack->tcp.ports, &tuple, may_reuse);
+	else
+		socket->is_connecting = true;
+	return error;
+}
+
+// After a connection that failed, the socket is as it was before connect().
+static int end_failed(struct ft_stack *stack, struct ft_socket *socket)
+{
+	int error = ft_tcp_take_error(socket->conn);
+
+	ft_tcp_close(stack, socket->conn, ft_thread_now());
+	socket->conn = NULL;
+	socket->is_connecting = false;
+	return error != 0 ? -error : -ECONNABORTED;
+}
+
+// How the connecting went: 0, -EAGAIN while it is not known, or why it failed.
+static int outcome(struct ft_stack *stack, struct ft_socket *socket)
+{
+	switch (ft_tcp_state(socket->conn)) {
+	case FT_TCP_SYN_SENT:
+	case FT_TCP_SYN_RECEIVED:
+		return -EAGAIN;
+	case FT_TCP_CLOSED:
+		return end_failed(stack, socket);
+	default:
+		socket->is_connecting = false;
+		return 0;
+	}
+}
+
+// `late` is what a call that can't wait, or may wait no longer, says: -EINPROGRESS if it was this
+// one that began, -EALREADY if another did.
+static int await_connection(struct ft_stack *stack, struct ft_socket *socket, int late)
+{
+	struct ft_wait wait;
+	int result, error;
+
+	ft_wait_begin(&wait, socket->description.is_nonblocking, socket->send_timeout);
+	while ((result = outcome(stack, socket)) == -EAGAIN) {
+		error = ft_wait_turn(&wait);
+		if (error != 0)
+			return error == -EAGAIN ? late : error;
+	}
+	return result;
+}
+
+static int connect_tcp(struct ft_stack *stack, struct ft_socket *socket,
+	const struct ft_addr *remote, uint16_t port)
+{
+	int error;
+
+	if (socket->listener != NULL)
+		return -EISCONN;
+	if (socket->is_connecting)
+		return await_connection(stack, socket, -EALREADY);
+	if (socket->conn != NULL)
+		return -EISCONN;
+	error = start_tcp(stack, socket, remote, port, ft_thread_now());
+	return error != 0 ? error : await_connection(stack, socket, -EINPROGRESS);
+}
+
+// AF_UNSPEC: back to a socket without a peer, a TCP connection being reset (connect(2)).
+static int disconnect(struct ft_stack *stack, struct ft_socket *socket)
+{
+	if (socket->is_udp) {
+		ft_udp_disconnect(stack, socket->udp);
+	} else if (socket->conn != NULL) {
+		ft_tcp_abort(stack, socket->conn, ft_thread_now());
+		socket->conn = NULL;
+		socket->is_connecting = false;
+	}
+	return 0;
+}
+
+static int connect_to(struct ft_stack *stack, struct ft_socket *socket,
+	const struct sockaddr *address, socklen_t length)
+{
+	struct ft_addr remote;
+	uint16_t port;
+	int error;
+
+	if (address == NULL)
+		return -EFAULT;
+	if (length < sizeof(address->sa_family))
+		return -EINVAL;
+	if (address->sa_family == AF_UNSPEC)
+		return disconnect(stack, socket);
+	error = ft_address_read(address, length, &remote, &port);
+	if (error != 0)
+		return error;
+	if (!socket->is_udp)
+		return connect_tcp(stack, socket, &remote, port);
+	if (ft_addr_is_any(&remote))
+		remote = ft_address_loopback();
+	return ft_udp_connect(stack, socket->udp, &remote, port, ft_thread_now());
+}
+
+int ft_connect(int fd, const struct sockaddr *address, socklen_t length)
+{
+	struct ft_stack *stack;
+	struct ft_socket *socket = ft_call_socket(fd, &stack);
+
+	if (socket == NULL)
+		return -1;
+	return ft_call_result(connect_to(stack, socket, address, length));
+}
+
+// A new socket for the oldest connection waiting. What the listener was told by setsockopt() holds
+// for it too; O_NONBLOCK does not, as in Linux.
+static int take_connection(struct ft_stack *stack, struct ft_socket *listening, int *fd)
+{
+	struct ft_socket *socket;
+	int error;
+
+	if (listening->listener == NULL)
+		return -EINVAL;
+	if (!ft_tcp_has_waiting(listening->listener))
+		return -EAGAIN;
+	error = ft_socket_create(stack, false, &socket, fd);
+	if (error != 0)
+		return error;
+	socket->conn = ft_tcp_accept(stack, listening->listener);
+	if (socket->conn == NULL) {
+		ft_socket_close(stack, *fd, ft_thread_now());
+		return -EAGAIN;
+	}
+	ft_tcp_attach(socket->conn, socket);
+	ft_tcp_get_options(socket->conn, &socket->options);
+	socket->has_linger = listening->has_linger;
+	socket->linger_s = listening->linger_s;
+	socket->receive_timeout = listening->receive_timeout;
+	socket->send_timeout = listening->send_timeout;
+	return 0;
+}
+
+static int await_peer(struct ft_stack *stack, struct ft_socket *listening, int *fd)
+{
+	struct ft_wait wait;
+	int result, error;
+
+	ft_wait_begin(&wait, listening->description.is_nonblocking, listening->receive_timeout);
+	while ((result = take_connection(stack, listening, fd)) == -EAGAIN) {
+		error = ft_wait_turn(&wait);
+		if (error != 0)
+			return error;
+	}
+	return result;
+}
+
+static int accept_peer(struct ft_stack *stack, struct ft_socket *listening,
+	struct sockaddr *address, socklen_t *length, int flags)
+{
+	struct ft_descriptor *descriptor;
+	const struct ft_tuple *tuple;
+	int fd, error;
+
+	if (flags & ~(SOCK_NONBLOCK | SOCK_CLOEXEC))
+		return -EINVAL;
+	if (listening->is_udp)
+		return -EOPNOTSUPP;
+	if (address != NULL && (length == NULL || (int)*length < 0))
+		return length == NULL ? -EFAULT : -EINVAL;
+	error = await_peer(stack, listening, &fd);
+	if (error != 0)
+		return error;
+	descriptor = ft_descriptor_find(&stack->sockets->descriptors, fd);
+	descriptor->description->is_nonblocking = flags & SOCK_NONBLOCK;
+	descriptor->close_on_exec = flags & SOCK_CLOEXEC;
+	tuple = ft_tcp_tuple(
+		ft_container_of(descriptor->description, struct ft_socket, description)->conn);
+	if (address != NULL)
+		ft_address_write(&tuple->remote, tuple->remote_port, address, length);
+	return fd;
+}
+
+int ft_accept4(int fd, struct sockaddr *address, socklen_t *length, int flags)
+{
+	struct ft_stack *stack;
+	struct ft_socket *socket = ft_call_socket(fd, &stack);
+
+	if (socket == NULL)
+		return -1;
+	return ft_call_result(accept_peer(stack, socket, address, length, flags));
+}
+
+int ft_accept(int fd, struct sockaddr *address, socklen_t *length)
+{
+	return ft_accept4(fd, address, length, 0);
+}

@@ -1,0 +1,133 @@
+// Beginning and end: socket(2), dup(2), shutdown(2), close(2).
+#include <errno.h>
+
+#include "fourtuple.h"
+#include "shim/call.h"
+#include "shim/thread.h"
+#include "shim/wait.h"
+#include "stack.h"
+
+static int open_socket(struct ft_stack *stack, int domain, int type, int protocol)
+{
+	int kind = type & ~(SOCK_NONBLOCK | SOCK_CLOEXEC);
+	struct ft_socket *socket;
+	int fd, error;
+
+	if (domain != AF_INET)
+		return -EAFNOSUPPORT;
+	if (kind != SOCK_STREAM && kind != SOCK_DGRAM)
+		return -ESOCKTNOSUPPORT;
+	if (protocol != 0 && protocol != (kind == SOCK_STREAM ? IPPROTO_TCP : IPPROTO_UDP))
+		return -EPROTONOSUPPORT;
+	error = ft_socket_create(stack, kind == SOCK_DGRAM, &socket, &fd);
+	if (error != 0)
+		return error;
+	socket->description.is_nonblocking = type & SOCK_NONBLOCK;
+	ft_descriptor_find(&stack->sockets->descriptors, fd)->close_on_exec = type & SOCK_CLOEXEC;
+	return fd;
+}
+
+int ft_socket(int domain, int type, int protocol)
+{
+	struct ft_stack *stack = ft_call_stack();
+
+	if (stack == NULL)
+		return -1;
+	return ft_call_result(open_socket(stack, domain, type, protocol));
+}
+
+int ft_dup(int fd)
+{
+	struct ft_stack *stack;
+	struct ft_description *description = ft_call_description(fd, &stack);
+
+	if (description == NULL)
+		return -1;
+	return ft_call_result(ft_descriptor_take(&stack->sockets->descriptors, description, 0));
+}
+
+static int shut_down_listener(struct ft_stack *stack, struct ft_socket *socket)
+{
+	ft_tcp_close_listener(stack, socket->listener, ft_thread_now());
+	socket->listener = NULL;
+	ft_port_unlisten(&stack->tcp.ports, &socket->binding);
+	ft_socket_notify(stack, socket, EPOLLIN | EPOLLOUT | EPOLLHUP);
+	return 0;
+}
+
+static int shut_down(struct ft_stack *stack, struct ft_socket *socket, int how)
+{
+	bool read = how == SHUT_RD || how == SHUT_RDWR;
+	bool write = how == SHUT_WR || how == SHUT_RDWR;
+
+	if (!read && !write)
+		return -EINVAL;
+	if (socket->is_udp)
+		return ft_udp_shutdown(stack, socket->udp, read, write);
+	if (socket->listener != NULL) // writing ends nothing there: as in Linux
+		return read ? shut_down_listener(stack, socket) : 0;
+	if (socket->conn == NULL)
+		return -ENOTCONN;
+	return ft_tcp_shutdown(stack, socket->conn, read, write, ft_thread_now());
+}
+
+int ft_shutdown(int fd, int how)
+{
+	struct ft_stack *stack;
+	struct ft_socket *socket = ft_call_socket(fd, &stack);
+
+	if (socket == NULL)
+		return -1;
+	return ft_call_result(shut_down(stack, socket, how));
+}
+
+// Only the last descriptor of a blocking socket with SO_LINGER waits, and only for what the peer
+// may still acknowledge: received data left unread will reset the connection anyhow (RFC
+// 2525 2.17).
+static bool has_to_linger(const struct ft_socket *socket)
+{
+	return socket->description.descriptors == 1 && !socket->description.is_nonblocking &&
+	       socket->conn != NULL && socket->has_linger && socket->linger_s > 0 &&
+	       ft_tcp_readable_bytes(socket->conn) == 0;
+}
+
+static bool is_fin_acknowledged(const struct ft_tcp_conn *conn)
+{
+	enum ft_tcp_state state = ft_tcp_state(conn);
+
+	return state == FT_TCP_FIN_WAIT_2 || state == FT_TCP_TIME_WAIT || state == FT_TCP_CLOSED;
+}
+
+// Waits until all data and the FIN are acknowledged, or SO_LINGER's time is over; then the close
+// goes on in the background.
+static int linger(struct ft_stack *stack, struct ft_socket *socket)
+{
+	struct ft_wait wait;
+	int error = 0;
+
+	ft_tcp_shutdown(stack, socket->conn, false, true, ft_thread_now());
+	ft_wait_begin(&wait, false, socket->linger_s * FT_SECOND);
+	while (!is_fin_acknowledged(socket->conn) && error == 0)
+		error = ft_wait_turn(&wait);
+	return error == -EINTR ? error : 0;
+}
+
+// The descriptor is closed even if the waiting was interrupted, as in Linux.
+int ft_close(int fd)
+{
+	struct ft_stack *stack;
+	struct ft_description *description = ft_call_description(fd, &stack);
+	int result = 0;
+
+	if (description == NULL)
+		return -1;
+	if (description->kind == FT_DESCRIPTION_SOCKET) {
+		struct ft_socket *socket =
+			ft_container_of(description, struct ft_socket, description);
+
+		if (has_to_linger(socket))
+			result = linger(stack, socket);
+	}
+	ft_socket_close(stack, fd, ft_thread_now());
+	return ft_call_result(result);
+}
