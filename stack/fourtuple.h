@@ -89,6 +89,10 @@ int ft_turn(void);
 // A signal alone does not interrupt a call: nothing here waits in the kernel.
 void ft_interrupt(void);
 
+// Our own address number `index` as configured: 0 is ip.address, 1 is ip.address1, ... Its port is 0.
+// Returns 0, or -1 with EADDRNOTAVAIL when there are not so many, ENXIO.
+int ft_local_address(unsigned index, struct sockaddr *address, socklen_t *length);
+
 // Writes the counters that are not zero, and the packets dropped for each reason, a line each.
 void ft_print_statistics(FILE *to);
 
