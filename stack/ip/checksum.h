@@ -1,5 +1,5 @@
-// The Internet checksum (RFC 1071) over packets that may be split over several mbufs. The sums are
-// DPDK's (rte_ip.h).
+// The Internet checksum (RFC 1071) over packets that may be split over several mbufs. The
+// sum over each is DPDK's (rte_ip.h).
 #pragma once
 #include <stdbool.h>
 #include <stdint.h>
@@ -11,7 +11,8 @@
 uint16_t ft_checksum_from(const struct rte_mbuf *pkt, uint32_t offset);
 
 // True when the TCP or UDP checksum at `transport_offset` is right for the IPv4 header at
-// `ip_offset`. Both headers must be contiguous.
+// `ip_offset`. The packet ends where the IP header says, and that header is
+// contiguous.
 bool ft_checksum_is_good(const struct rte_mbuf *pkt, uint16_t ip_offset, uint16_t transport_offset);
 
 // Fills in the TCP or UDP checksum `checksum_offset` bytes into the transport header of a packet

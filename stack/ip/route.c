@@ -174,27 +174,47 @@ static struct ft_addr make_mask(uint8_t prefix_bits)
 	return mask;
 }
 
-static int add_address(struct ft_routes *routes, const struct ft_config_address *address)
+static struct ft_local_address make_local(const struct ft_config_address *address)
 {
-	struct ft_local_address *local = &routes->local[routes->local_count];
-	uint8_t first_byte = address->addr.bytes[12];
-	char text[FT_ADDR_TEXT_BYTES];
-
-	if (!ft_addr_is_ip4(&address->addr) || address->prefix_bits > 32 || first_byte == 0 ||
-		first_byte == 127 || first_byte >= 224) {
-		ft_log_error("ip.address %s/%u cannot be the address of a host",
-			ft_addr_text(&address->addr, text), address->prefix_bits);
-		return -EINVAL;
-	}
-	*local = (struct ft_local_address){
+	struct ft_local_address local = {
 		.addr = address->addr,
 		.mask = make_mask(96 + address->prefix_bits),
 		.prefix_bits = 96 + address->prefix_bits,
 	};
+
 	// A /31 joins two hosts (RFC 3021) and a /32 is one: neither has a broadcast address.
 	if (address->prefix_bits < 31)
-		local->broadcast = ft_addr_from_ip4(local->addr.words[3] | ~local->mask.words[3]);
-	routes->local_count++;
+		local.broadcast = ft_addr_from_ip4(local.addr.words[3] | ~local.mask.words[3]);
+	return local;
+}
+
+// RFC 1122 3.2.1.3: not this network, loopback, a group or a prefix's own first and last address.
+static bool can_be_host(const struct ft_local_address *local)
+{
+	uint8_t first_byte = local->addr.bytes[12];
+	uint32_t host_bits = local->addr.words[3] & ~local->mask.words[3];
+
+	if (first_byte == 0 || first_byte == 127 || first_byte >= 224)
+		return false;
+	if (local->prefix_bits >= 96 + 31)
+		return true;
+	return host_bits != 0 && host_bits != ~local->mask.words[3];
+}
+
+static int add_address(struct ft_routes *routes, const struct ft_config_address *address)
+{
+	bool is_ip4 = ft_addr_is_ip4(&address->addr) && address->prefix_bits <= 32;
+	struct ft_local_address local = { 0 };
+	char text[FT_ADDR_TEXT_BYTES];
+
+	if (is_ip4)
+		local = make_local(address);
+	if (!is_ip4 || !can_be_host(&local)) {
+		ft_log_error("ip.address %s/%u cannot be the address of a host",
+			ft_addr_text(&address->addr, text), address->prefix_bits);
+		return -EINVAL;
+	}
+	routes->local[routes->local_count++] = local;
 	return 0;
 }
 
