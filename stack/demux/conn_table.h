@@ -30,6 +30,8 @@ struct ft_conn_table {
 	struct ft_conn_half current;
 	struct ft_conn_half old; // being emptied into current; buckets NULL when not resizing
 	uint64_t moved;		 // old buckets below this are empty
+	char *retired;		 // what is left of the generation before, given back piece by piece
+	uint64_t retired_bytes;
 	uint64_t entries;
 	uint64_t changes; // insertions and removals ever: tells a burst if its lookup still holds
 };

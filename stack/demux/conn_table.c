@@ -1,0 +1,338 @@
+// Buckets, tags and overflow counters are those of F14 (Bronson and Shi 2019), with resizing spread
+// over the insertions and removals that follow.
+#include "demux/conn_table.h"
+
+#include <assert.h>
+#include <errno.h>
+
+#include <rte_branch_prediction.h>
+#include <rte_common.h>
+#include <rte_prefetch.h>
+
+#include "base/pages.h"
+#include "demux/conn_bucket.h"
+
+#define FEWEST_BUCKETS 64
+
+// Entries for each bucket of 12: above the first the table grows, below the second it shrinks,
+// above the third it is full (when growing failed). After either change the load is about 4, far
+// from both.
+#define MOST_BEFORE_GROWING    9
+#define LEAST_BEFORE_SHRINKING 2
+#define MOST		       11
+
+// A step of resizing. A table of n buckets doubles at 9n entries and has to do so again at 18n, or
+// to halve at 4n: any step of at least one bucket is done by then.
+#define BUCKETS_MOVED_AT_ONCE 2
+#define BYTES_RETIRED_AT_ONCE (256 * 1024)
+
+static inline const struct ft_tuple *tuple_of(const struct ft_conn_table *table, uint32_t index)
+{
+	return ft_pool_at(table->objects, index);
+}
+
+// ---- one generation of buckets ----
+
+// The probe sequence of a hash. The step is odd and the number of buckets a power of two, so that
+// it visits every bucket.
+struct probe {
+	uint64_t at;
+	uint64_t step;
+	uint8_t tag;
+};
+
+static inline struct probe probe_for(uint64_t hash)
+{
+	uint8_t tag = ft_conn_bucket_tag(hash);
+
+	return (struct probe){ .at = hash, .step = 2u * tag + 1, .tag = tag };
+}
+
+static inline struct ft_conn_bucket *bucket_at(const struct ft_conn_half *half, struct probe probe)
+{
+	return &half->buckets[probe.at & half->mask];
+}
+
+static inline uint64_t bucket_count(const struct ft_conn_half *half)
+{
+	return half->buckets == NULL ? 0 : half->mask + 1;
+}
+
+static int half_init(struct ft_conn_half *half, uint64_t buckets)
+{
+	half->buckets = ft_pages_map(buckets * sizeof(struct ft_conn_bucket));
+	half->mask = buckets - 1;
+	return half->buckets == NULL ? -ENOMEM : 0;
+}
+
+static inline uint32_t half_find(const struct ft_conn_table *table, const struct ft_conn_half *half,
+	const struct ft_tuple *tuple, uint64_t hash)
+{
+	struct probe probe = probe_for(hash);
+
+	for (uint64_t i = 0; i <= half->mask; i++, probe.at += probe.step) {
+		const struct ft_conn_bucket *bucket = bucket_at(half, probe);
+		uint32_t matches = ft_conn_bucket_match(bucket, probe.tag);
+
+		for (; matches != 0; matches &= matches - 1) {
+			uint32_t index = bucket->indices[__builtin_ctz(matches)];
+
+			if (likely(ft_tuple_is_equal(tuple_of(table, index), tuple)))
+				return index;
+		}
+		if (likely(bucket->overflow == 0))
+			break;
+	}
+	return FT_CONN_NONE;
+}
+
+// There is room: the caller has made sure that the load is below MOST.
+static void half_insert(const struct ft_conn_half *half, uint64_t hash, uint32_t index)
+{
+	struct probe probe = probe_for(hash);
+	struct ft_conn_bucket *bucket = bucket_at(half, probe);
+	uint32_t empty;
+
+	while ((empty = ft_conn_bucket_match(bucket, FT_CONN_BUCKET_EMPTY)) == 0) {
+		bucket->overflow++;
+		probe.at += probe.step;
+		bucket = bucket_at(half, probe);
+	}
+	bucket->tags[__builtin_ctz(empty)] = probe.tag;
+	bucket->indices[__builtin_ctz(empty)] = index;
+}
+
+// Where in the bucket the object stands, or FT_CONN_BUCKET_SLOTS.
+static uint32_t slot_of(const struct ft_conn_bucket *bucket, uint8_t tag, uint32_t index)
+{
+	uint32_t matches = ft_conn_bucket_match(bucket, tag);
+
+	for (; matches != 0; matches &= matches - 1) {
+		uint32_t slot = (uint32_t)__builtin_ctz(matches);
+
+		if (bucket->indices[slot] == index)
+			return slot;
+	}
+	return FT_CONN_BUCKET_SLOTS;
+}
+
+static struct ft_conn_bucket *half_find_bucket(
+	const struct ft_conn_half *half, uint64_t hash, uint32_t index)
+{
+	struct probe probe = probe_for(hash);
+
+	for (uint64_t i = 0; i < bucket_count(half); i++, probe.at += probe.step) {
+		struct ft_conn_bucket *bucket = bucket_at(half, probe);
+
+		if (slot_of(bucket, probe.tag, index) < FT_CONN_BUCKET_SLOTS)
+			return bucket;
+		if (bucket->overflow == 0)
+			break;
+	}
+	return NULL;
+}
+
+// Removes the object from `bucket`; the buckets that it found full on its way there have one entry
+// less to look for behind them.
+static void half_remove(const struct ft_conn_half *half, struct ft_conn_bucket *bucket,
+	uint64_t hash, uint32_t index)
+{
+	struct probe probe = probe_for(hash);
+
+	for (; bucket_at(half, probe) != bucket; probe.at += probe.step)
+		bucket_at(half, probe)->overflow--;
+	bucket->tags[slot_of(bucket, probe.tag, index)] = FT_CONN_BUCKET_EMPTY;
+}
+
+// ---- resizing ----
+
+static bool is_resizing(const struct ft_conn_table *table)
+{
+	return table->old.buckets != NULL;
+}
+
+static void retire_some(struct ft_conn_table *table, uint64_t most_bytes)
+{
+	uint64_t bytes = RTE_MIN(table->retired_bytes, most_bytes);
+
+	if (bytes == 0)
+		return;
+	table->retired_bytes -= bytes;
+	ft_pages_unmap(table->retired + table->retired_bytes, bytes);
+}
+
+static void finish_resizing(struct ft_conn_table *table)
+{
+	retire_some(table, UINT64_MAX);
+	table->retired = (char *)table->old.buckets;
+	table->retired_bytes = bucket_count(&table->old) * sizeof(struct ft_conn_bucket);
+	table->old = (struct ft_conn_half){ 0 };
+}
+
+static void move_bucket(struct ft_conn_table *table, struct ft_conn_bucket *bucket)
+{
+	uint32_t used =
+		~ft_conn_bucket_match(bucket, FT_CONN_BUCKET_EMPTY) & FT_CONN_BUCKET_ALL_SLOTS;
+
+	for (; used != 0; used &= used - 1) {
+		uint32_t index = bucket->indices[__builtin_ctz(used)];
+		uint64_t hash = ft_tuple_hash(table->key, tuple_of(table, index));
+
+		half_remove(&table->old, bucket, hash, index);
+		half_insert(&table->current, hash, index);
+	}
+}
+
+static void step_resizing(struct ft_conn_table *table)
+{
+	retire_some(table, BYTES_RETIRED_AT_ONCE);
+	for (unsigned i = 0; i < BUCKETS_MOVED_AT_ONCE && is_resizing(table); i++) {
+		move_bucket(table, &table->old.buckets[table->moved]);
+		if (++table->moved == bucket_count(&table->old))
+			finish_resizing(table);
+	}
+}
+
+// Without memory for it the table stays as it is, and tries again at the next change.
+static void start_resizing(struct ft_conn_table *table, uint64_t buckets)
+{
+	struct ft_conn_half next;
+
+	if (half_init(&next, buckets) != 0)
+		return;
+	table->old = table->current;
+	table->current = next;
+	table->moved = 0;
+}
+
+static void keep_size(struct ft_conn_table *table)
+{
+	uint64_t buckets = bucket_count(&table->current);
+
+	if (is_resizing(table) || table->retired_bytes > 0)
+		step_resizing(table);
+	else if (table->entries > MOST_BEFORE_GROWING * buckets)
+		start_resizing(table, buckets * 2);
+	else if (table->entries < LEAST_BEFORE_SHRINKING * buckets && buckets > FEWEST_BUCKETS)
+		start_resizing(table, buckets / 2);
+}
+
+// ---- the table ----
+
+int ft_conn_table_init(
+	struct ft_conn_table *table, const struct ft_pool *objects, const struct ft_hash_key *key)
+{
+	*table = (struct ft_conn_table){ .objects = objects, .key = key };
+	return half_init(&table->current, FEWEST_BUCKETS);
+}
+
+static void half_free(struct ft_conn_half *half)
+{
+	ft_pages_unmap(half->buckets, bucket_count(half) * sizeof(struct ft_conn_bucket));
+}
+
+void ft_conn_table_free(struct ft_conn_table *table)
+{
+	retire_some(table, UINT64_MAX);
+	half_free(&table->old);
+	half_free(&table->current);
+	*table = (struct ft_conn_table){ 0 };
+}
+
+// While resizing, an entry whose old home is not emptied yet is in the old generation, unless it
+// overflowed; else it is most likely in the new one.
+static inline bool is_likely_old(const struct ft_conn_table *table, uint64_t hash)
+{
+	return is_resizing(table) && (hash & table->old.mask) >= table->moved;
+}
+
+static uint32_t find_in_both(
+	const struct ft_conn_table *table, const struct ft_tuple *tuple, uint64_t hash)
+{
+	bool is_old_first = is_likely_old(table, hash);
+	const struct ft_conn_half *first = is_old_first ? &table->old : &table->current;
+	const struct ft_conn_half *second = is_old_first ? &table->current : &table->old;
+	uint32_t index = half_find(table, first, tuple, hash);
+
+	return index != FT_CONN_NONE ? index : half_find(table, second, tuple, hash);
+}
+
+uint32_t ft_conn_table_find(
+	const struct ft_conn_table *table, const struct ft_tuple *tuple, uint64_t hash)
+{
+	if (unlikely(is_resizing(table)))
+		return find_in_both(table, tuple, hash);
+	return half_find(table, &table->current, tuple, hash);
+}
+
+static inline const struct ft_conn_bucket *likely_bucket(
+	const struct ft_conn_table *table, uint64_t hash)
+{
+	const struct ft_conn_half *half =
+		unlikely(is_likely_old(table, hash)) ? &table->old : &table->current;
+
+	return bucket_at(half, probe_for(hash));
+}
+
+// The first index in the bucket whose tag agrees, its object on the way to the cache.
+static inline uint32_t prefetch_candidate(
+	const struct ft_conn_table *table, const struct ft_conn_bucket *bucket, uint64_t hash)
+{
+	uint32_t matches = ft_conn_bucket_match(bucket, ft_conn_bucket_tag(hash));
+	uint32_t index;
+
+	if (matches == 0)
+		return FT_CONN_NONE;
+	index = bucket->indices[__builtin_ctz(matches)];
+	rte_prefetch0(tuple_of(table, index));
+	return index;
+}
+
+void ft_conn_table_find_burst(const struct ft_conn_table *table,
+	const struct ft_tuple *const *tuples, const uint64_t *hashes, uint32_t *indices,
+	uint32_t count)
+{
+	const struct ft_conn_bucket *buckets[FT_CONN_BURST];
+
+	assert(count <= FT_CONN_BURST);
+	for (uint32_t i = 0; i < count; i++) {
+		buckets[i] = likely_bucket(table, hashes[i]);
+		rte_prefetch0(buckets[i]);
+	}
+	for (uint32_t i = 0; i < count; i++)
+		indices[i] = prefetch_candidate(table, buckets[i], hashes[i]);
+	for (uint32_t i = 0; i < count; i++) {
+		if (likely(indices[i] != FT_CONN_NONE &&
+			    ft_tuple_is_equal(tuple_of(table, indices[i]), tuples[i])))
+			continue;
+		// A miss, a tag that agreed by chance, or an overflow: the plain search knows.
+		indices[i] = ft_conn_table_find(table, tuples[i], hashes[i]);
+	}
+}
+
+int ft_conn_table_insert(struct ft_conn_table *table, uint64_t hash, uint32_t index)
+{
+	keep_size(table);
+	if (table->entries >= MOST * bucket_count(&table->current))
+		return -ENOMEM;
+	half_insert(&table->current, hash, index);
+	table->entries++;
+	table->changes++;
+	return 0;
+}
+
+void ft_conn_table_remove(struct ft_conn_table *table, uint64_t hash, uint32_t index)
+{
+	const struct ft_conn_half *half = &table->current;
+	struct ft_conn_bucket *bucket = half_find_bucket(half, hash, index);
+
+	if (bucket == NULL) {
+		half = &table->old;
+		bucket = half_find_bucket(half, hash, index);
+	}
+	assert(bucket != NULL);
+	half_remove(half, bucket, hash, index);
+	table->entries--;
+	table->changes++;
+	keep_size(table);
+}

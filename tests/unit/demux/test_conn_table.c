@@ -1,0 +1,428 @@
+#include "../support.h"
+
+#include <stdbool.h>
+#include <stdlib.h>
+
+#include "base/random.h"
+#include "demux/conn_bucket.h"
+#include "demux/conn_table.h"
+
+#define OBJECTS 20000
+
+struct object {
+	struct ft_tuple tuple;
+	bool is_in_table;
+};
+
+struct fixture {
+	struct ft_random random;
+	struct ft_hash_key key;
+	struct ft_pool pool;
+	struct ft_conn_table table;
+};
+
+static struct ft_tuple make_tuple(uint32_t remote, uint16_t remote_port)
+{
+	return (struct ft_tuple){
+		.local = ft_addr_from_ip4(RTE_BE32(0x0a090002)),
+		.remote = ft_addr_from_ip4(rte_cpu_to_be_32(remote)),
+		.local_port = 7,
+		.remote_port = remote_port,
+		.protocol = 6,
+	};
+}
+
+static void start(struct fixture *fixture, uint64_t seed)
+{
+	ft_random_init(&fixture->random, seed);
+	ft_hash_key_init(&fixture->key, &fixture->random);
+	assert_int_equal(ft_pool_init(&fixture->pool, OBJECTS, sizeof(struct object), 64), 0);
+	assert_int_equal(ft_conn_table_init(&fixture->table, &fixture->pool, &fixture->key), 0);
+}
+
+static void stop(struct fixture *fixture)
+{
+	ft_conn_table_free(&fixture->table);
+	ft_pool_free(&fixture->pool);
+}
+
+static uint64_t hash_of(const struct fixture *fixture, const struct ft_tuple *tuple)
+{
+	return ft_tuple_hash(&fixture->key, tuple);
+}
+
+static uint32_t find(const struct fixture *fixture, const struct ft_tuple *tuple)
+{
+	return ft_conn_table_find(&fixture->table, tuple, hash_of(fixture, tuple));
+}
+
+static uint32_t add(struct fixture *fixture, const struct ft_tuple *tuple)
+{
+	struct object *object = ft_pool_take(&fixture->pool);
+	uint32_t index = ft_pool_index(&fixture->pool, object);
+
+	object->tuple = *tuple;
+	assert_int_equal(ft_conn_table_insert(&fixture->table, hash_of(fixture, tuple), index), 0);
+	return index;
+}
+
+static void take_away(struct fixture *fixture, uint32_t index)
+{
+	struct object *object = ft_pool_at(&fixture->pool, index);
+
+	ft_conn_table_remove(&fixture->table, hash_of(fixture, &object->tuple), index);
+	ft_pool_give(&fixture->pool, object);
+}
+
+// ---- what a table must always be ----
+
+// What the overflow counters of a generation must be, counted anew from its entries.
+static uint64_t check_half(const struct fixture *fixture, const struct ft_conn_half *half)
+{
+	uint64_t buckets = half->buckets == NULL ? 0 : half->mask + 1;
+	uint32_t *overflow = calloc(buckets + 1, sizeof(*overflow));
+	uint64_t entries = 0;
+
+	for (uint64_t b = 0; b < buckets; b++) {
+		for (unsigned slot = 0; slot < FT_CONN_BUCKET_SLOTS; slot++) {
+			const struct object *object;
+			uint64_t hash;
+			uint8_t tag = half->buckets[b].tags[slot];
+
+			if (tag == FT_CONN_BUCKET_EMPTY)
+				continue;
+			entries++;
+			object = ft_pool_at(&fixture->pool, half->buckets[b].indices[slot]);
+			hash = hash_of(fixture, &object->tuple);
+			assert_int_equal(tag, ft_conn_bucket_tag(hash));
+			for (; (hash & half->mask) != b; hash += 2u * tag + 1)
+				overflow[hash & half->mask]++;
+		}
+	}
+	for (uint64_t b = 0; b < buckets; b++)
+		assert_int_equal(half->buckets[b].overflow, overflow[b]);
+	free(overflow);
+	return entries;
+}
+
+static void check_table(const struct fixture *fixture)
+{
+	uint64_t entries = check_half(fixture, &fixture->table.current) +
+			   check_half(fixture, &fixture->table.old);
+
+	assert_int_equal(entries, fixture->table.entries);
+	for (uint64_t b = 0; b < fixture->table.moved && fixture->table.old.buckets != NULL; b++)
+		assert_int_equal(ft_conn_bucket_match_portable(
+					 &fixture->table.old.buckets[b], FT_CONN_BUCKET_EMPTY),
+			FT_CONN_BUCKET_ALL_SLOTS);
+}
+
+// ---- buckets ----
+
+static void simd_and_portable_match_agree(void **state)
+{
+	struct ft_random random;
+
+	ft_random_init(&random, 1);
+	for (unsigned i = 0; i < 200000; i++) {
+		struct ft_conn_bucket bucket = { .overflow = (uint32_t)ft_random_next(&random) };
+		uint32_t range = 1 + ft_random_below(&random, 256);
+		uint8_t tag = (uint8_t)ft_random_below(&random, range);
+		uint32_t expected = 0;
+
+		for (unsigned slot = 0; slot < FT_CONN_BUCKET_SLOTS; slot++) {
+			bucket.tags[slot] = (uint8_t)ft_random_below(&random, range);
+			expected |= (uint32_t)(bucket.tags[slot] == tag) << slot;
+		}
+		assert_int_equal(ft_conn_bucket_match(&bucket, tag), expected);
+		assert_int_equal(ft_conn_bucket_match_portable(&bucket, tag), expected);
+	}
+}
+
+static void tags_are_never_the_empty_one(void **state)
+{
+	for (uint64_t top = 0; top < 256; top++)
+		assert_int_not_equal(ft_conn_bucket_tag(top << 56), FT_CONN_BUCKET_EMPTY);
+}
+
+// ---- the table ----
+
+static void empty_table_finds_nothing(void **state)
+{
+	struct ft_tuple tuple = make_tuple(1, 2);
+	struct fixture fixture;
+
+	start(&fixture, 1);
+	assert_int_equal(find(&fixture, &tuple), FT_CONN_NONE);
+	stop(&fixture);
+}
+
+static void every_part_of_the_tuple_counts(void **state)
+{
+	struct ft_tuple tuple = make_tuple(0x0a090001, 40000);
+	struct fixture fixture;
+	uint32_t index;
+
+	start(&fixture, 1);
+	index = add(&fixture, &tuple);
+	assert_int_equal(find(&fixture, &tuple), index);
+	for (size_t byte = 0; byte < sizeof(tuple); byte++) {
+		struct ft_tuple other = tuple;
+
+		((uint8_t *)&other)[byte] ^= 1;
+		assert_int_equal(find(&fixture, &other), FT_CONN_NONE);
+		// Nor when all of the hash agrees by chance.
+		assert_int_equal(
+			ft_conn_table_find(&fixture.table, &other, hash_of(&fixture, &tuple)),
+			FT_CONN_NONE);
+	}
+	stop(&fixture);
+}
+
+static void equal_hashes_are_told_apart_by_their_tuples(void **state)
+{
+	struct fixture fixture;
+	uint32_t indices[100];
+
+	start(&fixture, 1);
+	for (uint16_t i = 0; i < 100; i++) {
+		struct object *object = ft_pool_take(&fixture.pool);
+
+		object->tuple = make_tuple(1, i);
+		indices[i] = ft_pool_index(&fixture.pool, object);
+		assert_int_equal(ft_conn_table_insert(&fixture.table, 12345, indices[i]), 0);
+	}
+	for (uint16_t i = 0; i < 100; i++) {
+		struct ft_tuple tuple = make_tuple(1, i);
+
+		assert_int_equal(ft_conn_table_find(&fixture.table, &tuple, 12345), indices[i]);
+		ft_conn_table_remove(&fixture.table, 12345, indices[i]);
+		assert_int_equal(ft_conn_table_find(&fixture.table, &tuple, 12345), FT_CONN_NONE);
+	}
+	for (uint64_t b = 0; b <= fixture.table.current.mask; b++)
+		assert_int_equal(fixture.table.current.buckets[b].overflow, 0);
+	stop(&fixture);
+}
+
+static void growing_and_shrinking_table_keeps_every_entry(void **state)
+{
+	struct fixture fixture;
+	uint32_t indices[OBJECTS];
+	uint64_t most_buckets;
+
+	start(&fixture, 3);
+	for (uint32_t i = 0; i < OBJECTS; i++) {
+		struct ft_tuple tuple = make_tuple(i, 80);
+		struct ft_tuple earlier = make_tuple(ft_random_below(&fixture.random, i + 1), 80);
+
+		indices[i] = add(&fixture, &tuple);
+		assert_int_equal(find(&fixture, &earlier),
+			indices[rte_be_to_cpu_32(ft_addr_ip4(&earlier.remote))]);
+		if (i % 512 == 0)
+			check_table(&fixture);
+	}
+	most_buckets = fixture.table.current.mask + 1;
+	assert_true(most_buckets * 9 >= OBJECTS && most_buckets * 9 / 2 <= OBJECTS);
+	for (uint32_t i = 0; i < OBJECTS; i++) {
+		struct ft_tuple tuple = make_tuple(i, 80);
+		struct ft_tuple last = make_tuple(OBJECTS - 1, 80);
+
+		assert_int_equal(find(&fixture, &last), indices[OBJECTS - 1]);
+		assert_int_equal(find(&fixture, &tuple), indices[i]);
+		take_away(&fixture, indices[i]);
+		assert_int_equal(find(&fixture, &tuple), FT_CONN_NONE);
+		if (i % 512 == 0)
+			check_table(&fixture);
+	}
+	check_table(&fixture);
+	assert_true(fixture.table.current.mask + 1 <= most_buckets / 8);
+	stop(&fixture);
+}
+
+static void burst_finds_what_single_lookups_find(void **state)
+{
+	struct fixture fixture;
+
+	start(&fixture, 4);
+	for (uint32_t i = 0; i < OBJECTS; i++) {
+		struct ft_tuple added = make_tuple(i, 80);
+		struct ft_tuple tuples[FT_CONN_BURST];
+		const struct ft_tuple *pointers[FT_CONN_BURST];
+		uint64_t hashes[FT_CONN_BURST];
+		uint32_t indices[FT_CONN_BURST];
+		uint32_t count = ft_random_below(&fixture.random, FT_CONN_BURST + 1);
+
+		add(&fixture, &added);
+		if (i % 7 != 0)
+			continue;
+		for (uint32_t j = 0; j < count; j++) {
+			tuples[j] = make_tuple(ft_random_below(&fixture.random, 2 * i + 1), 80);
+			pointers[j] = &tuples[j];
+			hashes[j] = hash_of(&fixture, &tuples[j]);
+		}
+		ft_conn_table_find_burst(&fixture.table, pointers, hashes, indices, count);
+		for (uint32_t j = 0; j < count; j++)
+			assert_int_equal(indices[j], find(&fixture, &tuples[j]));
+	}
+	stop(&fixture);
+}
+
+// No step may take long because many entries are there: what one insertion moves is counted.
+static void one_insertion_moves_few_buckets(void **state)
+{
+	struct fixture fixture;
+
+	start(&fixture, 5);
+	for (uint32_t i = 0; i < OBJECTS; i++) {
+		struct ft_tuple tuple = make_tuple(i, 80);
+		uint64_t moved_before = fixture.table.moved;
+		bool was_resizing = fixture.table.old.buckets != NULL;
+
+		add(&fixture, &tuple);
+		if (was_resizing && fixture.table.old.buckets != NULL)
+			assert_int_equal(fixture.table.moved, moved_before + 2);
+	}
+	stop(&fixture);
+}
+
+// ---- against a model: all that is in the table, by number ----
+
+struct model {
+	struct fixture fixture;
+	uint32_t index[OBJECTS]; // of tuple i in the table, or FT_CONN_NONE
+};
+
+// A few addresses and many ports, as peers are.
+static struct ft_tuple model_tuple(uint32_t i)
+{
+	return make_tuple(0x0a000000 + i % 13, (uint16_t)(1024 + i / 13));
+}
+
+static void model_check_one(struct model *model)
+{
+	uint32_t i = ft_random_below(&model->fixture.random, OBJECTS);
+	struct ft_tuple tuple = model_tuple(i);
+
+	assert_int_equal(find(&model->fixture, &tuple), model->index[i]);
+}
+
+static void model_change_one(struct model *model, uint32_t most)
+{
+	uint32_t i = ft_random_below(&model->fixture.random, most);
+	struct ft_tuple tuple = model_tuple(i);
+
+	if (model->index[i] == FT_CONN_NONE) {
+		model->index[i] = add(&model->fixture, &tuple);
+	} else {
+		take_away(&model->fixture, model->index[i]);
+		model->index[i] = FT_CONN_NONE;
+	}
+	assert_int_equal(find(&model->fixture, &tuple), model->index[i]);
+}
+
+// The share of the numbers that is in play changes, so that the table grows and shrinks.
+static void run_model(uint64_t seed, uint32_t operations)
+{
+	struct model *model = malloc(sizeof(*model));
+	uint32_t most = OBJECTS;
+
+	start(&model->fixture, seed);
+	for (uint32_t i = 0; i < OBJECTS; i++)
+		model->index[i] = FT_CONN_NONE;
+	for (uint32_t operation = 0; operation < operations; operation++) {
+		if (operation % 30000 == 0) {
+			check_table(&model->fixture);
+			most = 1 + ft_random_below(&model->fixture.random, OBJECTS);
+			for (uint32_t i = most; i < OBJECTS; i++) {
+				if (model->index[i] == FT_CONN_NONE)
+					continue;
+				take_away(&model->fixture, model->index[i]);
+				model->index[i] = FT_CONN_NONE;
+				model_check_one(model);
+			}
+		}
+		model_change_one(model, most);
+		model_check_one(model);
+	}
+	check_table(&model->fixture);
+	stop(&model->fixture);
+	free(model);
+}
+
+static void random_operations_agree_with_model(void **state)
+{
+	for (uint64_t seed = 0; seed < 8; seed++)
+		run_model(seed, 150000);
+}
+
+// ---- the hash ----
+
+// How full buckets become for tuples that differ as a peer can make them differ, against what
+// chance gives: the sum of squares of 8,192 entries over 1,024 buckets is 8 * 8 + 8 for each, plus
+// or minus a few in a hundred.
+static void check_spread(const struct fixture *fixture, struct ft_tuple (*tuple_number)(uint32_t))
+{
+	uint32_t counts[1024] = { 0 };
+	uint64_t squares = 0;
+
+	for (uint32_t i = 0; i < 8192; i++) {
+		struct ft_tuple tuple = tuple_number(i);
+
+		counts[hash_of(fixture, &tuple) % 1024]++;
+	}
+	for (unsigned b = 0; b < 1024; b++)
+		squares += counts[b] * counts[b];
+	assert_in_range(squares, 72 * 1024 * 90 / 100, 72 * 1024 * 110 / 100);
+}
+
+static struct ft_tuple ports_in_order(uint32_t i)
+{
+	return make_tuple(0x0a090001, (uint16_t)i);
+}
+
+static struct ft_tuple addresses_in_order(uint32_t i)
+{
+	return make_tuple(0x0a090000 + i, 40000);
+}
+
+static struct ft_tuple addresses_far_apart(uint32_t i)
+{
+	return make_tuple(i << 19, 40000);
+}
+
+static struct ft_tuple ports_follow_addresses(uint32_t i)
+{
+	return make_tuple(0x0a090000 + i, (uint16_t)(65535 - i));
+}
+
+static void hash_spreads_tuples_that_are_alike(void **state)
+{
+	struct fixture fixture;
+
+	for (uint64_t seed = 0; seed < 20; seed++) {
+		start(&fixture, seed);
+		check_spread(&fixture, ports_in_order);
+		check_spread(&fixture, addresses_in_order);
+		check_spread(&fixture, addresses_far_apart);
+		check_spread(&fixture, ports_follow_addresses);
+		stop(&fixture);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(simd_and_portable_match_agree),
+		cmocka_unit_test(tags_are_never_the_empty_one),
+		cmocka_unit_test(empty_table_finds_nothing),
+		cmocka_unit_test(every_part_of_the_tuple_counts),
+		cmocka_unit_test(equal_hashes_are_told_apart_by_their_tuples),
+		cmocka_unit_test(growing_and_shrinking_table_keeps_every_entry),
+		cmocka_unit_test(burst_finds_what_single_lookups_find),
+		cmocka_unit_test(one_insertion_moves_few_buckets),
+		cmocka_unit_test(random_operations_agree_with_model),
+		cmocka_unit_test(hash_spreads_tuples_that_are_alike),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
