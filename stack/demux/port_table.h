@@ -3,11 +3,17 @@
 //
 // Two things use a port. A *binding* is a socket's claim by bind(), listen() or an unconnected UDP
 // socket. A *use* stands for all the connections from one local address and port, in whatever state
-// (TIME-WAIT too): they keep others from binding unless all of them allow it by SO_REUSEADDR.
+// (TIME-WAIT too): they keep others from binding unless all of them allow it.
+//
+//	port 80 --> place 10.9.0.2:80 --> place 0.0.0.0:80    a place is one address at a port
+//	              bindings              bindings          those that receive first
+//	              group                 group             receivers with SO_REUSEPORT, an array
+//	              uses                  uses              how many, by what they allow
 #pragma once
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/hash.h"
 #include "base/list.h"
 #include "base/pool.h"
 #include "base/random.h"
@@ -18,27 +24,31 @@
 
 // Embedded in what is bound; filled by the owner before ft_port_bind().
 struct ft_binding {
-	struct ft_list node;	// among the port's bindings
-	struct ft_addr address; // ft_addr_is_any(): every address of ours
-	uint16_t port;		// host order; 0 until bound
-	bool reuse_address;	// SO_REUSEADDR, as it is now
-	bool reuse_port;	// SO_REUSEPORT, as it was at bind()
-	bool is_listening;	// TCP: in LISTEN, so SYNs find it
-	bool is_connected; // UDP: has a peer, so it is found through the connection table alone
-	uint8_t owner;	   // for the owner's own use
-	struct ft_tcp_listener *listener; // TCP in LISTEN: who takes the SYNs, set by ft_tcp_listen()
+	struct ft_list node;		  // among the port's bindings
+	struct ft_addr address;		  // ft_addr_is_any(): every address of ours
+	uint16_t port;			  // host order; 0 until bound
+	bool reuse_address;		  // SO_REUSEADDR, as it is now
+	bool reuse_port;		  // SO_REUSEPORT, as it was at bind()
+	bool is_listening;		  // TCP: in LISTEN, so SYNs find it
+	bool is_connected;		  // UDP: has a peer; see ft_port_mark_connected()
+	uint8_t owner;			  // for the owner's own use
+	struct ft_tcp_listener *listener; // TCP in LISTEN: set by ft_tcp_listen()
 };
 
+// What a binding or a use allows others: SO_REUSEADDR, SO_REUSEPORT.
+enum ft_port_reuse {
+	FT_PORT_REUSE_ADDRESS = 1,
+	FT_PORT_REUSE_PORT = 2,
+	FT_PORT_REUSE_COMBINATIONS = 4,
+};
+
+struct ft_ephemeral;
+
 struct ft_port_table {
-	uint8_t protocol;      // IPPROTO_TCP or IPPROTO_UDP
-	struct ft_port *ports; // FT_PORT_COUNT
-	uint16_t first_ephemeral;
-	uint16_t last_ephemeral;
-	// ... and what choosing an ephemeral port in constant time needs: see ephemeral.h
-	struct ft_ephemeral *ephemeral;
-	struct ft_pool uses;
-	struct ft_random *random;
-	const struct ft_hash_key *key;
+	uint8_t protocol;	// IPPROTO_TCP or IPPROTO_UDP
+	uint32_t *first_places; // FT_PORT_COUNT: an index into places, FT_POOL_NONE for a free port
+	struct ft_pool places;	// struct place: one local address at one port
+	struct ft_ephemeral *ephemeral; // which ports are free for whom: ephemeral.h
 };
 
 // `most_uses`: how many pairs of local address and port may have connections. Returns 0 or -ENOMEM.
@@ -48,24 +58,26 @@ int ft_port_table_init(struct ft_port_table *table, uint8_t protocol, uint16_t f
 void ft_port_table_free(struct ft_port_table *table);
 
 // Claims binding->port at binding->address; port 0 claims a free ephemeral port and fills it in.
-// Returns 0, -EADDRINUSE on a conflict (POSIX bind()), -EADDRINUSE when no ephemeral port is free
-// (as Linux; POSIX allows EADDRINUSE there).
+// Returns 0, -EADDRINUSE on a conflict (POSIX bind()) or when no ephemeral port is free (as Linux;
+// POSIX allows it there), -ENOMEM. After an error the binding is as it was.
 int ft_port_bind(struct ft_port_table *table, struct ft_binding *binding);
+// The end of what ft_port_bind() began; the binding's port is 0 again.
 void ft_port_unbind(struct ft_port_table *table, struct ft_binding *binding);
 
 // Makes a bound TCP socket's binding a listener: -EADDRINUSE when another listener has the same
-// port and an overlapping address, unless both have SO_REUSEPORT.
+// port and an overlapping address, unless both have SO_REUSEPORT. Linux asks at listen() all that
+// it asks at bind(), with the options as they are now, and so does this.
 int ft_port_listen(struct ft_port_table *table, struct ft_binding *binding);
-
 // Ends LISTEN; the port stays bound (shutdown() of a listener).
-static inline void ft_port_unlisten(struct ft_port_table *table, struct ft_binding *binding)
-{
-	binding->is_listening = false;
-	binding->listener = NULL;
-}
+void ft_port_unlisten(struct ft_port_table *table, struct ft_binding *binding);
+
+// A bound UDP socket gets or loses its peer: with one, it is not found by ft_port_find().
+void ft_port_mark_connected(
+	struct ft_port_table *table, struct ft_binding *binding, bool connected);
 
 // The listener (TCP) or unconnected socket (UDP) for a packet to `tuple->local`: the most specific
-// address wins, then a SO_REUSEPORT group is spread by `hash`. NULL when there is none.
+// address wins, then the one bound last, and if that has SO_REUSEPORT, all at its address that have
+// share by `hash`. NULL when there is none.
 struct ft_binding *ft_port_find(
 	const struct ft_port_table *table, const struct ft_tuple *tuple, uint64_t hash);
 
@@ -74,10 +86,11 @@ struct ft_binding *ft_port_find(
 struct ft_binding *ft_port_find_next(const struct ft_port_table *table,
 	const struct ft_tuple *tuple, const struct ft_binding *previous);
 
-// A connection begins or ends to use tuple->local and local_port. `may_reuse` is its SO_REUSEADDR
-// and must be the same at both. Returns 0 or -ENOMEM.
-int ft_port_hold(struct ft_port_table *table, const struct ft_tuple *tuple, bool may_reuse);
-void ft_port_release(struct ft_port_table *table, const struct ft_tuple *tuple, bool may_reuse);
+// A connection begins or ends to use tuple->local and local_port. `reuse` (enum ft_port_reuse) is
+// what its socket, or the listener it came from, allows; it must be the same at both. Returns 0 or
+// -ENOMEM.
+int ft_port_hold(struct ft_port_table *table, const struct ft_tuple *tuple, uint8_t reuse);
+void ft_port_release(struct ft_port_table *table, const struct ft_tuple *tuple, uint8_t reuse);
 
 // Chooses tuple->local_port (0 on entry) for an active open from tuple->local to the remote address
 // and port, so that the whole tuple is not in use: RFC 6056's keyed, not guessable, order, in time

@@ -129,7 +129,7 @@ int ft_udp_connect(struct ft_stack *stack, struct ft_udp_socket *udp, const stru
 		return error;
 	}
 	udp->is_connected = true;
-	udp->binding.is_connected = true;
+	ft_port_mark_connected(&stack->udp.ports, &udp->binding, true);
 	ft_trace(stack, FT_TRACE_UDP, "connected to port %u", remote_port);
 	return 0;
 }
@@ -142,7 +142,7 @@ void ft_udp_disconnect(struct ft_stack *stack, struct ft_udp_socket *udp)
 		ft_pool_index(&stack->udp.sockets, udp));
 	udp->tuple = (struct ft_tuple){ 0 };
 	udp->is_connected = false;
-	udp->binding.is_connected = false;
+	ft_port_mark_connected(&stack->udp.ports, &udp->binding, false);
 	if (udp->has_chosen_port)
 		unbind(stack, udp);
 }
