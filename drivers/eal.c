@@ -2,7 +2,6 @@
 
 #include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <sched.h>
 #include <stdarg.h>
@@ -17,6 +16,7 @@
 
 #include "base/log.h"
 #include "base/pkt.h"
+#include "drivers/quiet.h"
 
 #define HUGEPAGES_PATH "/sys/kernel/mm/hugepages"
 #define OWN_ARGS       16
@@ -173,41 +173,19 @@ static void build(
 	arguments->list[arguments->count] = NULL;
 }
 
-// When an argument is wrong, the EAL prints three pages of usage on standard output, which is not
-// its own. Runs it with that shut.
-static int init_in_silence(struct arguments *arguments)
-{
-	int saved = dup(STDOUT_FILENO);
-	int null = open("/dev/null", O_WRONLY | O_CLOEXEC);
-	int result;
-
-	fflush(stdout);
-	dup2(null, STDOUT_FILENO);
-	result = rte_eal_init(arguments->count, arguments->list);
-	fflush(stdout);
-	dup2(saved, STDOUT_FILENO);
-	close(null);
-	close(saved);
-	return result;
-}
-
-static int init(struct arguments *arguments, bool is_debugging)
-{
-	if (is_debugging)
-		return rte_eal_init(arguments->count, arguments->list);
-	return init_in_silence(arguments);
-}
-
 int ft_eal_start(const struct ft_config *config, const struct ft_device *device)
 {
 	struct arguments *arguments = calloc(1, sizeof(*arguments));
+	struct ft_quiet quiet;
 	int result;
 
 	if (arguments == NULL)
 		return -ENOMEM;
 	build(arguments, config, device);
 	rte_openlog_stream(stderr);
-	result = init(arguments, strcmp(config->log.level, "debug") == 0);
+	ft_quiet_begin(&quiet, strcmp(config->log.level, "debug") != 0);
+	result = rte_eal_init(arguments->count, arguments->list);
+	ft_quiet_end(&quiet);
 	free(arguments);
 	if (result < 0) {
 		ft_log_error("DPDK did not start: %s; --log.level=debug shows what it says",

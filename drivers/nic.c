@@ -12,6 +12,7 @@
 
 #include "base/log.h"
 #include "base/pkt.h"
+#include "drivers/quiet.h"
 
 #define FRAME_OVERHEAD (RTE_ETHER_HDR_LEN + RTE_VLAN_HLEN + RTE_ETHER_CRC_LEN)
 
@@ -89,11 +90,14 @@ static uint32_t count_ethdevs(const struct ft_device *device, uint16_t *ethdev)
 
 static int probe(struct ft_nic *nic, const struct ft_device *device)
 {
+	struct ft_quiet quiet;
 	int error = 0;
 	uint32_t count;
 
+	ft_quiet_begin(&quiet, nic->is_quiet);
 	if (!device->is_pci)
 		error = rte_dev_probe(device->devargs);
+	ft_quiet_end(&quiet);
 	if (error == -EFAULT) {
 		ft_log_error("DPDK has no driver for %s: is it spelled right, and is the package "
 			     "with the driver installed (Debian: dpdk)?",
@@ -258,10 +262,14 @@ static int apply_settings(struct ft_nic *nic, const struct ft_config *config)
 static int start(struct ft_nic *nic, const struct ft_config *config, const struct ft_device *device,
 	struct plan *plan)
 {
-	int error = set_up_queues(nic, plan);
+	struct ft_quiet quiet;
+	int error;
 
+	ft_quiet_begin(&quiet, nic->is_quiet);
+	error = set_up_queues(nic, plan);
 	if (error == 0)
 		error = rte_eth_dev_start(nic->ethdev);
+	ft_quiet_end(&quiet);
 	if (error == 0)
 		return apply_settings(nic, config);
 	ft_log_error("%s did not start (%s): %s; --log.level=debug shows what its driver says",
@@ -322,6 +330,7 @@ int ft_nic_open(struct ft_nic *nic, const struct ft_config *config, const struct
 
 	memset(nic, 0, sizeof(*nic));
 	nic->ethdev = RTE_MAX_ETHPORTS;
+	nic->is_quiet = strcmp(config->log.level, "debug") != 0;
 	open_kernel_socket(nic, device);
 	error = probe(nic, device);
 	if (error == 0)
@@ -337,12 +346,21 @@ int ft_nic_open(struct ft_nic *nic, const struct ft_config *config, const struct
 	return error;
 }
 
+static void stop(struct ft_nic *nic)
+{
+	struct ft_quiet quiet;
+
+	if (!rte_eth_dev_is_valid_port(nic->ethdev))
+		return;
+	ft_quiet_begin(&quiet, nic->is_quiet);
+	rte_eth_dev_stop(nic->ethdev);
+	rte_eth_dev_close(nic->ethdev);
+	ft_quiet_end(&quiet);
+}
+
 void ft_nic_close(struct ft_nic *nic)
 {
-	if (rte_eth_dev_is_valid_port(nic->ethdev)) {
-		rte_eth_dev_stop(nic->ethdev);
-		rte_eth_dev_close(nic->ethdev);
-	}
+	stop(nic);
 	rte_mempool_free(nic->receive_pool);
 	rte_mempool_free(nic->send_pool);
 	if (nic->kernel_socket >= 0)

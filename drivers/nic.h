@@ -13,6 +13,7 @@ struct ft_nic {
 	struct rte_mempool *send_pool;
 	int kernel_socket; // to ask the kernel about `interface`, or -1
 	char interface[IF_NAMESIZE];
+	bool is_quiet; // hide what drivers print: unless [log] level is debug
 };
 
 // Probes, configures and starts the device; the EAL must run. Makes both pools. Returns 0; or a
