@@ -127,6 +127,7 @@ static void remove_place(struct ft_port_table *table, struct place *place)
 		ft_port_set_remove(&ephemeral->chunks, &ephemeral->used, place->port);
 	ft_ephemeral_forget_local(ephemeral, &place->address, place->port);
 	free(place->group);
+	place->group = NULL; // ft_port_table_free() visits the places given back, too
 	ft_pool_give(&table->places, place);
 }
 
