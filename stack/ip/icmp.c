@@ -272,20 +272,22 @@ static enum ft_drop receive_error(
 enum ft_drop ft_icmp_input(struct ft_stack *stack, struct rte_mbuf *pkt, ft_time now)
 {
 	const struct ft_pkt_info *info = ft_pkt_info(pkt);
-	struct rte_icmp_hdr icmp;
+	const struct rte_icmp_hdr *icmp;
 
-	if (ft_pkt_copy_out(pkt, info->transport_offset, &icmp, HEADER_BYTES) != HEADER_BYTES)
+	if (ft_pkt_pull(pkt, info->transport_offset + HEADER_BYTES) == NULL)
 		return FT_DROP_ICMP_SHORT;
+	icmp = rte_pktmbuf_mtod_offset(pkt, const struct rte_icmp_hdr *, info->transport_offset);
 	if (ft_checksum_from(pkt, info->transport_offset) != 0)
 		return FT_DROP_ICMP_BAD_CHECKSUM;
-	ft_trace(stack, FT_TRACE_ICMP, "received type %u code %u", icmp.icmp_type, icmp.icmp_code);
-	switch (icmp.icmp_type) {
+	ft_trace(
+		stack, FT_TRACE_ICMP, "received type %u code %u", icmp->icmp_type, icmp->icmp_code);
+	switch (icmp->icmp_type) {
 	case ICMP_ECHO:
 		return answer_echo(stack, pkt, now);
 	case ICMP_DEST_UNREACH:
 	case ICMP_TIME_EXCEEDED:
 	case ICMP_PARAMETERPROB:
-		return receive_error(stack, pkt, &icmp, now);
+		return receive_error(stack, pkt, icmp, now);
 	case ICMP_ECHOREPLY:
 		return FT_DROP_ICMP_NO_SOCKET;
 	default:
