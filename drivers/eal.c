@@ -129,8 +129,10 @@ static void add_memory(struct arguments *arguments, const struct ft_config *conf
 	if (is_chosen || !has_hugepages)
 		add(arguments, "--no-shconf");
 	if (!has_hugepages && !is_given(config, " -m --socket-mem ")) {
+		// Untouched, ordinary memory costs nothing: enough for a large MTU of the kernel's
+		// too.
 		add(arguments, "-m");
-		add(arguments, "%" PRIu64, memory_bytes(config) / MIB + 1);
+		add(arguments, "%" PRIu64, 2 * memory_bytes(config) / MIB + 1);
 	}
 }
 

@@ -14,7 +14,8 @@ struct ft_family {
 	bool needs_hugepages;	     // hardware writes to memory, which must not be moved meanwhile
 	bool needs_kernel_interface; // iface=NAME must exist; its MTU and link state are ours
 	bool passes_sender_flags;    // received mbufs carry whatever flags their sender had
-	const char *remedy;	     // what to look at when such a device does not start
+	bool sends_from_receive_pool; // copies each packet sent into one of the receive pool
+	const char *remedy;	      // what to look at when such a device does not start
 };
 
 // By the name of a vdev ("net_tap0") or of a PCI device's kernel driver; NULL when it is not in the

@@ -15,6 +15,7 @@
 #include "drivers/quiet.h"
 
 #define FRAME_OVERHEAD (RTE_ETHER_HDR_LEN + RTE_VLAN_HLEN + RTE_ETHER_CRC_LEN)
+#define SMALLEST_MTU   68 // of IPv4: RFC 791 3.2
 
 // What the device says about itself, and what of it we use.
 struct plan {
@@ -118,30 +119,48 @@ static int probe(struct ft_nic *nic, const struct ft_device *device)
 }
 
 // Asks the kernel for the MTU of an interface it shares with us.
-static int kernel_mtu(const struct ft_nic *nic)
+static uint32_t kernel_mtu(const struct ft_nic *nic)
 {
 	struct ifreq request = { 0 };
 
 	strcpy(request.ifr_name, nic->interface);
-	return ioctl(nic->kernel_socket, SIOCGIFMTU, &request) < 0 ? 0 : request.ifr_mtu;
+	return ioctl(nic->kernel_socket, SIOCGIFMTU, &request) < 0 ? RTE_ETHER_MTU
+								   : (uint32_t)request.ifr_mtu;
+}
+
+// The device says it twice; ethdev refuses what is above either.
+static uint16_t largest_mtu(const struct rte_eth_dev_info *info)
+{
+	uint32_t overhead = RTE_ETHER_HDR_LEN + RTE_ETHER_CRC_LEN;
+
+	if (info->max_mtu != UINT16_MAX && info->max_rx_pktlen > info->max_mtu)
+		overhead = info->max_rx_pktlen - info->max_mtu;
+	return (uint16_t)RTE_MIN(info->max_rx_pktlen - overhead, (uint32_t)info->max_mtu);
+}
+
+// The MTU before we have changed anything.
+static uint32_t present_mtu(const struct ft_nic *nic)
+{
+	uint16_t mtu = RTE_ETHER_MTU;
+
+	if (nic->kernel_socket >= 0)
+		return kernel_mtu(nic);
+	rte_eth_dev_get_mtu(nic->ethdev, &mtu);
+	return mtu;
 }
 
 static int plan_mtu(const struct ft_nic *nic, const struct ft_config *config, struct plan *plan)
 {
-	uint16_t mtu = RTE_ETHER_MTU;
+	uint32_t smallest = RTE_MAX(plan->info.min_mtu, SMALLEST_MTU);
+	uint32_t largest = largest_mtu(&plan->info);
+	uint32_t mtu = config->nic.mtu > 0 ? config->nic.mtu : present_mtu(nic);
 
-	if (config->nic.mtu > 0)
-		mtu = (uint16_t)config->nic.mtu;
-	else if (nic->kernel_socket >= 0)
-		mtu = (uint16_t)RTE_MIN(kernel_mtu(nic), UINT16_MAX);
-	else
-		rte_eth_dev_get_mtu(nic->ethdev, &mtu);
-	if (config->nic.mtu > 0 && (mtu < plan->info.min_mtu || mtu > plan->info.max_mtu)) {
-		ft_log_error("[nic] mtu = %u: the device takes %u to %u", mtu, plan->info.min_mtu,
-			plan->info.max_mtu);
+	if (mtu < smallest || (config->nic.mtu > 0 && mtu > largest)) {
+		ft_log_error("an MTU of %u: this device, as DPDK drives it, takes %u to %u", mtu,
+			smallest, largest);
 		return -EINVAL;
 	}
-	plan->mtu = RTE_MIN(mtu, plan->info.max_mtu);
+	plan->mtu = (uint16_t)RTE_MIN(mtu, largest);
 	return 0;
 }
 
@@ -170,7 +189,7 @@ static void plan_room(struct plan *plan)
 	plan->room_bytes = RTE_MBUF_DEFAULT_DATAROOM;
 	if (frame_bytes > plan->room_bytes &&
 		!(plan->info.rx_offload_capa & RTE_ETH_RX_OFFLOAD_SCATTER))
-		plan->room_bytes = (uint16_t)RTE_ALIGN_CEIL(frame_bytes, 1024);
+		plan->room_bytes = (uint16_t)RTE_ALIGN_CEIL(frame_bytes, RTE_CACHE_LINE_SIZE);
 }
 
 static int make_plan(const struct ft_nic *nic, const struct ft_config *config, struct plan *plan)
@@ -301,6 +320,15 @@ static void choose_mac(struct ft_nic *nic)
 		rte_eth_random_addr(mac->addr_bytes);
 }
 
+static void note_held_packets(
+	struct ft_nic *nic, const struct ft_device *device, const struct plan *plan)
+{
+	nic->held_packets =
+		RTE_MAX(rte_mempool_in_use_count(nic->receive_pool), plan->rx_descriptors);
+	if (device->family.sends_from_receive_pool)
+		nic->held_packets += plan->tx_descriptors;
+}
+
 static void fill_netif(struct ft_nic *nic, const struct ft_device *device, const struct plan *plan)
 {
 	struct ft_netif *netif = &nic->netif;
@@ -339,11 +367,13 @@ int ft_nic_open(struct ft_nic *nic, const struct ft_config *config, const struct
 		error = create_pools(nic, config, &plan);
 	if (error == 0)
 		error = start(nic, config, device, &plan);
-	if (error == 0)
-		fill_netif(nic, device, &plan);
-	else
+	if (error != 0) {
 		ft_nic_close(nic);
-	return error;
+		return error;
+	}
+	note_held_packets(nic, device, &plan);
+	fill_netif(nic, device, &plan);
+	return 0;
 }
 
 static void stop(struct ft_nic *nic)

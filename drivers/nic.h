@@ -11,7 +11,8 @@ struct ft_nic {
 	uint16_t ethdev;       // DPDK's number for it
 	struct rte_mempool *receive_pool;
 	struct rte_mempool *send_pool;
-	int kernel_socket; // to ask the kernel about `interface`, or -1
+	uint32_t held_packets; // of receive_pool, that the device keeps or may come to need
+	int kernel_socket;     // to ask the kernel about `interface`, or -1
 	char interface[IF_NAMESIZE];
 	bool is_quiet; // hide what drivers print: unless [log] level is debug
 };

@@ -67,6 +67,8 @@ static int start_stack(void)
 		ft_log_error("no random numbers from the kernel: %m");
 		return -EIO;
 	}
+	// A device may have rounded up, or keep packets beside its ring: the stack leaves it those.
+	runtime.config.nic.rx_descriptors = runtime.nic.held_packets;
 	error = ft_stack_init(&runtime.stack, &runtime.config, &runtime.nic.netif,
 		runtime.nic.receive_pool, runtime.nic.send_pool, seed, present(NULL));
 	if (error != 0)
