@@ -16,8 +16,8 @@
 #define TEST_PEER      RTE_IPV4(10, 9, 0, 1)
 #define TEST_GATEWAY   RTE_IPV4(10, 9, 0, 254)
 #define TEST_BROADCAST RTE_IPV4(10, 9, 0, 255)
-#define TEST_FAR       RTE_IPV4(192, 0, 2, 7) // behind the gateway
-#define TEST_PACKETS   4096		      // in each pool
+#define TEST_FAR       RTE_IPV4(192U, 0, 2, 7) // behind the gateway
+#define TEST_PACKETS   4096		       // in each pool
 #define TEST_SENT_MAX  256
 
 struct test_host {

@@ -178,7 +178,7 @@ static void source_routes_are_dropped(void **state)
 static void destinations_not_ours_are_dropped(void **state)
 {
 	const uint32_t others[] = { TEST_PEER, TEST_FAR, RTE_IPV4(10, 9, 0, 0),
-		RTE_IPV4(127, 0, 0, 1), RTE_IPV4(10, 9, 1, 255), RTE_IPV4(240, 0, 0, 1),
+		RTE_IPV4(127, 0, 0, 1), RTE_IPV4(10, 9, 1, 255), RTE_IPV4(240U, 0, 0, 1),
 		RTE_IPV4(0, 0, 0, 1) };
 
 	for (unsigned i = 0; i < RTE_DIM(others); i++)
@@ -188,8 +188,9 @@ static void destinations_not_ours_are_dropped(void **state)
 static void martian_sources_are_dropped(void **state)
 {
 	const uint32_t martians[] = { RTE_IPV4(0, 1, 2, 3), RTE_IPV4(127, 0, 0, 1),
-		RTE_IPV4(127, 255, 255, 255), RTE_IPV4(224, 0, 0, 1), RTE_IPV4(239, 255, 255, 255),
-		RTE_IPV4(240, 0, 0, 1), RTE_IPV4(255, 255, 255, 255), TEST_BROADCAST, TEST_US };
+		RTE_IPV4(127, 255, 255, 255), RTE_IPV4(224U, 0, 0, 1),
+		RTE_IPV4(239U, 255, 255, 255), RTE_IPV4(240U, 0, 0, 1),
+		RTE_IPV4(255U, 255, 255, 255), TEST_BROADCAST, TEST_US };
 
 	for (unsigned i = 0; i < RTE_DIM(martians); i++)
 		assert_int_equal(receive_udp(martians[i], TEST_US), FT_DROP_IP_BAD_SOURCE);
@@ -198,8 +199,8 @@ static void martian_sources_are_dropped(void **state)
 
 static void groups_are_delivered_and_marked(void **state)
 {
-	const uint32_t groups[] = { TEST_BROADCAST, RTE_IPV4(255, 255, 255, 255),
-		RTE_IPV4(224, 0, 0, 1), RTE_IPV4(239, 1, 2, 3) };
+	const uint32_t groups[] = { TEST_BROADCAST, RTE_IPV4(255U, 255, 255, 255),
+		RTE_IPV4(224U, 0, 0, 1), RTE_IPV4(239U, 1, 2, 3) };
 
 	for (unsigned i = 0; i < RTE_DIM(groups); i++) {
 		assert_int_equal(receive_udp(0, groups[i]), FT_TAKEN);

@@ -179,7 +179,7 @@ static void check_mac(const uint8_t *mac)
 
 static void groups_have_their_own_mac_addresses(void **state)
 {
-	struct ft_ip_send send = to(RTE_IPV4(255, 255, 255, 255));
+	struct ft_ip_send send = to(RTE_IPV4(255U, 255, 255, 255));
 
 	output(20, &send);
 	check_mac(test_broadcast_mac.addr_bytes);
@@ -187,7 +187,7 @@ static void groups_have_their_own_mac_addresses(void **state)
 	send = to(TEST_BROADCAST);
 	output(20, &send);
 	check_mac(test_broadcast_mac.addr_bytes);
-	send = to(RTE_IPV4(239, 129, 2, 3));
+	send = to(RTE_IPV4(239U, 129, 2, 3));
 	output(20, &send);
 	check_mac((const uint8_t[]){ 0x01, 0x00, 0x5e, 0x01, 0x02, 0x03 });
 	assert_int_equal(check_datagram(20).time_to_live, 1);

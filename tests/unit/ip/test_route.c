@@ -81,10 +81,10 @@ static void broadcast_and_multicast_are_groups(void **state)
 	struct ft_route route = find(TEST_BROADCAST);
 
 	assert_true(route.is_broadcast && !route.is_multicast && !route.is_local);
-	route = find(RTE_IPV4(255, 255, 255, 255));
+	route = find(RTE_IPV4(255U, 255, 255, 255));
 	assert_true(route.is_broadcast && !route.is_multicast);
 	assert_int_equal(rte_be_to_cpu_32(ft_addr_ip4(&route.source)), TEST_US);
-	route = find(RTE_IPV4(224, 0, 0, 1));
+	route = find(RTE_IPV4(224U, 0, 0, 1));
 	assert_true(!route.is_broadcast && route.is_multicast);
 	assert_int_equal(rte_be_to_cpu_32(ft_addr_ip4(&route.source)), TEST_US);
 }
@@ -159,8 +159,8 @@ static void configuration_that_no_host_can_have_is_refused(void **state)
 	assert_int_equal(init_with(TEST_US, 24, TEST_GATEWAY), 0);
 	assert_int_equal(init_with(0, 24, 0), -EINVAL);
 	assert_int_equal(init_with(RTE_IPV4(127, 0, 0, 1), 8, 0), -EINVAL);
-	assert_int_equal(init_with(RTE_IPV4(224, 0, 0, 1), 4, 0), -EINVAL);
-	assert_int_equal(init_with(RTE_IPV4(255, 255, 255, 255), 32, 0), -EINVAL);
+	assert_int_equal(init_with(RTE_IPV4(224U, 0, 0, 1), 4, 0), -EINVAL);
+	assert_int_equal(init_with(RTE_IPV4(255U, 255, 255, 255), 32, 0), -EINVAL);
 	assert_int_equal(init_with(TEST_BROADCAST, 24, 0), -EINVAL);
 	assert_int_equal(init_with(RTE_IPV4(10, 9, 0, 0), 24, 0), -EINVAL);
 	assert_int_equal(init_with(TEST_US, 33, 0), -EINVAL);
