@@ -39,8 +39,8 @@ struct ft_tcp {
 	struct ft_pool listeners; // struct ft_tcp_listener
 	struct ft_conn_table connections;
 	struct ft_port_table ports;
-	struct ft_list
-		owing; // connections that owe the peer something: output visits each once a turn
+	struct ft_list owing; // connections that owe the peer something: each visited once a turn
+	struct ft_list time_wait; // connections in TIME-WAIT, the longest there first
 	uint64_t in_state[FT_TCP_STATE_COUNT];
 };
 

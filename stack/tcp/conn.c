@@ -1,0 +1,263 @@
+#include "tcp/conn.h"
+
+#include <assert.h>
+#include <string.h>
+#include <sys/epoll.h>
+
+#include "socket/socket.h"
+#include "stack.h"
+#include "tcp/listener.h"
+#include "tcp/tcp_timers.h"
+
+#define TO(state) (1u << FT_TCP_##state)
+
+// RFC 9293 figure 5. CLOSED can be reached from everywhere: resets, timeouts, aborts. TIME-WAIT
+// never follows FIN-WAIT-1 directly, because "fifth, check the ACK" comes before "eighth, check the
+// FIN".
+static const uint16_t legal_moves[FT_TCP_STATE_COUNT] = {
+	[FT_TCP_CLOSED] = TO(SYN_SENT) | TO(SYN_RECEIVED),
+	[FT_TCP_SYN_SENT] = TO(CLOSED) | TO(SYN_RECEIVED) | TO(ESTABLISHED),
+	[FT_TCP_SYN_RECEIVED] = TO(CLOSED) | TO(ESTABLISHED),
+	[FT_TCP_ESTABLISHED] = TO(CLOSED) | TO(FIN_WAIT_1) | TO(CLOSE_WAIT),
+	[FT_TCP_FIN_WAIT_1] = TO(CLOSED) | TO(FIN_WAIT_2) | TO(CLOSING),
+	[FT_TCP_FIN_WAIT_2] = TO(CLOSED) | TO(TIME_WAIT),
+	[FT_TCP_CLOSE_WAIT] = TO(CLOSED) | TO(LAST_ACK),
+	[FT_TCP_CLOSING] = TO(CLOSED) | TO(TIME_WAIT),
+	[FT_TCP_LAST_ACK] = TO(CLOSED),
+	[FT_TCP_TIME_WAIT] = TO(CLOSED),
+};
+
+static const char *const state_names[FT_TCP_STATE_COUNT] = {
+	[FT_TCP_CLOSED] = "CLOSED",
+	[FT_TCP_LISTEN] = "LISTEN",
+	[FT_TCP_SYN_SENT] = "SYN-SENT",
+	[FT_TCP_SYN_RECEIVED] = "SYN-RECEIVED",
+	[FT_TCP_ESTABLISHED] = "ESTABLISHED",
+	[FT_TCP_FIN_WAIT_1] = "FIN-WAIT-1",
+	[FT_TCP_FIN_WAIT_2] = "FIN-WAIT-2",
+	[FT_TCP_CLOSE_WAIT] = "CLOSE-WAIT",
+	[FT_TCP_CLOSING] = "CLOSING",
+	[FT_TCP_LAST_ACK] = "LAST-ACK",
+	[FT_TCP_TIME_WAIT] = "TIME-WAIT",
+};
+
+const char *ft_tcp_state_name(enum ft_tcp_state state)
+{
+	return (unsigned)state < FT_TCP_STATE_COUNT ? state_names[state] : "unknown";
+}
+
+static void trace_move(
+	struct ft_stack *stack, const struct ft_tcp_conn *conn, enum ft_tcp_state state)
+{
+	char text[FT_TUPLE_TEXT_BYTES];
+
+	ft_trace(stack, FT_TRACE_TCP, "%s %s -> %s", ft_tuple_text(&conn->tuple, text),
+		state_names[conn->state], state_names[state]);
+}
+
+void ft_conn_set_state(struct ft_stack *stack, struct ft_tcp_conn *conn, enum ft_tcp_state state)
+{
+	assert(legal_moves[conn->state] & (1u << state));
+	if (unlikely(stack->trace & FT_TRACE_TCP))
+		trace_move(stack, conn, state);
+	stack->tcp.in_state[conn->state]--;
+	stack->tcp.in_state[state]++;
+	conn->state = state;
+	if (state == FT_TCP_ESTABLISHED)
+		ft_stack_count(stack, FT_COUNTER_TCP_ESTABLISHED);
+}
+
+// ---- beginning ----
+
+// TIME-WAIT protects the peer's future, a new connection is the present: when all blocks are in
+// use, the one longest in TIME-WAIT goes (RFC 6429 asks for such a policy, Linux has
+// tcp_max_tw_buckets).
+static bool end_oldest_time_wait(struct ft_stack *stack)
+{
+	struct ft_list *oldest = stack->tcp.time_wait.next;
+	struct ft_tcp_conn *conn;
+
+	if (oldest == &stack->tcp.time_wait)
+		return false;
+	conn = ft_container_of(oldest, struct ft_tcp_conn, queue_node);
+	ft_conn_end(stack, conn, 0);
+	ft_conn_reap(stack, conn);
+	return true;
+}
+
+static struct ft_tcp_conn *take_block(struct ft_stack *stack)
+{
+	struct ft_tcp_conn *conn = ft_pool_take(&stack->tcp.conns);
+
+	// One that still has a socket frees no block: the next may.
+	while (conn == NULL && end_oldest_time_wait(stack))
+		conn = ft_pool_take(&stack->tcp.conns);
+	return conn;
+}
+
+// Three times what is offered: the receive queue needs at most two buffers for one buffer's worth
+// of payload, headers and headroom come on top. The least allows for large buffers and a gap.
+static uint64_t receive_memory_limit(uint64_t receive_buffer)
+{
+	return RTE_MAX(3 * receive_buffer, 65536u);
+}
+
+void ft_conn_set_receive_buffer(struct ft_tcp_conn *conn, uint64_t bytes)
+{
+	conn->options.receive_buffer = bytes;
+	conn->receive_memory.bytes.limit = receive_memory_limit(bytes);
+}
+
+struct ft_tcp_conn *ft_conn_create(struct ft_stack *stack, const struct ft_tuple *tuple,
+	const struct ft_tcp_options *options, uint8_t reuse)
+{
+	struct ft_tcp_conn *conn = take_block(stack);
+	struct ft_tcp *tcp = &stack->tcp;
+
+	if (conn == NULL)
+		return NULL;
+	memset(conn, 0, sizeof(*conn));
+	conn->tuple = *tuple;
+	conn->options = *options;
+	conn->reuse = reuse;
+	ft_conn_set_receive_buffer(conn, options->receive_buffer);
+	conn->receive_memory.packets = &stack->receive_held;
+	ft_receive_queue_init(&conn->receive_queue);
+	ft_reorder_init(&conn->reorder);
+	ft_send_queue_init(&conn->send_queue);
+	ft_list_init(&conn->owing_node);
+	ft_list_init(&conn->queue_node);
+	ft_tcp_timers_init(conn);
+	conn->challenge_second = UINT32_MAX;
+	if (ft_conn_table_insert(&tcp->connections, ft_tuple_hash(&stack->key, tuple),
+		    ft_pool_index(&tcp->conns, conn)) != 0) {
+		ft_pool_give(&tcp->conns, conn);
+		return NULL;
+	}
+	tcp->in_state[FT_TCP_CLOSED]++;
+	return conn;
+}
+
+// ---- end ----
+
+void ft_conn_enter_time_wait(struct ft_stack *stack, struct ft_tcp_conn *conn, ft_time now)
+{
+	ft_conn_set_state(stack, conn, FT_TCP_TIME_WAIT);
+	ft_list_append(&stack->tcp.time_wait, &conn->queue_node);
+	ft_tcp_timers_time_wait(stack, conn, now);
+}
+
+static void discard_reorder(struct ft_stack *stack, struct ft_tcp_conn *conn)
+{
+	struct rte_mbuf *pkt;
+
+	while ((pkt = ft_reorder_pop(&conn->reorder, &conn->receive_memory)) != NULL)
+		ft_stack_drop_late(stack, pkt, FT_DROP_SHUTDOWN);
+}
+
+void ft_conn_discard_received(struct ft_stack *stack, struct ft_tcp_conn *conn)
+{
+	struct rte_mbuf *pkt;
+
+	while ((pkt = ft_receive_queue_pop(&conn->receive_queue, &conn->receive_memory)) != NULL)
+		ft_stack_drop_late(stack, pkt, FT_DROP_SHUTDOWN);
+}
+
+void ft_conn_end(struct ft_stack *stack, struct ft_tcp_conn *conn, int error)
+{
+	struct ft_send_memory memory = ft_conn_send_memory(stack);
+	struct ft_tcp *tcp = &stack->tcp;
+
+	if (conn->state == FT_TCP_CLOSED)
+		return;
+	ft_listener_forget(conn);
+	if (conn->state == FT_TCP_TIME_WAIT)
+		ft_list_remove(&conn->queue_node);
+	ft_conn_set_state(stack, conn, FT_TCP_CLOSED);
+	ft_stack_count(stack, FT_COUNTER_TCP_CONNECTIONS_CLOSED);
+	ft_conn_table_remove(&tcp->connections, ft_tuple_hash(&stack->key, &conn->tuple),
+		ft_pool_index(&tcp->conns, conn));
+	ft_port_release(&tcp->ports, &conn->tuple, conn->reuse);
+	ft_tcp_timers_stop(stack, conn);
+	ft_list_remove(&conn->owing_node);
+	conn->owed = 0;
+	ft_send_queue_free(&conn->send_queue, &memory);
+	discard_reorder(stack, conn);
+	if (error != 0)
+		conn->error = (uint8_t)error;
+	ft_conn_notify(stack, conn,
+		EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLHUP | (error != 0 ? EPOLLERR : 0));
+}
+
+void ft_conn_reap(struct ft_stack *stack, struct ft_tcp_conn *conn)
+{
+	if (conn->state != FT_TCP_CLOSED || conn->socket != NULL || conn->listener != NULL)
+		return;
+	ft_conn_discard_received(stack, conn);
+	stack->tcp.in_state[FT_TCP_CLOSED]--;
+	ft_pool_give(&stack->tcp.conns, conn);
+}
+
+// ---- what its parts ask ----
+
+struct ft_send_memory ft_conn_send_memory(struct ft_stack *stack)
+{
+	return (struct ft_send_memory){ .pool = stack->send_pool, .held = &stack->send_held };
+}
+
+struct ft_window_offer ft_conn_window_offer(const struct ft_tcp_conn *conn)
+{
+	return (struct ft_window_offer){
+		.buffer_bytes = conn->options.receive_buffer,
+		.used_bytes = conn->receive_queue.bytes,
+		.rcv_wnd = conn->rcv.wnd,
+		.mss = conn->rcv_mss,
+		.shift = conn->rcv_scale,
+	};
+}
+
+// ---- what is owed, and who is told ----
+
+static void trace_owed(struct ft_stack *stack, const struct ft_tcp_conn *conn, const char *why)
+{
+	char text[FT_TUPLE_TEXT_BYTES];
+
+	ft_trace(stack, FT_TRACE_TCP, "%s owes: %s", ft_tuple_text(&conn->tuple, text), why);
+}
+
+void ft_conn_owe(struct ft_stack *stack, struct ft_tcp_conn *conn, uint8_t owed, const char *why)
+{
+	conn->owed |= owed;
+	if (ft_list_is_empty(&conn->owing_node))
+		ft_list_append(&stack->tcp.owing, &conn->owing_node);
+	if (unlikely(stack->trace & FT_TRACE_TCP))
+		trace_owed(stack, conn, why);
+}
+
+bool ft_conn_may_challenge(struct ft_stack *stack, struct ft_tcp_conn *conn, ft_time now)
+{
+	uint32_t second = (uint32_t)(now / FT_SECOND);
+
+	if (conn->challenge_second != second) {
+		conn->challenge_second = second;
+		conn->challenges_left = 5 + ft_random_below(&stack->random, 6);
+	}
+	if (conn->challenges_left == 0)
+		return false;
+	conn->challenges_left--;
+	return true;
+}
+
+void ft_conn_challenge(struct ft_stack *stack, struct ft_tcp_conn *conn, ft_time now)
+{
+	if (!ft_conn_may_challenge(stack, conn, now))
+		return;
+	ft_stack_count(stack, FT_COUNTER_TCP_CHALLENGE_ACKS);
+	ft_conn_owe(stack, conn, FT_OWE_ACK, "challenge ACK");
+}
+
+void ft_conn_notify(struct ft_stack *stack, struct ft_tcp_conn *conn, uint32_t events)
+{
+	if (conn->socket != NULL)
+		ft_socket_notify(stack, conn->socket, events);
+}

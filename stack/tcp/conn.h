@@ -1,0 +1,230 @@
+// A TCP connection: what RFC 9293 3.3.1 calls the transmission control block. The files of tcp/
+// read and change its fields, but its state changes through ft_conn_set_state() alone, and it ends
+// through ft_conn_end() alone.
+#pragma once
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/list.h"
+#include "base/time.h"
+#include "base/timer.h"
+#include "base/trace.h"
+#include "demux/tuple.h"
+#include "tcp/cc.h"
+#include "tcp/receive_queue.h"
+#include "tcp/reorder.h"
+#include "tcp/retransmit.h"
+#include "tcp/rtt.h"
+#include "tcp/send_queue.h"
+#include "tcp/seq.h"
+#include "tcp/tcp.h"
+#include "tcp/window.h"
+
+struct ft_tcp_listener;
+
+// What a connection owes its peer. Input, timers and calls note it; output pays once a turn.
+enum ft_tcp_owed {
+	FT_OWE_ACK = 0x01,	  // an ACK, riding on data or alone
+	FT_OWE_OUTPUT = 0x02,	  // SYN, data or FIN may have become sendable: look
+	FT_OWE_RETRANSMIT = 0x04, // the first segment not acknowledged, once more
+	FT_OWE_PROBE = 0x08,	  // a byte into a closed window, or what was held back too long
+	FT_OWE_KEEPALIVE = 0x10,  // a segment with nothing new, to hear whether the peer is there
+	FT_OWE_ROOM = 0x20,	  // to the application: word that there are packet buffers again
+};
+
+// The deadlines of a connection; tcp_timers.c says in words what each is for.
+enum ft_tcp_timer {
+	FT_TCP_TIMER_RETRANSMIT,
+	FT_TCP_TIMER_DELAYED_ACK,
+	FT_TCP_TIMER_KEEPALIVE,
+	FT_TCP_TIMER_USER,
+	FT_TCP_TIMER_QUIET,
+	FT_TCP_TIMER_COUNT
+};
+
+struct ft_tcp_conn {
+	// Line 0: the demultiplexer proves its match here, and the checks on a segment read the
+	// rest.
+	struct ft_tuple tuple;
+	uint8_t state; // enum ft_tcp_state
+	uint8_t owed;  // enum ft_tcp_owed
+	uint16_t mss;  // Eff.snd.MSS: payload of a full segment, options deducted (RFC 9293 3.7.1)
+	struct {
+		uint32_t nxt;
+		uint32_t wnd;	    // from nxt to the right edge last offered
+		uint32_t acked;	    // nxt as last sent: RFC 7323's Last.ACK.sent
+		uint32_t ts_recent; // TS.Recent
+		uint32_t irs;
+	} rcv;
+
+	// Line 1: what an ACK moves and output asks.
+	struct {
+		uint32_t una;
+		uint32_t nxt; // goes back to una after a timeout
+		uint32_t max; // the highest number ever sent, plus one
+		uint32_t wnd; // scaled
+		uint32_t wl1;
+		uint32_t wl2;
+		uint32_t up; // the byte behind urgent data, if is_sending_urgent
+		uint32_t iss;
+		uint32_t sml;	  // the end of the last segment shorter than the MSS (Minshall)
+		uint32_t max_wnd; // the largest window the peer ever offered
+	} snd;
+	uint32_t ts_offset;
+	uint16_t rcv_mss;	// the peer's full segment, as far as seen
+	uint16_t offer_mss;	// what the peer's MSS option said, or 536
+	uint16_t announced_mss; // what ours said
+	uint8_t snd_scale;
+	uint8_t rcv_scale;
+	bool has_timestamps : 1; // both sides sent the option with SYN (RFC 7323 3.2)
+	bool has_scaling : 1;
+	bool is_fin_queued : 1; // the application sends no more; a FIN follows the data
+	bool is_fin_acked : 1;
+	bool is_fin_received : 1; // in order: rcv.nxt is behind it
+	bool is_read_shut : 1;	  // SHUT_RD: what comes is acknowledged and thrown away
+	bool is_orphan : 1;	  // the application has closed it
+	bool is_passive : 1;	  // opened by a SYN to a listener
+	bool is_cwnd_limited : 1; // cwnd ended the last sending (cc.h)
+	bool is_more_coming : 1;  // MSG_MORE: like cork, until the next send
+	bool is_sending_urgent : 1;
+	bool has_urgent : 1;	     // a mark at rcv_up that was not passed yet
+	bool is_urgent_readable : 1; // urgent_byte has come and MSG_OOB has not taken it
+	bool was_syn_lost : 1; // SYN or SYN-ACK was sent again: begin carefully (RFC 5681 3.1)
+	uint8_t urgent_byte;
+	uint32_t rcv_up; // where the urgent byte is, if has_urgent
+
+	struct ft_rtt rtt;
+	struct ft_retransmit retransmit;
+	struct ft_cc cc;
+	struct ft_send_queue send_queue;
+	struct ft_receive_queue receive_queue;
+	struct ft_receive_memory receive_memory;
+	struct ft_reorder reorder;
+
+	struct ft_timer timer; // stands at the earliest deadline or before it
+	ft_time deadlines[FT_TCP_TIMER_COUNT];
+	ft_time last_heard;		  // the last acceptable segment
+	ft_time last_sent;		  // data
+	ft_time last_received;		  // data
+	struct ft_list owing_node;	  // in tcp->owing
+	struct ft_list queue_node;	  // in a listener's queue, or in tcp->time_wait
+	struct ft_tcp_listener *listener; // while in one of its queues
+	struct ft_socket *socket;	  // NULL: not accepted yet, or closed
+	uint32_t ts_recent_age;		  // when ts_recent was taken, seconds
+	uint32_t challenge_second;	  // the second that challenges_left counts for
+	uint8_t challenges_left;
+	uint8_t reuse;		  // enum ft_port_reuse, as the port was held with
+	uint8_t keepalive_probes; // unanswered
+	uint8_t error;		  // pending, an errno (they are below 256)
+	uint8_t soft_error; // told by ICMP, reported if the connection times out (RFC 1122 4.2.3.9)
+	uint32_t total_retransmits;
+	struct ft_tcp_options options;
+};
+
+_Static_assert(offsetof(struct ft_tcp_conn, snd) == 64,
+	"a lookup that hits has loaded what the checks on a segment need: line 0");
+_Static_assert(offsetof(struct ft_tcp_conn, rtt) <= 128,
+	"a pure ACK that moves SND.UNA touches lines 0 and 1, then rtt, retransmit and cc");
+_Static_assert(sizeof(struct ft_tcp_conn) <= 704,
+	"ten million quiet connections are ten million times this, and buffers only when used");
+
+// A connection in CLOSED with its tuple in the table, in no listener's queue. The caller has held
+// the port with `reuse`; it is given back when the connection ends. NULL when the pool is empty
+// (TIME-WAIT was searched for one to end early) or the table full.
+struct ft_tcp_conn *ft_conn_create(struct ft_stack *stack, const struct ft_tuple *tuple,
+	const struct ft_tcp_options *options, uint8_t reuse);
+
+// The one gate for state changes: asserts that RFC 9293 figure 5 has the move, counts, traces.
+void ft_conn_set_state(struct ft_stack *stack, struct ft_tcp_conn *conn, enum ft_tcp_state state);
+
+// The connection is over: into CLOSED, out of the table, nothing owed, timers stopped, send queue
+// and gaps thrown away. `error` (a positive errno or 0) is for the application, which may still
+// read what was received in order. The block itself lives on until ft_conn_reap().
+void ft_conn_end(struct ft_stack *stack, struct ft_tcp_conn *conn, int error);
+
+// Gives the block back if the connection has ended and neither a socket nor an accept queue holds
+// it. Every entry (segment, expiry, call) ends with this; nobody else frees.
+void ft_conn_reap(struct ft_stack *stack, struct ft_tcp_conn *conn);
+
+// Notes what is owed, and why, for the trace.
+void ft_conn_owe(struct ft_stack *stack, struct ft_tcp_conn *conn, uint8_t owed, const char *why);
+
+// Tells the socket, if there is one.
+void ft_conn_notify(struct ft_stack *stack, struct ft_tcp_conn *conn, uint32_t events);
+
+// One of the states in which both sides know each other's numbers (RFC 9293 3.3.2).
+static inline bool ft_conn_is_synchronized(const struct ft_tcp_conn *conn)
+{
+	return conn->state >= FT_TCP_ESTABLISHED;
+}
+
+static inline bool ft_conn_may_receive(const struct ft_tcp_conn *conn)
+{
+	return conn->state == FT_TCP_ESTABLISHED || conn->state == FT_TCP_FIN_WAIT_1 ||
+	       conn->state == FT_TCP_FIN_WAIT_2;
+}
+
+// The number of the first byte in the send queue: SND.UNA, but SYN comes before it.
+static inline uint32_t ft_conn_data_seq(const struct ft_tcp_conn *conn)
+{
+	return ft_conn_is_synchronized(conn) ? conn->snd.una : conn->snd.iss + 1;
+}
+
+// The number behind the last byte queued, where the FIN will stand.
+static inline uint32_t ft_conn_end_seq(const struct ft_tcp_conn *conn)
+{
+	return ft_conn_data_seq(conn) + (uint32_t)conn->send_queue.bytes - conn->is_fin_acked;
+}
+
+static inline bool ft_conn_has_in_flight(const struct ft_tcp_conn *conn)
+{
+	return conn->snd.nxt != conn->snd.una;
+}
+
+// Data bytes not sent, or to be sent again after a timeout.
+static inline uint32_t ft_conn_unsent_bytes(const struct ft_tcp_conn *conn)
+{
+	uint32_t nxt = ft_seq_later(conn->snd.nxt, ft_conn_data_seq(conn));
+	uint32_t end = ft_conn_end_seq(conn);
+
+	return ft_seq_is_before(nxt, end) ? end - nxt : 0;
+}
+
+// Whether something waits for the peer's window, or to be pushed: data, not only a FIN.
+static inline bool ft_conn_data_waits(const struct ft_tcp_conn *conn)
+{
+	return conn->send_queue.bytes > 0;
+}
+
+// The number of the first byte received that the application has not read.
+static inline uint32_t ft_conn_unread_seq(const struct ft_tcp_conn *conn)
+{
+	return conn->rcv.nxt - conn->is_fin_received - (uint32_t)conn->receive_queue.bytes;
+}
+
+// Whether a FIN is to be sent now that all data is: queued, and SND.NXT not beyond it.
+static inline bool ft_conn_owes_fin(const struct ft_tcp_conn *conn)
+{
+	return conn->is_fin_queued && !conn->is_fin_acked &&
+	       ft_seq_is_at_or_before(conn->snd.nxt, ft_conn_end_seq(conn));
+}
+
+// In TIME-WAIT the application and the peer are done; 2 MSL pass.
+void ft_conn_enter_time_wait(struct ft_stack *stack, struct ft_tcp_conn *conn, ft_time now);
+
+// Throws away what was received and not read.
+void ft_conn_discard_received(struct ft_stack *stack, struct ft_tcp_conn *conn);
+
+// Whether an ACK that a stranger may have provoked is within its limit (RFC 5961 7). The limit is
+// each connection's own and random, so that it tells nothing about another (CVE-2016-5696).
+bool ft_conn_may_challenge(struct ft_stack *stack, struct ft_tcp_conn *conn, ft_time now);
+
+// RFC 5961: owes the ACK that makes an honest peer prove itself and tells a blind attacker nothing.
+void ft_conn_challenge(struct ft_stack *stack, struct ft_tcp_conn *conn, ft_time now);
+
+// SO_RCVBUF, and what the packets in it may occupy.
+void ft_conn_set_receive_buffer(struct ft_tcp_conn *conn, uint64_t bytes);
+
+// What ft_send_queue_*() needs, and ft_window_*().
+struct ft_send_memory ft_conn_send_memory(struct ft_stack *stack);
+struct ft_window_offer ft_conn_window_offer(const struct ft_tcp_conn *conn);

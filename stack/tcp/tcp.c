@@ -1,0 +1,126 @@
+// The beginning and the end of TCP in one stack, and its part of the turn: paying what is owed.
+#include "tcp/tcp.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <string.h>
+
+#include <rte_common.h>
+
+#include "stack.h"
+#include "tcp/conn.h"
+#include "tcp/listener.h"
+#include "tcp/tcp_output.h"
+#include "tcp/tcp_timers.h"
+
+#define CACHE_LINE 64
+
+// ---- paying ----
+
+// Puts `to` in the place of `from`, which is empty then.
+static void move_list(struct ft_list *from, struct ft_list *to)
+{
+	ft_list_init(to);
+	ft_list_insert_before(from, to);
+	ft_list_remove(from);
+}
+
+// Each connection once: those that still owe afterwards stay for the next turn.
+void ft_tcp_pay(struct ft_stack *stack, ft_time now)
+{
+	struct ft_tcp *tcp = &stack->tcp;
+	struct ft_list due;
+
+	if (ft_list_is_empty(&tcp->owing))
+		return;
+	move_list(&tcp->owing, &due);
+	while (!ft_list_is_empty(&due)) {
+		struct ft_tcp_conn *conn =
+			ft_container_of(due.next, struct ft_tcp_conn, owing_node);
+
+		ft_list_remove(&conn->owing_node);
+		ft_tcp_output_pay(stack, conn, now);
+		if (conn->owed != 0 && ft_list_is_empty(&conn->owing_node))
+			ft_list_append(&tcp->owing, &conn->owing_node);
+	}
+}
+
+// ---- beginning and end ----
+
+// One use for each local address and port with connections: at most one for each connection.
+static int init_tables(struct ft_stack *stack)
+{
+	struct ft_tcp *tcp = &stack->tcp;
+	const struct ft_config_range *range = &stack->config.tcp.ephemeral_ports;
+	int error;
+
+	error = ft_conn_table_init(&tcp->connections, &tcp->conns, &stack->key);
+	if (error != 0)
+		return error;
+	error = ft_port_table_init(&tcp->ports, IPPROTO_TCP, range->first, range->last,
+		stack->config.tcp.connections, &stack->random, &stack->key);
+	if (error != 0)
+		ft_conn_table_free(&tcp->connections);
+	return error;
+}
+
+int ft_tcp_init(struct ft_stack *stack)
+{
+	struct ft_tcp *tcp = &stack->tcp;
+	const struct ft_config *config = &stack->config;
+	int error;
+
+	ft_list_init(&tcp->owing);
+	ft_list_init(&tcp->time_wait);
+	error = ft_pool_init(
+		&tcp->conns, config->tcp.connections, sizeof(struct ft_tcp_conn), CACHE_LINE);
+	if (error != 0)
+		return error;
+	error = ft_pool_init(
+		&tcp->listeners, config->tcp.listeners, sizeof(struct ft_tcp_listener), CACHE_LINE);
+	if (error != 0)
+		goto no_listeners;
+	error = init_tables(stack);
+	if (error != 0)
+		goto no_tables;
+	return 0;
+
+no_tables:
+	ft_pool_free(&tcp->listeners);
+no_listeners:
+	ft_pool_free(&tcp->conns);
+	return error;
+}
+
+// The sockets are closed already; what lives on without them ends without a word to its peer. A
+// block given back is in CLOSED with its queues empty, so all ever used can be visited.
+void ft_tcp_free(struct ft_stack *stack)
+{
+	struct ft_tcp *tcp = &stack->tcp;
+
+	for (uint32_t i = 0; i < tcp->conns.fresh; i++) {
+		struct ft_tcp_conn *conn = ft_pool_at(&tcp->conns, i);
+
+		if (conn->state != FT_TCP_CLOSED)
+			ft_conn_end(stack, conn, 0);
+		ft_conn_discard_received(stack, conn);
+	}
+	ft_port_table_free(&tcp->ports);
+	ft_conn_table_free(&tcp->connections);
+	ft_pool_free(&tcp->listeners);
+	ft_pool_free(&tcp->conns);
+}
+
+void ft_tcp_options_init(struct ft_stack *stack, struct ft_tcp_options *options)
+{
+	const struct ft_config *config = &stack->config;
+
+	*options = (struct ft_tcp_options){
+		.receive_buffer = config->tcp.receive_buffer,
+		.send_buffer = config->tcp.send_buffer,
+		.keepalive_idle = config->tcp.keepalive_idle,
+		.keepalive_interval = config->tcp.keepalive_interval,
+		.keepalive_count = config->tcp.keepalive_count,
+	};
+	memcpy(options->congestion, config->tcp.congestion, sizeof(options->congestion));
+}

@@ -1,0 +1,248 @@
+#include "tcp/tcp_ack.h"
+
+#include <sys/epoll.h>
+
+#include "stack.h"
+#include "tcp/conn.h"
+#include "tcp/handshake.h"
+#include "tcp/isn.h"
+#include "tcp/listener.h"
+#include "tcp/tcp_readiness.h"
+#include "tcp/tcp_timers.h"
+
+// ---- the window ----
+
+void ft_tcp_ack_update_window(struct ft_arrival *arrival)
+{
+	struct ft_tcp_conn *conn = arrival->conn;
+	const struct ft_segment *seg = &arrival->seg;
+	uint32_t window = (uint32_t)seg->window << conn->snd_scale;
+	bool was_closed = conn->snd.wnd == 0;
+	bool is_newer =
+		ft_seq_is_before(conn->snd.wl1, seg->seq) ||
+		(conn->snd.wl1 == seg->seq && ft_seq_is_at_or_before(conn->snd.wl2, seg->ack));
+
+	if (!is_newer)
+		return;
+	if (window > conn->snd.wnd)
+		ft_conn_owe(arrival->stack, conn, FT_OWE_OUTPUT, "data, the window grew");
+	conn->snd.wnd = window;
+	conn->snd.max_wnd = RTE_MAX(conn->snd.max_wnd, window);
+	conn->snd.wl1 = seg->seq;
+	conn->snd.wl2 = seg->ack;
+	if (was_closed && window > 0) {
+		// A probe in flight was not taken, or this would acknowledge it.
+		conn->snd.nxt = conn->snd.una;
+		ft_tcp_timers_window_opened(arrival->stack, conn, arrival->now);
+	}
+}
+
+// ---- new data acknowledged ----
+
+// One segment is timed in each round trip, to the nanosecond. What was sent again can't be timed so
+// (Karn); then a timestamp's echo tells, to the millisecond.
+static void measure(struct ft_arrival *arrival)
+{
+	struct ft_tcp_conn *conn = arrival->conn;
+	struct ft_rtt_limits limits = ft_tcp_timers_limits(arrival->stack);
+	uint32_t clock = ft_isn_timestamp(conn->ts_offset, arrival->now);
+	uint32_t echoed_ms = clock - arrival->seg.ts_echo;
+	bool has_echo = conn->has_timestamps && arrival->seg.ts_echo != 0;
+	ft_time rtt;
+
+	if (ft_retransmit_measure(&conn->retransmit, arrival->seg.ack, arrival->now, &rtt))
+		ft_rtt_sample(&conn->rtt, rtt, 1, &limits);
+	else if (conn->rtt.backoff > 0 && has_echo && echoed_ms * FT_MILLISECOND < limits.maximum)
+		ft_rtt_sample(&conn->rtt, echoed_ms * FT_MILLISECOND, 1, &limits);
+	else
+		ft_rtt_end_backoff(&conn->rtt);
+}
+
+static void drop_acked(struct ft_arrival *arrival, uint32_t acked)
+{
+	struct ft_tcp_conn *conn = arrival->conn;
+	struct ft_send_memory memory = ft_conn_send_memory(arrival->stack);
+	uint64_t bytes = RTE_MIN((uint64_t)acked, conn->send_queue.bytes);
+	bool was_writable = ft_tcp_is_writable(conn);
+
+	ft_send_queue_drop(&conn->send_queue, bytes, &memory);
+	if (acked > bytes)
+		conn->is_fin_acked = true;
+	conn->snd.una = arrival->seg.ack;
+	conn->snd.nxt = ft_seq_later(conn->snd.nxt, conn->snd.una);
+	conn->snd.sml = ft_seq_later(conn->snd.sml, conn->snd.una);
+	if (ft_seq_is_at_or_before(conn->snd.up, conn->snd.una))
+		conn->is_sending_urgent = false;
+	if (!was_writable && ft_tcp_is_writable(conn))
+		ft_conn_notify(arrival->stack, conn, EPOLLOUT);
+}
+
+static void control_congestion(
+	struct ft_arrival *arrival, enum ft_retransmit_event event, uint32_t acked)
+{
+	struct ft_tcp_conn *conn = arrival->conn;
+
+	switch (event) {
+	case FT_RETRANSMIT_PARTIAL:
+		ft_cc_partial_ack(&conn->cc, acked);
+		ft_conn_owe(arrival->stack, conn, FT_OWE_RETRANSMIT, "segment, the next one lost");
+		break;
+	case FT_RETRANSMIT_EXIT:
+		ft_cc_exit_recovery(&conn->cc, conn->snd.max - conn->snd.una);
+		break;
+	default:
+		ft_cc_ack(&conn->cc, acked, conn->is_cwnd_limited, arrival->now);
+		break;
+	}
+}
+
+static void acknowledge_new(struct ft_arrival *arrival)
+{
+	struct ft_tcp_conn *conn = arrival->conn;
+	uint32_t acked = arrival->seg.ack - conn->snd.una;
+	enum ft_retransmit_event event;
+	bool may_restart;
+
+	measure(arrival);
+	drop_acked(arrival, acked);
+	event = ft_retransmit_acked(&conn->retransmit, arrival->seg.ack);
+	control_congestion(arrival, event, acked);
+	may_restart = event != FT_RETRANSMIT_PARTIAL || conn->retransmit.partial_acks <= 1;
+	ft_tcp_timers_acked(arrival->stack, conn, may_restart, arrival->now);
+	conn->soft_error = 0;
+	if (ft_conn_unsent_bytes(conn) > 0 || ft_conn_owes_fin(conn))
+		ft_conn_owe(arrival->stack, conn, FT_OWE_OUTPUT, "data, after an ACK");
+}
+
+// ---- nothing new acknowledged ----
+
+static void enter_recovery(struct ft_arrival *arrival)
+{
+	struct ft_tcp_conn *conn = arrival->conn;
+
+	ft_stack_count(arrival->stack, FT_COUNTER_TCP_FAST_RETRANSMITS);
+	ft_cc_enter_recovery(&conn->cc, conn->snd.max - conn->snd.una, arrival->now);
+	ft_conn_owe(
+		arrival->stack, conn, FT_OWE_RETRANSMIT, "segment, lost by three duplicate ACKs");
+}
+
+static void acknowledge_again(struct ft_arrival *arrival)
+{
+	struct ft_tcp_conn *conn = arrival->conn;
+
+	switch (ft_retransmit_duplicate(&conn->retransmit, conn->snd.una, conn->snd.max)) {
+	case FT_RETRANSMIT_ENTER:
+		enter_recovery(arrival);
+		break;
+	case FT_RETRANSMIT_INFLATE:
+		ft_cc_duplicate_ack(&conn->cc);
+		ft_conn_owe(arrival->stack, conn, FT_OWE_OUTPUT, "data, a packet left the network");
+		break;
+	case FT_RETRANSMIT_DUPLICATE:
+		ft_conn_owe(arrival->stack, conn, FT_OWE_OUTPUT, "data, limited transmit");
+		break;
+	default:
+		break;
+	}
+}
+
+// While the window is closed, ACKs that acknowledge nothing are answers to probes.
+static bool is_duplicate(const struct ft_arrival *arrival)
+{
+	const struct ft_tcp_conn *conn = arrival->conn;
+	uint32_t window = (uint32_t)arrival->seg.window << conn->snd_scale;
+
+	return conn->snd.wnd > 0 && ft_retransmit_is_duplicate(&arrival->seg, conn->snd.una,
+					    conn->snd.max, window, conn->snd.wnd);
+}
+
+// ---- the step, by state ----
+
+// The queue has moved on while the handshake ran: a close that came meanwhile is carried out now.
+static void close_if_asked(struct ft_arrival *arrival)
+{
+	struct ft_tcp_conn *conn = arrival->conn;
+
+	if (!conn->is_fin_queued)
+		return;
+	ft_conn_set_state(arrival->stack, conn, FT_TCP_FIN_WAIT_1);
+	ft_conn_owe(arrival->stack, conn, FT_OWE_OUTPUT, "FIN");
+}
+
+static enum ft_drop establish(struct ft_arrival *arrival)
+{
+	struct ft_tcp_conn *conn = arrival->conn;
+
+	if (arrival->seg.ack != conn->snd.iss + 1) {
+		arrival->owes_reset = true;
+		return FT_DROP_TCP_BAD_ACK;
+	}
+	if (conn->listener != NULL && !ft_listener_can_accept(conn->listener))
+		return FT_DROP_TCP_BACKLOG_FULL;
+	ft_handshake_established(arrival->stack, conn, arrival->now);
+	conn->snd.wl1 = arrival->seg.seq;
+	conn->snd.wl2 = arrival->seg.ack;
+	if (conn->listener != NULL)
+		ft_listener_established(arrival->stack, conn);
+	close_if_asked(arrival);
+	return FT_TAKEN;
+}
+
+// RFC 5961 5.2: an ACK must lie in [SND.UNA - MAX.SND.WND, SND.NXT].
+static bool is_plausible(const struct ft_arrival *arrival)
+{
+	const struct ft_tcp_conn *conn = arrival->conn;
+	uint32_t oldest = conn->snd.una - conn->snd.max_wnd;
+
+	return ft_seq_is_at_or_after(arrival->seg.ack, oldest) &&
+	       ft_seq_is_at_or_before(arrival->seg.ack, conn->snd.max);
+}
+
+// What else an ACK of our FIN means in the closing states.
+static enum ft_drop check_fin_acked(struct ft_arrival *arrival)
+{
+	struct ft_tcp_conn *conn = arrival->conn;
+
+	if (!conn->is_fin_acked)
+		return FT_TAKEN;
+	switch ((enum ft_tcp_state)conn->state) {
+	case FT_TCP_FIN_WAIT_1:
+		ft_conn_set_state(arrival->stack, conn, FT_TCP_FIN_WAIT_2);
+		if (conn->is_orphan)
+			ft_tcp_timers_orphaned(arrival->stack, conn, arrival->now);
+		return FT_TAKEN;
+	case FT_TCP_CLOSING:
+		ft_conn_enter_time_wait(arrival->stack, conn, arrival->now);
+		return FT_TAKEN;
+	case FT_TCP_LAST_ACK:
+		ft_conn_end(arrival->stack, conn, 0);
+		return FT_DROP_TCP_CONSUMED;
+	default:
+		return FT_TAKEN;
+	}
+}
+
+enum ft_drop ft_tcp_ack_step(struct ft_arrival *arrival)
+{
+	struct ft_tcp_conn *conn = arrival->conn;
+	enum ft_drop reason;
+
+	if (!(arrival->seg.flags & FT_TCP_ACK))
+		return FT_DROP_TCP_NO_ACK;
+	if (conn->state == FT_TCP_SYN_RECEIVED) {
+		reason = establish(arrival);
+		if (reason != FT_TAKEN)
+			return reason;
+	}
+	if (!is_plausible(arrival)) {
+		ft_conn_challenge(arrival->stack, conn, arrival->now);
+		return FT_DROP_TCP_BAD_ACK;
+	}
+	if (ft_seq_is_after(arrival->seg.ack, conn->snd.una))
+		acknowledge_new(arrival);
+	else if (is_duplicate(arrival))
+		acknowledge_again(arrival);
+	if (ft_seq_is_at_or_after(arrival->seg.ack, conn->snd.una))
+		ft_tcp_ack_update_window(arrival);
+	return check_fin_acked(arrival);
+}

@@ -1,0 +1,99 @@
+#include "tcp/tcp_connect.h"
+
+#include <errno.h>
+
+#include "stack.h"
+#include "tcp/conn.h"
+#include "tcp/handshake.h"
+#include "tcp/isn.h"
+
+// ---- the call ----
+
+static bool is_in_use(struct ft_stack *stack, const struct ft_tuple *tuple)
+{
+	uint64_t hash = ft_tuple_hash(&stack->key, tuple);
+
+	return ft_conn_table_find(&stack->tcp.connections, tuple, hash) != FT_CONN_NONE;
+}
+
+int ft_tcp_connect(struct ft_stack *stack, const struct ft_tuple *tuple, struct ft_socket *socket,
+	const struct ft_tcp_options *options, ft_time now, struct ft_tcp_conn **conn)
+{
+	struct ft_tcp_conn *opened;
+	struct ft_route route;
+
+	if (ft_route_find(stack, &tuple->remote, now, &route) != 0 || route.is_broadcast ||
+		route.is_multicast)
+		return -ENETUNREACH;
+	if (is_in_use(stack, tuple))
+		return -EADDRINUSE;
+	opened = ft_conn_create(
+		stack, tuple, options, options->reuse_address ? FT_PORT_REUSE_ADDRESS : 0);
+	if (opened == NULL)
+		return -ENOMEM;
+	opened->socket = socket;
+	ft_handshake_begin(stack, opened, ft_isn_choose(&stack->key, tuple, now), now);
+	ft_conn_set_state(stack, opened, FT_TCP_SYN_SENT);
+	ft_stack_count(stack, FT_COUNTER_TCP_ACTIVE_OPENS);
+	ft_conn_owe(stack, opened, FT_OWE_OUTPUT, "SYN");
+	*conn = opened;
+	return 0;
+}
+
+// ---- first, check the ACK bit ----
+
+enum ft_drop ft_tcp_connect_ack_step(struct ft_arrival *arrival)
+{
+	const struct ft_tcp_conn *conn = arrival->conn;
+	const struct ft_segment *seg = &arrival->seg;
+
+	if (!(seg->flags & FT_TCP_ACK) ||
+		(seg->ack == conn->snd.iss + 1 && conn->snd.max == seg->ack))
+		return FT_TAKEN;
+	arrival->owes_reset = true;
+	return FT_DROP_TCP_BAD_ACK;
+}
+
+// ---- second, check the RST bit ----
+
+// Only one that acknowledges our SYN is the peer's (RFC 5961 3.2 leaves this check as it was).
+enum ft_drop ft_tcp_connect_rst_step(struct ft_arrival *arrival)
+{
+	if (!(arrival->seg.flags & FT_TCP_RST))
+		return FT_TAKEN;
+	if (!(arrival->seg.flags & FT_TCP_ACK))
+		return FT_DROP_TCP_BAD_RESET;
+	ft_stack_count(arrival->stack, FT_COUNTER_TCP_RESETS_RECEIVED);
+	ft_conn_end(arrival->stack, arrival->conn, ECONNREFUSED);
+	return FT_DROP_TCP_CONSUMED;
+}
+
+// ---- fourth, check the SYN bit ----
+
+// Both ends have sent a SYN at the same time (RFC 9293 figure 8). Text beside the SYN is not
+// acknowledged, so it comes again when it can be used.
+static enum ft_drop open_simultaneously(struct ft_arrival *arrival)
+{
+	ft_conn_set_state(arrival->stack, arrival->conn, FT_TCP_SYN_RECEIVED);
+	ft_conn_owe(arrival->stack, arrival->conn, FT_OWE_RETRANSMIT, "SYN-ACK, simultaneous open");
+	return FT_DROP_TCP_CONSUMED;
+}
+
+static enum ft_drop establish(struct ft_arrival *arrival)
+{
+	ft_handshake_established(arrival->stack, arrival->conn, arrival->now);
+	ft_conn_owe(
+		arrival->stack, arrival->conn, FT_OWE_ACK | FT_OWE_OUTPUT, "ACK of the SYN-ACK");
+	ft_arrival_cut_front(arrival, 1);
+	return FT_TAKEN;
+}
+
+enum ft_drop ft_tcp_connect_syn_step(struct ft_arrival *arrival)
+{
+	if (!(arrival->seg.flags & FT_TCP_SYN))
+		return FT_DROP_TCP_BAD_FLAGS;
+	ft_handshake_take_syn(arrival->stack, arrival->conn, &arrival->seg, arrival->now);
+	if (!(arrival->seg.flags & FT_TCP_ACK))
+		return open_simultaneously(arrival);
+	return establish(arrival);
+}

@@ -1,0 +1,322 @@
+// A segment arrives (RFC 9293 3.10.7). Read from the end: ft_tcp_input() finds who it is for, and
+// other_states() is the way of nearly every segment, step by step in the RFC's order. A step
+// changes the connection and notes what is owed; nothing is sent from here, but for the reset that
+// answers a segment no connection wants.
+#include "tcp/tcp_input.h"
+
+#include <errno.h>
+
+#include "stack.h"
+#include "tcp/conn.h"
+#include "tcp/isn.h"
+#include "tcp/tcp_ack.h"
+#include "tcp/tcp_connect.h"
+#include "tcp/tcp_listen.h"
+#include "tcp/tcp_receive.h"
+#include "tcp/tcp_reset.h"
+#include "tcp/tcp_timers.h"
+
+#define PAWS_IDLE (24u * 24 * 3600) // seconds: half a circle of the fastest clock (RFC 7323 5.5)
+
+void ft_arrival_cut_front(struct ft_arrival *arrival, uint32_t count)
+{
+	ft_segment_cut_front(arrival->pkt, count);
+	arrival->seg = ft_pkt_info(arrival->pkt)->seg;
+}
+
+void ft_arrival_cut_end(struct ft_arrival *arrival, uint32_t count)
+{
+	ft_segment_cut_end(arrival->pkt, count);
+	arrival->seg = ft_pkt_info(arrival->pkt)->seg;
+}
+
+// ---- first, check the sequence number ----
+
+static bool is_older_than_recent(const struct ft_arrival *arrival)
+{
+	const struct ft_tcp_conn *conn = arrival->conn;
+	uint32_t age = (uint32_t)(arrival->now / FT_SECOND) - conn->ts_recent_age;
+
+	return (int32_t)(arrival->seg.ts_value - conn->rcv.ts_recent) < 0 && age < PAWS_IDLE;
+}
+
+// RFC 7323 5.3 (R1) and 3.2. Resets need no timestamp.
+static enum ft_drop check_timestamp(struct ft_arrival *arrival)
+{
+	struct ft_tcp_conn *conn = arrival->conn;
+
+	if (!conn->has_timestamps || (arrival->seg.flags & FT_TCP_RST))
+		return FT_TAKEN;
+	if (!(arrival->seg.options & FT_TCP_HAS_TIMESTAMP))
+		return FT_DROP_TCP_NO_TIMESTAMP;
+	if (!is_older_than_recent(arrival))
+		return FT_TAKEN;
+	if (arrival->seg.length > 0 || ft_conn_may_challenge(arrival->stack, conn, arrival->now))
+		ft_conn_owe(arrival->stack, conn, FT_OWE_ACK, "ACK, timestamp too old");
+	return FT_DROP_TCP_PAWS;
+}
+
+// With the window closed a segment at RCV.NXT is a probe: its text will be cut, its ACK counts.
+static bool is_acceptable(const struct ft_arrival *arrival)
+{
+	const struct ft_tcp_conn *conn = arrival->conn;
+	const struct ft_segment *seg = &arrival->seg;
+
+	if (conn->rcv.wnd == 0 && seg->seq == conn->rcv.nxt)
+		return true;
+	return ft_seq_is_acceptable(seg->seq, seg->length, conn->rcv.nxt, conn->rcv.wnd);
+}
+
+// Ours was lost on the way, or theirs came twice. (A SYN-ACK here is the simultaneous open's: plain
+// ACKs from both ends complete it.)
+static bool is_repeated_syn(const struct ft_arrival *arrival)
+{
+	const struct ft_tcp_conn *conn = arrival->conn;
+	uint8_t flags = arrival->seg.flags & (FT_TCP_SYN | FT_TCP_ACK | FT_TCP_RST);
+
+	return conn->state == FT_TCP_SYN_RECEIVED && flags == FT_TCP_SYN &&
+	       arrival->seg.seq == conn->rcv.irs;
+}
+
+static enum ft_drop answer_repeated_syn(struct ft_arrival *arrival)
+{
+	if (ft_conn_may_challenge(arrival->stack, arrival->conn, arrival->now))
+		ft_conn_owe(arrival->stack, arrival->conn, FT_OWE_RETRANSMIT, "SYN-ACK once more");
+	return FT_DROP_TCP_DUPLICATE;
+}
+
+// Every such segment is answered, since the peer may be out of step; but two ends that are must not
+// answer each other for ever, so empty segments are answered within the limit of challenge ACKs.
+static enum ft_drop refuse(struct ft_arrival *arrival)
+{
+	struct ft_tcp_conn *conn = arrival->conn;
+	uint32_t end = arrival->seg.seq + arrival->seg.length;
+
+	if (arrival->seg.flags & FT_TCP_RST)
+		return FT_DROP_TCP_BAD_RESET;
+	if (conn->state == FT_TCP_TIME_WAIT && (arrival->seg.flags & FT_TCP_FIN))
+		ft_tcp_timers_time_wait(arrival->stack, conn, arrival->now);
+	if (arrival->seg.length > 0 || ft_conn_may_challenge(arrival->stack, conn, arrival->now))
+		ft_conn_owe(arrival->stack, conn, FT_OWE_ACK, "ACK, segment not acceptable");
+	return ft_seq_is_at_or_before(end, conn->rcv.nxt) ? FT_DROP_TCP_DUPLICATE
+							  : FT_DROP_TCP_OUT_OF_WINDOW;
+}
+
+static enum ft_drop check_sequence(struct ft_arrival *arrival)
+{
+	enum ft_drop reason = check_timestamp(arrival);
+
+	if (reason != FT_TAKEN)
+		return reason;
+	if (is_repeated_syn(arrival))
+		return answer_repeated_syn(arrival);
+	if (!is_acceptable(arrival))
+		return refuse(arrival);
+	ft_tcp_timers_heard(arrival->conn, arrival->now);
+	return FT_TAKEN;
+}
+
+// ---- second, check the RST bit ----
+
+// What the application is told, as Linux tells it; 0 where it waits for nothing any more.
+static int reset_error(const struct ft_tcp_conn *conn)
+{
+	switch ((enum ft_tcp_state)conn->state) {
+	case FT_TCP_SYN_RECEIVED:
+		return ECONNREFUSED;
+	case FT_TCP_CLOSE_WAIT:
+		return EPIPE;
+	case FT_TCP_CLOSING:
+	case FT_TCP_LAST_ACK:
+		return 0;
+	default:
+		return ECONNRESET;
+	}
+}
+
+// RFC 5961 3.2: only the exact number resets. RFC 1337: in TIME-WAIT none does.
+static enum ft_drop check_rst(struct ft_arrival *arrival)
+{
+	struct ft_tcp_conn *conn = arrival->conn;
+
+	if (!(arrival->seg.flags & FT_TCP_RST))
+		return FT_TAKEN;
+	if (conn->state == FT_TCP_TIME_WAIT)
+		return FT_DROP_TCP_BAD_RESET;
+	if (arrival->seg.seq != conn->rcv.nxt) {
+		ft_conn_challenge(arrival->stack, conn, arrival->now);
+		return FT_DROP_TCP_BAD_RESET;
+	}
+	ft_stack_count(arrival->stack, FT_COUNTER_TCP_RESETS_RECEIVED);
+	ft_conn_end(arrival->stack, conn, reset_error(conn));
+	return FT_DROP_TCP_CONSUMED;
+}
+
+// ---- fourth, check the SYN bit (third, security, has no successor in use) ----
+
+// RFC 5961 4.2. In SYN-RECEIVED of a passive open the peer has begun anew: back to LISTEN.
+static enum ft_drop check_syn(struct ft_arrival *arrival)
+{
+	struct ft_tcp_conn *conn = arrival->conn;
+
+	if (!(arrival->seg.flags & FT_TCP_SYN))
+		return FT_TAKEN;
+	if (conn->state == FT_TCP_SYN_RECEIVED && conn->is_passive) {
+		ft_conn_end(arrival->stack, conn, 0);
+		return FT_DROP_TCP_BAD_SYN;
+	}
+	ft_conn_challenge(arrival->stack, conn, arrival->now);
+	return FT_DROP_TCP_BAD_SYN;
+}
+
+// ---- TS.Recent, once sequence number and ACK were found good (RFC 7323 4.3 (2), 5.3 (R3)) ----
+
+static enum ft_drop note_timestamp(struct ft_arrival *arrival)
+{
+	struct ft_tcp_conn *conn = arrival->conn;
+
+	if (!conn->has_timestamps || is_older_than_recent(arrival))
+		return FT_TAKEN;
+	if (ft_seq_is_after(arrival->seg.seq, conn->rcv.acked))
+		return FT_TAKEN;
+	conn->rcv.ts_recent = arrival->seg.ts_value;
+	conn->ts_recent_age = (uint32_t)(arrival->now / FT_SECOND);
+	return FT_TAKEN;
+}
+
+// ---- the steps, in order ----
+
+typedef enum ft_drop step_function(struct ft_arrival *arrival);
+
+static enum ft_drop run(struct ft_arrival *arrival, step_function *const *steps, uint32_t count)
+{
+	enum ft_drop reason = FT_TAKEN;
+
+	for (uint32_t i = 0; i < count && reason == FT_TAKEN; i++)
+		reason = steps[i](arrival);
+	return reason;
+}
+
+// RFC 9293 3.10.7.4.
+static enum ft_drop other_states(struct ft_arrival *arrival)
+{
+	static step_function *const steps[] = {
+		check_sequence,		    // first
+		check_rst,		    // second
+		check_syn,		    // fourth
+		ft_tcp_ack_step,	    // fifth
+		note_timestamp,		    //
+		ft_tcp_receive_urgent_step, // sixth
+		ft_tcp_receive_text_step,   // seventh
+		ft_tcp_receive_fin_step,    // eighth
+	};
+
+	return run(arrival, steps, RTE_DIM(steps));
+}
+
+// RFC 9293 3.10.7.3.
+static enum ft_drop syn_sent(struct ft_arrival *arrival)
+{
+	static step_function *const steps[] = {
+		ft_tcp_connect_ack_step,    // first
+		ft_tcp_connect_rst_step,    // second
+		ft_tcp_connect_syn_step,    // fourth and fifth
+		ft_tcp_receive_urgent_step, // with text or controls beside the SYN: from the sixth
+		ft_tcp_receive_text_step,
+		ft_tcp_receive_fin_step,
+	};
+
+	return run(arrival, steps, RTE_DIM(steps));
+}
+
+// ---- no connection: LISTEN or CLOSED ----
+
+static enum ft_drop no_connection(struct ft_stack *stack, struct rte_mbuf *pkt, ft_time now)
+{
+	if (ft_pkt_info(pkt)->seg.flags & FT_TCP_RST)
+		return FT_DROP_TCP_STRAY_RESET;
+	ft_tcp_reset_answer(stack, pkt, now);
+	return FT_DROP_TCP_NO_CONNECTION;
+}
+
+static enum ft_drop without_connection(
+	struct ft_stack *stack, struct rte_mbuf *pkt, uint32_t least_iss, ft_time now)
+{
+	struct ft_pkt_info *info = ft_pkt_info(pkt);
+	struct ft_binding *binding = ft_port_find(&stack->tcp.ports, &info->tuple, info->hash);
+
+	if (binding == NULL || binding->listener == NULL)
+		return no_connection(stack, pkt, now);
+	ft_stack_count(stack, FT_COUNTER_TCP_SEGMENTS_IN);
+	return ft_tcp_listen_input(stack, binding->listener, pkt, least_iss, now);
+}
+
+// RFC 6191 2: a SYN that can be told from an old one by its timestamp or number may open anew what
+// waits here, if somebody listens.
+static bool may_reopen(
+	struct ft_stack *stack, const struct ft_tcp_conn *conn, const struct ft_pkt_info *info)
+{
+	const struct ft_segment *seg = &info->seg;
+	uint8_t flags = seg->flags & (FT_TCP_SYN | FT_TCP_ACK | FT_TCP_RST | FT_TCP_FIN);
+	bool has_both = conn->has_timestamps && (seg->options & FT_TCP_HAS_TIMESTAMP);
+	int32_t newer = (int32_t)(seg->ts_value - conn->rcv.ts_recent);
+	struct ft_binding *binding;
+
+	if (conn->state != FT_TCP_TIME_WAIT || flags != FT_TCP_SYN)
+		return false;
+	if (has_both && newer < 0)
+		return false;
+	if (!(has_both && newer > 0) && !ft_seq_is_after(seg->seq, conn->rcv.nxt))
+		return false;
+	binding = ft_port_find(&stack->tcp.ports, &info->tuple, info->hash);
+	return binding != NULL && binding->listener != NULL;
+}
+
+// The new connection's numbers must begin beyond those of the old (RFC 9293 3.4.3), which ISN's
+// clock alone does not assure after a fast transfer.
+static enum ft_drop reopen(
+	struct ft_stack *stack, struct ft_tcp_conn *conn, struct rte_mbuf *pkt, ft_time now)
+{
+	uint32_t least_iss = conn->snd.max + UINT16_MAX + 1;
+
+	ft_stack_count(stack, FT_COUNTER_TCP_TIME_WAIT_REUSED);
+	ft_conn_end(stack, conn, 0);
+	ft_conn_reap(stack, conn);
+	return without_connection(stack, pkt, least_iss, now);
+}
+
+// ---- the entry ----
+
+static enum ft_drop with_connection(
+	struct ft_stack *stack, struct ft_tcp_conn *conn, struct rte_mbuf *pkt, ft_time now)
+{
+	struct ft_arrival arrival = {
+		.stack = stack, .conn = conn, .pkt = pkt, .seg = ft_pkt_info(pkt)->seg, .now = now
+	};
+	enum ft_drop reason;
+
+	ft_stack_count(stack, FT_COUNTER_TCP_SEGMENTS_IN);
+	reason = conn->state == FT_TCP_SYN_SENT ? syn_sent(&arrival) : other_states(&arrival);
+	if (arrival.owes_reset)
+		ft_tcp_reset_answer(stack, pkt, now);
+	ft_conn_reap(stack, conn);
+	if (reason != FT_TAKEN && reason != FT_DROP_TCP_CONSUMED)
+		return reason;
+	if (arrival.pkt != NULL)
+		rte_pktmbuf_free(pkt);
+	return FT_TAKEN;
+}
+
+enum ft_drop ft_tcp_input(
+	struct ft_stack *stack, struct rte_mbuf *pkt, struct ft_tcp_conn *candidate, ft_time now)
+{
+	struct ft_pkt_info *info = ft_pkt_info(pkt);
+
+	if (info->flags & (FT_PKT_LINK_GROUP | FT_PKT_IP_GROUP))
+		return FT_DROP_TCP_NOT_UNICAST;
+	if (candidate == NULL)
+		return without_connection(stack, pkt, 0, now);
+	if (may_reopen(stack, candidate, info))
+		return reopen(stack, candidate, pkt, now);
+	return with_connection(stack, candidate, pkt, now);
+}

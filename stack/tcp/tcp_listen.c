@@ -1,0 +1,193 @@
+#include "tcp/tcp_listen.h"
+
+#include <errno.h>
+#include <sys/epoll.h>
+
+#include "socket/socket.h"
+#include "stack.h"
+#include "tcp/conn.h"
+#include "tcp/handshake.h"
+#include "tcp/isn.h"
+#include "tcp/listener.h"
+#include "tcp/tcp_reset.h"
+
+// ---- a SYN ----
+
+static bool is_full(const struct ft_tcp_listener *listener)
+{
+	return listener->syn_count > listener->backlog || !ft_listener_can_accept(listener);
+}
+
+static uint32_t choose_iss(
+	struct ft_stack *stack, const struct ft_tuple *tuple, uint32_t least_iss, ft_time now)
+{
+	uint32_t iss = ft_isn_choose(&stack->key, tuple, now);
+
+	return least_iss != 0 ? ft_seq_later(iss, least_iss) : iss;
+}
+
+static uint8_t reuse_of(const struct ft_binding *binding)
+{
+	return (binding->reuse_address ? FT_PORT_REUSE_ADDRESS : 0) |
+	       (binding->reuse_port ? FT_PORT_REUSE_PORT : 0);
+}
+
+static struct ft_tcp_conn *create_held(struct ft_stack *stack,
+	const struct ft_tcp_listener *listener, const struct ft_tuple *tuple)
+{
+	uint8_t reuse = reuse_of(listener->binding);
+	struct ft_tcp_conn *conn;
+
+	if (ft_port_hold(&stack->tcp.ports, tuple, reuse) != 0)
+		return NULL;
+	conn = ft_conn_create(stack, tuple, listener->options, reuse);
+	if (conn == NULL)
+		ft_port_release(&stack->tcp.ports, tuple, reuse);
+	return conn;
+}
+
+static void enter_syn_queue(struct ft_tcp_listener *listener, struct ft_tcp_conn *conn)
+{
+	conn->listener = listener;
+	ft_list_append(&listener->syn_queue, &conn->queue_node);
+	listener->syn_count++;
+}
+
+// RFC 9293 3.10.7.2 third. Text or controls beside the SYN are not acknowledged: they come again.
+static enum ft_drop open_passively(struct ft_stack *stack, struct ft_tcp_listener *listener,
+	struct rte_mbuf *pkt, uint32_t least_iss, ft_time now)
+{
+	const struct ft_pkt_info *info = ft_pkt_info(pkt);
+	struct ft_tcp_conn *conn;
+
+	if (is_full(listener))
+		return FT_DROP_TCP_BACKLOG_FULL;
+	conn = create_held(stack, listener, &info->tuple);
+	if (conn == NULL)
+		return FT_DROP_TCP_NO_CONN_MEMORY;
+	conn->is_passive = true;
+	ft_handshake_begin(stack, conn, choose_iss(stack, &info->tuple, least_iss, now), now);
+	ft_handshake_take_syn(stack, conn, &info->seg, now);
+	ft_conn_set_state(stack, conn, FT_TCP_SYN_RECEIVED);
+	ft_stack_count(stack, FT_COUNTER_TCP_PASSIVE_OPENS);
+	enter_syn_queue(listener, conn);
+	ft_conn_owe(stack, conn, FT_OWE_OUTPUT, "SYN-ACK");
+	rte_pktmbuf_free(pkt);
+	return FT_TAKEN;
+}
+
+enum ft_drop ft_tcp_listen_input(struct ft_stack *stack, struct ft_tcp_listener *listener,
+	struct rte_mbuf *pkt, uint32_t least_iss, ft_time now)
+{
+	uint8_t flags = ft_pkt_info(pkt)->seg.flags;
+
+	if (flags & FT_TCP_RST)
+		return FT_DROP_TCP_STRAY_RESET;
+	if (flags & FT_TCP_ACK) {
+		ft_tcp_reset_answer(stack, pkt, now);
+		return FT_DROP_TCP_NO_CONNECTION;
+	}
+	if (!(flags & FT_TCP_SYN) || (flags & FT_TCP_FIN))
+		return FT_DROP_TCP_BAD_FLAGS;
+	return open_passively(stack, listener, pkt, least_iss, now);
+}
+
+// ---- the queues ----
+
+bool ft_listener_can_accept(const struct ft_tcp_listener *listener)
+{
+	return listener->accept_count <= listener->backlog;
+}
+
+void ft_listener_established(struct ft_stack *stack, struct ft_tcp_conn *conn)
+{
+	struct ft_tcp_listener *listener = conn->listener;
+
+	ft_list_remove(&conn->queue_node);
+	listener->syn_count--;
+	ft_list_append(&listener->accept_queue, &conn->queue_node);
+	listener->accept_count++;
+	if (listener->socket != NULL)
+		ft_socket_notify(stack, listener->socket, EPOLLIN);
+}
+
+void ft_listener_forget(struct ft_tcp_conn *conn)
+{
+	if (conn->listener == NULL || conn->state != FT_TCP_SYN_RECEIVED)
+		return;
+	ft_list_remove(&conn->queue_node);
+	conn->listener->syn_count--;
+	conn->listener = NULL;
+}
+
+// ---- the calls ----
+
+int ft_tcp_listen(struct ft_stack *stack, struct ft_binding *binding, struct ft_socket *socket,
+	const struct ft_tcp_options *options, uint32_t backlog, struct ft_tcp_listener **listener)
+{
+	struct ft_tcp_listener *opened = ft_pool_take(&stack->tcp.listeners);
+
+	if (opened == NULL)
+		return -ENOMEM;
+	*opened = (struct ft_tcp_listener){ .binding = binding,
+		.socket = socket,
+		.options = options,
+		.backlog = RTE_MIN(backlog, stack->config.tcp.backlog) };
+	ft_list_init(&opened->syn_queue);
+	ft_list_init(&opened->accept_queue);
+	binding->listener = opened;
+	stack->tcp.in_state[FT_TCP_LISTEN]++;
+	*listener = opened;
+	return 0;
+}
+
+void ft_tcp_set_backlog(struct ft_tcp_listener *listener, uint32_t backlog)
+{
+	listener->backlog = backlog;
+}
+
+static void reset_queue(struct ft_stack *stack, struct ft_list *queue, ft_time now)
+{
+	while (!ft_list_is_empty(queue)) {
+		struct ft_tcp_conn *conn =
+			ft_container_of(queue->next, struct ft_tcp_conn, queue_node);
+
+		ft_list_remove(&conn->queue_node);
+		conn->listener = NULL;
+		ft_tcp_reset_conn(stack, conn, now);
+		ft_conn_end(stack, conn, ECONNABORTED);
+		ft_conn_reap(stack, conn);
+	}
+}
+
+void ft_tcp_close_listener(struct ft_stack *stack, struct ft_tcp_listener *listener, ft_time now)
+{
+	reset_queue(stack, &listener->syn_queue, now);
+	reset_queue(stack, &listener->accept_queue, now);
+	listener->binding->listener = NULL;
+	stack->tcp.in_state[FT_TCP_LISTEN]--;
+	ft_pool_give(&stack->tcp.listeners, listener);
+}
+
+bool ft_tcp_has_waiting(const struct ft_tcp_listener *listener)
+{
+	return listener->accept_count > 0;
+}
+
+struct ft_tcp_conn *ft_tcp_accept(struct ft_stack *stack, struct ft_tcp_listener *listener)
+{
+	struct ft_tcp_conn *conn;
+
+	if (listener->accept_count == 0)
+		return NULL;
+	conn = ft_container_of(listener->accept_queue.next, struct ft_tcp_conn, queue_node);
+	ft_list_remove(&conn->queue_node);
+	listener->accept_count--;
+	conn->listener = NULL;
+	return conn;
+}
+
+void ft_tcp_attach(struct ft_tcp_conn *conn, struct ft_socket *socket)
+{
+	conn->socket = socket;
+}

@@ -1,0 +1,162 @@
+// Options of a living connection, and what it tells about itself.
+#include <errno.h>
+#include <netinet/tcp.h>
+#include <string.h>
+
+#include "stack.h"
+#include "tcp/conn.h"
+#include "tcp/handshake.h"
+#include "tcp/tcp_timers.h"
+
+void ft_tcp_get_options(const struct ft_tcp_conn *conn, struct ft_tcp_options *options)
+{
+	*options = conn->options;
+}
+
+static bool has_deadlines_changed(
+	const struct ft_tcp_options *before, const struct ft_tcp_options *after)
+{
+	return before->keepalive != after->keepalive ||
+	       before->keepalive_idle != after->keepalive_idle ||
+	       before->keepalive_interval != after->keepalive_interval ||
+	       before->user_timeout != after->user_timeout;
+}
+
+// NODELAY, or the end of CORK, releases what was held back.
+static bool has_released(const struct ft_tcp_options *before, const struct ft_tcp_options *after)
+{
+	return (before->cork && !after->cork) || (!before->no_delay && after->no_delay);
+}
+
+static int switch_congestion(struct ft_tcp_conn *conn, const char *name)
+{
+	const struct ft_cc_algorithm *algorithm;
+
+	if (strcmp(conn->options.congestion, name) == 0)
+		return 0;
+	algorithm = ft_cc_find(name);
+	if (algorithm == NULL)
+		return -ENOENT;
+	if (ft_conn_is_synchronized(conn))
+		ft_cc_switch(&conn->cc, algorithm);
+	return 0;
+}
+
+static void apply(struct ft_stack *stack, struct ft_tcp_conn *conn,
+	const struct ft_tcp_options *before, ft_time now)
+{
+	const struct ft_tcp_options *after = &conn->options;
+
+	if (before->mss != after->mss)
+		ft_handshake_update_mss(stack, conn, now);
+	if (has_deadlines_changed(before, after))
+		ft_tcp_timers_options_changed(stack, conn, now);
+	if (has_released(before, after))
+		ft_conn_owe(stack, conn, FT_OWE_OUTPUT, "data that was held back");
+	if (after->quick_ack && !before->quick_ack && conn->rcv.acked != conn->rcv.nxt)
+		ft_conn_owe(stack, conn, FT_OWE_ACK, "ACK, TCP_QUICKACK");
+}
+
+int ft_tcp_set_options(struct ft_stack *stack, struct ft_tcp_conn *conn,
+	const struct ft_tcp_options *options, ft_time now)
+{
+	struct ft_tcp_options before = conn->options;
+	int error = switch_congestion(conn, options->congestion);
+
+	if (error != 0)
+		return error;
+	conn->options = *options;
+	ft_conn_set_receive_buffer(conn, options->receive_buffer);
+	if (ft_conn_is_synchronized(conn))
+		apply(stack, conn, &before, now);
+	return 0;
+}
+
+uint16_t ft_tcp_mss(const struct ft_tcp_conn *conn)
+{
+	return conn->mss != 0 ? conn->mss : conn->offer_mss;
+}
+
+// ---- TCP_INFO ----
+
+// Linux numbers the states otherwise (netinet/tcp.h).
+static const uint8_t linux_state[FT_TCP_STATE_COUNT] = {
+	[FT_TCP_CLOSED] = TCP_CLOSE,
+	[FT_TCP_LISTEN] = TCP_LISTEN,
+	[FT_TCP_SYN_SENT] = TCP_SYN_SENT,
+	[FT_TCP_SYN_RECEIVED] = TCP_SYN_RECV,
+	[FT_TCP_ESTABLISHED] = TCP_ESTABLISHED,
+	[FT_TCP_FIN_WAIT_1] = TCP_FIN_WAIT1,
+	[FT_TCP_FIN_WAIT_2] = TCP_FIN_WAIT2,
+	[FT_TCP_CLOSE_WAIT] = TCP_CLOSE_WAIT,
+	[FT_TCP_CLOSING] = TCP_CLOSING,
+	[FT_TCP_LAST_ACK] = TCP_LAST_ACK,
+	[FT_TCP_TIME_WAIT] = TCP_TIME_WAIT,
+};
+
+static uint8_t linux_phase(const struct ft_retransmit *retransmit)
+{
+	if (retransmit->phase == FT_RETRANSMIT_RECOVERY)
+		return TCP_CA_Recovery;
+	if (retransmit->phase == FT_RETRANSMIT_LOSS)
+		return TCP_CA_Loss;
+	return retransmit->duplicate_acks > 0 ? TCP_CA_Disorder : TCP_CA_Open;
+}
+
+static uint32_t in_segments(const struct ft_tcp_conn *conn, uint32_t bytes)
+{
+	return conn->mss == 0 ? 0 : (bytes + conn->mss - 1) / conn->mss;
+}
+
+static void fill_congestion(const struct ft_tcp_conn *conn, struct tcp_info *info)
+{
+	info->tcpi_ca_state = linux_phase(&conn->retransmit);
+	info->tcpi_snd_cwnd = in_segments(conn, conn->cc.cwnd);
+	info->tcpi_snd_ssthresh =
+		conn->cc.ssthresh == UINT32_MAX ? INT32_MAX : in_segments(conn, conn->cc.ssthresh);
+	info->tcpi_unacked = in_segments(conn, conn->snd.max - conn->snd.una);
+	info->tcpi_lost = conn->retransmit.phase == FT_RETRANSMIT_LOSS
+				  ? in_segments(conn, conn->snd.max - conn->snd.nxt)
+				  : 0;
+	info->tcpi_total_retrans = conn->total_retransmits;
+}
+
+static void fill_times(const struct ft_tcp_conn *conn, ft_time now, struct tcp_info *info)
+{
+	info->tcpi_rto =
+		(uint32_t)((conn->rtt.rto << RTE_MIN(conn->rtt.backoff, 16)) / FT_MICROSECOND);
+	info->tcpi_rtt = (uint32_t)(conn->rtt.srtt / FT_MICROSECOND);
+	info->tcpi_rttvar = (uint32_t)(conn->rtt.rttvar / FT_MICROSECOND);
+	info->tcpi_last_data_sent = (uint32_t)((now - conn->last_sent) / FT_MILLISECOND);
+	info->tcpi_last_ack_recv = (uint32_t)((now - conn->last_heard) / FT_MILLISECOND);
+	info->tcpi_last_data_recv = (uint32_t)((now - conn->last_received) / FT_MILLISECOND);
+}
+
+// What segments are cut for.
+static uint32_t path_mtu(const struct ft_tcp_conn *conn)
+{
+	struct ft_segment seg = { .options = conn->has_timestamps ? FT_TCP_HAS_TIMESTAMP : 0 };
+
+	return ft_ip_header_bytes(&conn->tuple.remote) + ft_segment_header_bytes(&seg) + conn->mss;
+}
+
+void ft_tcp_info(const struct ft_tcp_conn *conn, ft_time now, struct tcp_info *info)
+{
+	*info = (struct tcp_info){
+		.tcpi_state = linux_state[conn->state],
+		.tcpi_retransmits = conn->rtt.backoff,
+		.tcpi_probes = conn->keepalive_probes,
+		.tcpi_backoff = conn->rtt.backoff,
+		.tcpi_options = (conn->has_timestamps ? TCPI_OPT_TIMESTAMPS : 0) |
+				(conn->has_scaling ? TCPI_OPT_WSCALE : 0),
+		.tcpi_snd_wscale = conn->snd_scale,
+		.tcpi_rcv_wscale = conn->has_scaling ? conn->rcv_scale : 0,
+		.tcpi_snd_mss = conn->mss,
+		.tcpi_rcv_mss = conn->rcv_mss,
+		.tcpi_advmss = conn->announced_mss,
+		.tcpi_rcv_space = conn->rcv.wnd,
+		.tcpi_pmtu = path_mtu(conn),
+	};
+	fill_congestion(conn, info);
+	fill_times(conn, now, info);
+}

@@ -1,0 +1,315 @@
+// Sending. Read from the end: ft_tcp_output_pay().
+#include "tcp/tcp_output.h"
+
+#include <assert.h>
+#include <netinet/in.h>
+#include <sys/epoll.h>
+
+#include <rte_tcp.h>
+
+#include "stack.h"
+#include "tcp/conn.h"
+#include "tcp/handshake.h"
+#include "tcp/isn.h"
+#include "tcp/segment.h"
+#include "tcp/tcp_timers.h"
+#include "tcp/window.h"
+
+#define SEGMENTS_PER_TURN 64 // of one connection, before the next has its turn
+
+// ---- one segment ----
+
+// The window offered is chosen anew with each segment. A SYN's is not scaled (RFC 7323 2.2).
+static uint16_t choose_window(struct ft_tcp_conn *conn, bool is_syn)
+{
+	struct ft_window_offer offer = ft_conn_window_offer(conn);
+
+	if (is_syn)
+		return ft_window_field(conn->rcv.wnd, 0);
+	conn->rcv.wnd = ft_window_choose(&offer);
+	return ft_window_field(conn->rcv.wnd, conn->rcv_scale);
+}
+
+static void add_timestamp(const struct ft_tcp_conn *conn, struct ft_segment *seg, ft_time now)
+{
+	if (conn->has_timestamps)
+		seg->options |= FT_TCP_HAS_TIMESTAMP;
+	seg->ts_value = ft_isn_timestamp(conn->ts_offset, now);
+	seg->ts_echo = seg->flags & FT_TCP_ACK ? conn->rcv.ts_recent : 0;
+}
+
+// The pointer says where urgent data ends, as far as 16 bits reach (RFC 9293 3.8.5, RFC 6093 3.1:
+// it points behind the last urgent byte, as Linux and BSD have it).
+static void add_urgent(const struct ft_tcp_conn *conn, struct ft_segment *seg)
+{
+	uint32_t distance = conn->snd.up - seg->seq;
+
+	if (!conn->is_sending_urgent || distance == 0 || distance > UINT16_MAX)
+		return;
+	seg->flags |= FT_TCP_URG;
+	seg->urgent = (uint16_t)distance;
+}
+
+static void transmit(struct ft_stack *stack, struct ft_tcp_conn *conn, struct rte_mbuf *pkt,
+	const struct ft_segment *seg, ft_time now)
+{
+	struct ft_ip_send send = {
+		.source = conn->tuple.local,
+		.destination = conn->tuple.remote,
+		.protocol = IPPROTO_TCP,
+		.ttl = conn->options.ttl,
+		.tos = conn->options.tos,
+		.dont_fragment = true,
+		.checksum_offset = offsetof(struct rte_tcp_hdr, cksum),
+	};
+
+	ft_segment_write(pkt, seg, conn->tuple.local_port, conn->tuple.remote_port);
+	ft_stack_count(stack, FT_COUNTER_TCP_SEGMENTS_OUT);
+	ft_ip_output(stack, pkt, &send, now);
+}
+
+static void note_ack_sent(struct ft_tcp_conn *conn)
+{
+	conn->owed &= ~FT_OWE_ACK;
+	conn->rcv.acked = conn->rcv.nxt;
+	ft_tcp_timers_ack_sent(conn);
+}
+
+// A segment that occupies seq .. end - 1 went out: SND.NXT, the measurement of round trips, timers.
+static void note_sent(
+	struct ft_stack *stack, struct ft_tcp_conn *conn, uint32_t seq, uint32_t end, ft_time now)
+{
+	if (ft_seq_is_before(seq, conn->snd.max)) {
+		ft_stack_count(stack, FT_COUNTER_TCP_RETRANSMITTED);
+		conn->total_retransmits++;
+	}
+	ft_tcp_timers_sent(stack, conn, now);
+	ft_retransmit_sent(&conn->retransmit, seq, end, conn->snd.max, now);
+	conn->snd.nxt = ft_seq_later(conn->snd.nxt, end);
+	conn->snd.max = ft_seq_later(conn->snd.max, end);
+	conn->last_sent = now;
+}
+
+// Sends `bytes` of the send queue from `seq` on (none for a pure ACK), with `flags` and whatever
+// else the connection's state adds. False when no packet buffer is left: nothing has happened then.
+static bool send_segment(struct ft_stack *stack, struct ft_tcp_conn *conn, uint32_t seq,
+	uint32_t bytes, uint8_t flags, ft_time now)
+{
+	struct ft_segment seg = { .seq = seq, .ack = conn->rcv.nxt, .flags = flags };
+	struct rte_mbuf *pkt = ft_stack_new_packet(stack);
+	uint32_t end = seq + bytes + ((flags & (FT_TCP_SYN | FT_TCP_FIN)) != 0);
+
+	if (pkt == NULL)
+		return false;
+	if (bytes > 0 &&
+		!ft_send_queue_copy(&conn->send_queue, seq - ft_conn_data_seq(conn), bytes, pkt))
+		assert(!"the bytes are queued, and the MSS fits a packet");
+	if (flags & FT_TCP_SYN)
+		ft_handshake_offer(stack, conn, &seg);
+	seg.window = choose_window(conn, flags & FT_TCP_SYN);
+	add_timestamp(conn, &seg, now);
+	add_urgent(conn, &seg);
+	transmit(stack, conn, pkt, &seg, now);
+	if (flags & FT_TCP_ACK)
+		note_ack_sent(conn);
+	if (end != seq)
+		note_sent(stack, conn, seq, end, now);
+	return true;
+}
+
+// ---- SYN ----
+
+static bool pay_handshake(struct ft_stack *stack, struct ft_tcp_conn *conn, ft_time now)
+{
+	uint8_t flags = FT_TCP_SYN;
+
+	if (conn->state == FT_TCP_SYN_RECEIVED)
+		flags |= FT_TCP_ACK;
+	if (conn->owed & (FT_OWE_OUTPUT | FT_OWE_RETRANSMIT))
+		return send_segment(stack, conn, conn->snd.iss, 0, flags, now);
+	return send_segment(stack, conn, conn->snd.nxt, 0, FT_TCP_ACK, now);
+}
+
+// ---- data ----
+
+// What the peer's window and cwnd leave beyond SND.NXT.
+static uint32_t usable_bytes(const struct ft_tcp_conn *conn)
+{
+	uint32_t cwnd = ft_cc_window(&conn->cc, ft_retransmit_allowance(&conn->retransmit));
+	uint32_t edge = conn->snd.una + RTE_MIN(cwnd, conn->snd.wnd);
+
+	return ft_seq_is_after(edge, conn->snd.nxt) ? edge - conn->snd.nxt : 0;
+}
+
+// What is sent again after a timeout has been held back long enough the first time.
+static uint32_t next_bytes(const struct ft_tcp_conn *conn)
+{
+	bool is_again = ft_seq_is_before(conn->snd.nxt, conn->snd.max);
+	struct ft_window_send send = {
+		.unsent_bytes = ft_conn_unsent_bytes(conn),
+		.usable_bytes = usable_bytes(conn),
+		.largest_window = conn->snd.max_wnd,
+		.mss = conn->mss,
+		.no_delay = conn->options.no_delay || is_again,
+		.is_corked = (conn->options.cork || conn->is_more_coming) && !is_again,
+		.is_last = conn->is_fin_queued,
+		.has_small_in_flight = ft_conn_has_in_flight(conn) &&
+				       ft_seq_is_after(conn->snd.sml, conn->snd.una),
+	};
+
+	return send.unsent_bytes == 0 ? 0 : ft_window_send_bytes(&send);
+}
+
+// The flags of a data segment: PSH where the queue ends (RFC 9293 3.9.1, SEND), FIN behind its end.
+static uint8_t data_flags(const struct ft_tcp_conn *conn, uint32_t seq, uint32_t bytes)
+{
+	uint8_t flags = FT_TCP_ACK;
+
+	if (seq + bytes != ft_conn_end_seq(conn))
+		return flags;
+	if (bytes > 0)
+		flags |= FT_TCP_PSH;
+	if (conn->is_fin_queued && !conn->is_fin_acked)
+		flags |= FT_TCP_FIN;
+	return flags;
+}
+
+static bool send_data(
+	struct ft_stack *stack, struct ft_tcp_conn *conn, uint32_t seq, uint32_t bytes, ft_time now)
+{
+	if (!send_segment(stack, conn, seq, bytes, data_flags(conn, seq, bytes), now))
+		return false;
+	if (bytes > 0 && bytes < conn->mss)
+		conn->snd.sml = seq + bytes;
+	return true;
+}
+
+// RFC 5681 4.1: what cwnd was learned about may have changed while nothing was sent.
+static void restart_after_idle(struct ft_stack *stack, struct ft_tcp_conn *conn, ft_time now)
+{
+	struct ft_rtt_limits limits = ft_tcp_timers_limits(stack);
+
+	if (!ft_conn_has_in_flight(conn) &&
+		now > conn->last_sent + ft_rtt_timeout(&conn->rtt, &limits))
+		ft_cc_idle_restart(&conn->cc);
+}
+
+// New data, then the FIN. True when nothing more can be sent for now.
+static bool send_new(struct ft_stack *stack, struct ft_tcp_conn *conn, ft_time now)
+{
+	restart_after_idle(stack, conn, now);
+	for (int i = 0; i < SEGMENTS_PER_TURN; i++) {
+		uint32_t bytes = next_bytes(conn);
+		bool is_fin_next = ft_conn_owes_fin(conn) && bytes == ft_conn_unsent_bytes(conn);
+
+		if (bytes == 0 && !is_fin_next)
+			return true;
+		if (!send_data(stack, conn, conn->snd.nxt, bytes, now))
+			return false;
+		conn->is_cwnd_limited = conn->snd.nxt - conn->snd.una + conn->mss > conn->cc.cwnd;
+	}
+	return false;
+}
+
+// The segment at SND.UNA once more (RFC 5681 3.2: fast retransmit), as much of it as was sent.
+static bool send_first_again(struct ft_stack *stack, struct ft_tcp_conn *conn, ft_time now)
+{
+	uint32_t sent = conn->snd.max - conn->snd.una;
+	uint32_t bytes = (uint32_t)RTE_MIN(conn->send_queue.bytes, (uint64_t)conn->mss);
+
+	if (sent == 0)
+		return true;
+	return send_data(stack, conn, conn->snd.una, RTE_MIN(bytes, sent), now);
+}
+
+// The window is closed: one byte beyond it (RFC 9293 3.8.6.1). Or it is open, and what was held
+// back goes as it is: the override of 3.8.6.2.1 (4), the end of Cork's patience.
+static bool send_probe(struct ft_stack *stack, struct ft_tcp_conn *conn, ft_time now)
+{
+	uint32_t unsent = ft_conn_unsent_bytes(conn);
+	uint32_t window = RTE_MAX(conn->snd.wnd, 1u);
+	uint32_t bytes = RTE_MIN(window, (uint32_t)conn->mss);
+
+	if (unsent == 0 || ft_conn_has_in_flight(conn))
+		return true;
+	if (!send_data(stack, conn, conn->snd.nxt, RTE_MIN(bytes, unsent), now))
+		return false;
+	if (conn->snd.wnd == 0)
+		ft_stack_count(stack, FT_COUNTER_TCP_PERSIST_PROBES);
+	return true;
+}
+
+// ---- nothing but an ACK ----
+
+// A number the peer accepts: the highest sent, since after a timeout SND.NXT may lie behind what
+// the peer has; but not beyond a closed window, where only a probe has gone.
+static uint32_t ack_seq(const struct ft_tcp_conn *conn)
+{
+	if (conn->snd.wnd == 0 && ft_conn_data_waits(conn))
+		return conn->snd.una;
+	return conn->snd.max;
+}
+
+static bool send_ack(struct ft_stack *stack, struct ft_tcp_conn *conn, ft_time now)
+{
+	return send_segment(stack, conn, ack_seq(conn), 0, FT_TCP_ACK, now);
+}
+
+// A number already acknowledged, which makes the peer answer (RFC 9293 3.8.4).
+static bool send_keepalive(struct ft_stack *stack, struct ft_tcp_conn *conn, ft_time now)
+{
+	if (!send_segment(stack, conn, conn->snd.una - 1, 0, FT_TCP_ACK, now))
+		return false;
+	ft_stack_count(stack, FT_COUNTER_TCP_KEEPALIVE_PROBES);
+	return true;
+}
+
+// ---- paying ----
+
+// The application was refused for want of packet buffers, not of room in its send buffer, so no ACK
+// will tell it when to try again.
+static bool tell_of_room(struct ft_stack *stack, struct ft_tcp_conn *conn)
+{
+	if (stack->send_held.used >= stack->send_held.limit)
+		return false;
+	conn->owed &= ~FT_OWE_ROOM;
+	ft_conn_notify(stack, conn, EPOLLOUT);
+	return true;
+}
+
+static bool pay_one(
+	struct ft_stack *stack, struct ft_tcp_conn *conn, enum ft_tcp_owed owed, ft_time now)
+{
+	switch (owed) {
+	case FT_OWE_RETRANSMIT:
+		return send_first_again(stack, conn, now);
+	case FT_OWE_PROBE:
+		return send_probe(stack, conn, now);
+	case FT_OWE_OUTPUT:
+		return send_new(stack, conn, now);
+	case FT_OWE_KEEPALIVE:
+		return send_keepalive(stack, conn, now);
+	case FT_OWE_ACK:
+		return send_ack(stack, conn, now);
+	case FT_OWE_ROOM:
+		return tell_of_room(stack, conn);
+	}
+	return true;
+}
+
+// In this order, so that an ACK rides on whatever else goes.
+static const uint8_t order[] = { FT_OWE_RETRANSMIT, FT_OWE_PROBE, FT_OWE_OUTPUT, FT_OWE_KEEPALIVE,
+	FT_OWE_ACK, FT_OWE_ROOM };
+
+void ft_tcp_output_pay(struct ft_stack *stack, struct ft_tcp_conn *conn, ft_time now)
+{
+	if (!ft_conn_is_synchronized(conn)) {
+		if (pay_handshake(stack, conn, now))
+			conn->owed = 0;
+		return;
+	}
+	for (uint32_t i = 0; i < RTE_DIM(order); i++)
+		if ((conn->owed & order[i]) && pay_one(stack, conn, order[i], now))
+			conn->owed &= ~order[i];
+	ft_tcp_timers_output_done(stack, conn, now);
+}

@@ -1,0 +1,75 @@
+#include "tcp/tcp_reset.h"
+
+#include <netinet/in.h>
+
+#include <rte_tcp.h>
+
+#include "stack.h"
+#include "tcp/conn.h"
+#include "tcp/segment.h"
+
+static void send_reset(struct ft_stack *stack, const struct ft_tuple *tuple,
+	const struct ft_segment *seg, ft_time now)
+{
+	struct rte_mbuf *pkt = ft_stack_new_packet(stack);
+	struct ft_ip_send send = {
+		.source = tuple->local,
+		.destination = tuple->remote,
+		.protocol = IPPROTO_TCP,
+		.dont_fragment = true,
+		.checksum_offset = offsetof(struct rte_tcp_hdr, cksum),
+	};
+
+	if (pkt == NULL) {
+		stack->counters.dropped_output[FT_DROP_NO_MBUF]++;
+		return;
+	}
+	ft_segment_write(pkt, seg, tuple->local_port, tuple->remote_port);
+	ft_stack_count(stack, FT_COUNTER_TCP_SEGMENTS_OUT);
+	ft_stack_count(stack, FT_COUNTER_TCP_RESETS_SENT);
+	ft_ip_output(stack, pkt, &send, now);
+}
+
+void ft_tcp_reset_answer(struct ft_stack *stack, struct rte_mbuf *pkt, ft_time now)
+{
+	const struct ft_pkt_info *info = ft_pkt_info(pkt);
+	const struct ft_segment *seg = &info->seg;
+	struct ft_segment reset = { .flags = FT_TCP_RST };
+
+	if (seg->flags & FT_TCP_RST)
+		return;
+	if (seg->flags & FT_TCP_ACK) {
+		reset.seq = seg->ack;
+	} else {
+		reset.flags |= FT_TCP_ACK;
+		reset.ack = seg->seq + seg->length;
+	}
+	send_reset(stack, &info->tuple, &reset, now);
+}
+
+// RFC 9293 3.10.5 (ABORT) and figure 5: a peer that has not told us of its own end must be told.
+static bool must_be_told(const struct ft_tcp_conn *conn)
+{
+	switch ((enum ft_tcp_state)conn->state) {
+	case FT_TCP_SYN_RECEIVED:
+	case FT_TCP_ESTABLISHED:
+	case FT_TCP_FIN_WAIT_1:
+	case FT_TCP_FIN_WAIT_2:
+	case FT_TCP_CLOSE_WAIT:
+		return true;
+	default:
+		return false;
+	}
+}
+
+void ft_tcp_reset_conn(struct ft_stack *stack, struct ft_tcp_conn *conn, ft_time now)
+{
+	struct ft_segment reset = {
+		.seq = conn->snd.max,
+		.ack = conn->rcv.nxt,
+		.flags = FT_TCP_RST | FT_TCP_ACK,
+	};
+
+	if (must_be_told(conn))
+		send_reset(stack, &conn->tuple, &reset, now);
+}

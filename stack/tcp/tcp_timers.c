@@ -1,0 +1,346 @@
+// The timers of a connection. Entry: ft_tcp_expire(), at the end.
+//
+// RETRANSMIT   Something sent (SYN, data, FIN) is not acknowledged: send it again after the timeout
+// of
+//              RFC 6298, which doubles each time. A handshake gives up after tcp.syn_retries or
+//              tcp.synack_retries; data does not count tries but time (USER).
+//              The same deadline is the persist timer (RFC 9293 3.8.6.1): when the window is
+//              closed, or nothing is in flight but something waits that Cork or silly-window
+//              avoidance holds back, no ACK will come to wake us, so a probe goes out, again and
+//              again, ever later.
+// DELAYED ACK  Data was received and not acknowledged: an ACK goes out if by tcp.delayed_ack no
+// data has
+//              carried it (RFC 9293 3.8.6.3).
+// KEEPALIVE    With SO_KEEPALIVE: nothing was heard for keepalive_idle, so ask; then every
+//              keepalive_interval; after keepalive_count questions without an answer the connection
+//              is reset (RFC 9293 3.8.4).
+// USER         Something is not acknowledged, or waits for a window, and there was no progress for
+// the
+//              user timeout: the connection ends (RFC 9293 3.8.3). While the peer answers probes of
+//              a closed window it is alive, and only a timeout the application asked for ends it.
+//              A closed connection waits for tcp.fin_wait_2 at most, answers or not, so that peers
+//              cannot hoard them.
+// QUIET        FIN-WAIT-2 of a connection the application closed: the peer's FIN does not come.
+// Then
+//              TIME-WAIT: 2 MSL have passed.
+//
+// All share one node in the wheel. It stands at the earliest deadline or before it: when a deadline
+// moves back, the node stays and expires once for nothing, so that the retransmission timer, which
+// every ACK moves, costs no wheel operation for each.
+#include "tcp/tcp_timers.h"
+
+#include <errno.h>
+
+#include <rte_common.h>
+
+#include "stack.h"
+#include "tcp/conn.h"
+#include "tcp/handshake.h"
+#include "tcp/tcp_reset.h"
+
+#define CORK_LIMIT (200 * FT_MILLISECOND) // tcp(7): TCP_CORK holds data back no longer
+
+// ---- setting and clearing ----
+
+static void set(
+	struct ft_stack *stack, struct ft_tcp_conn *conn, enum ft_tcp_timer timer, ft_time deadline)
+{
+	conn->deadlines[timer] = deadline;
+	if (!ft_timer_is_set(&conn->timer) || deadline < conn->timer.deadline)
+		ft_timer_set(&stack->wheel, &conn->timer, deadline);
+}
+
+static void clear(struct ft_tcp_conn *conn, enum ft_tcp_timer timer)
+{
+	conn->deadlines[timer] = FT_NEVER;
+}
+
+static bool is_running(const struct ft_tcp_conn *conn, enum ft_tcp_timer timer)
+{
+	return conn->deadlines[timer] != FT_NEVER;
+}
+
+void ft_tcp_timers_init(struct ft_tcp_conn *conn)
+{
+	ft_timer_init(&conn->timer, FT_TIMER_TCP);
+	for (int timer = 0; timer < FT_TCP_TIMER_COUNT; timer++)
+		clear(conn, timer);
+}
+
+void ft_tcp_timers_stop(struct ft_stack *stack, struct ft_tcp_conn *conn)
+{
+	ft_timer_cancel(&stack->wheel, &conn->timer);
+	ft_tcp_timers_init(conn);
+}
+
+// ---- how long ----
+
+struct ft_rtt_limits ft_tcp_timers_limits(const struct ft_stack *stack)
+{
+	return (struct ft_rtt_limits){ .minimum = stack->config.tcp.minimum_rto,
+		.maximum = stack->config.tcp.maximum_rto };
+}
+
+static ft_time retransmit_timeout(const struct ft_stack *stack, const struct ft_tcp_conn *conn)
+{
+	struct ft_rtt_limits limits = ft_tcp_timers_limits(stack);
+
+	return ft_rtt_timeout(&conn->rtt, &limits);
+}
+
+static ft_time user_timeout(const struct ft_stack *stack, const struct ft_tcp_conn *conn)
+{
+	ft_time timeout = conn->options.user_timeout;
+
+	if (timeout == 0)
+		timeout = stack->config.tcp.user_timeout;
+	if (conn->is_orphan)
+		timeout = RTE_MIN(timeout, stack->config.tcp.fin_wait_2);
+	return timeout;
+}
+
+// A handshake that was not asked to give up earlier counts tries instead.
+static void start_user_timer(struct ft_stack *stack, struct ft_tcp_conn *conn, ft_time now)
+{
+	if (ft_conn_is_synchronized(conn) || conn->options.user_timeout != 0)
+		set(stack, conn, FT_TCP_TIMER_USER, now + user_timeout(stack, conn));
+}
+
+// ---- events ----
+
+// RFC 6298 (5.1). With nothing in flight before, what runs is the persist timer.
+void ft_tcp_timers_sent(struct ft_stack *stack, struct ft_tcp_conn *conn, ft_time now)
+{
+	if (!is_running(conn, FT_TCP_TIMER_RETRANSMIT) || !ft_conn_has_in_flight(conn))
+		set(stack, conn, FT_TCP_TIMER_RETRANSMIT, now + retransmit_timeout(stack, conn));
+	if (!is_running(conn, FT_TCP_TIMER_USER))
+		start_user_timer(stack, conn, now);
+}
+
+// RFC 6298 (5.2) and (5.3).
+void ft_tcp_timers_acked(
+	struct ft_stack *stack, struct ft_tcp_conn *conn, bool may_restart, ft_time now)
+{
+	if (conn->snd.una == conn->snd.max) {
+		clear(conn, FT_TCP_TIMER_RETRANSMIT);
+		clear(conn, FT_TCP_TIMER_USER);
+		return;
+	}
+	if (may_restart)
+		set(stack, conn, FT_TCP_TIMER_RETRANSMIT, now + retransmit_timeout(stack, conn));
+	start_user_timer(stack, conn, now);
+}
+
+void ft_tcp_timers_output_done(struct ft_stack *stack, struct ft_tcp_conn *conn, ft_time now)
+{
+	ft_time wait = retransmit_timeout(stack, conn);
+
+	if (ft_conn_has_in_flight(conn) || ft_conn_unsent_bytes(conn) == 0)
+		return;
+	if (conn->options.cork || conn->is_more_coming)
+		wait = RTE_MIN(wait, CORK_LIMIT);
+	if (!is_running(conn, FT_TCP_TIMER_RETRANSMIT))
+		set(stack, conn, FT_TCP_TIMER_RETRANSMIT, now + wait);
+	if (!is_running(conn, FT_TCP_TIMER_USER))
+		start_user_timer(stack, conn, now);
+}
+
+// What waited goes out at once, and its loss is then found by a timeout that starts anew.
+void ft_tcp_timers_window_opened(struct ft_stack *stack, struct ft_tcp_conn *conn, ft_time now)
+{
+	clear(conn, FT_TCP_TIMER_RETRANSMIT);
+	ft_rtt_end_backoff(&conn->rtt);
+	if (is_running(conn, FT_TCP_TIMER_USER))
+		start_user_timer(stack, conn, now);
+}
+
+void ft_tcp_timers_ack_waits(struct ft_stack *stack, struct ft_tcp_conn *conn, ft_time now)
+{
+	if (!is_running(conn, FT_TCP_TIMER_DELAYED_ACK))
+		set(stack, conn, FT_TCP_TIMER_DELAYED_ACK, now + stack->config.tcp.delayed_ack);
+}
+
+void ft_tcp_timers_ack_sent(struct ft_tcp_conn *conn)
+{
+	clear(conn, FT_TCP_TIMER_DELAYED_ACK);
+}
+
+// The keepalive deadline is not moved with each segment: its expiry looks at last_heard.
+void ft_tcp_timers_heard(struct ft_tcp_conn *conn, ft_time now)
+{
+	conn->last_heard = now;
+	conn->keepalive_probes = 0;
+}
+
+void ft_tcp_timers_established(struct ft_stack *stack, struct ft_tcp_conn *conn, ft_time now)
+{
+	clear(conn, FT_TCP_TIMER_RETRANSMIT);
+	clear(conn, FT_TCP_TIMER_USER);
+	conn->last_heard = now;
+	ft_tcp_timers_options_changed(stack, conn, now);
+}
+
+void ft_tcp_timers_options_changed(struct ft_stack *stack, struct ft_tcp_conn *conn, ft_time now)
+{
+	if (!ft_conn_is_synchronized(conn) || conn->state == FT_TCP_TIME_WAIT)
+		return;
+	clear(conn, FT_TCP_TIMER_KEEPALIVE);
+	if (conn->options.keepalive)
+		set(stack, conn, FT_TCP_TIMER_KEEPALIVE,
+			RTE_MAX(now, conn->last_heard + conn->options.keepalive_idle));
+	if (is_running(conn, FT_TCP_TIMER_USER))
+		start_user_timer(stack, conn, now);
+}
+
+void ft_tcp_timers_time_wait(struct ft_stack *stack, struct ft_tcp_conn *conn, ft_time now)
+{
+	for (int timer = 0; timer < FT_TCP_TIMER_COUNT; timer++)
+		clear(conn, timer);
+	set(stack, conn, FT_TCP_TIMER_QUIET, now + stack->config.tcp.time_wait);
+}
+
+void ft_tcp_timers_orphaned(struct ft_stack *stack, struct ft_tcp_conn *conn, ft_time now)
+{
+	if (conn->state == FT_TCP_FIN_WAIT_2)
+		set(stack, conn, FT_TCP_TIMER_QUIET, now + stack->config.tcp.fin_wait_2);
+	else if (conn->state != FT_TCP_TIME_WAIT)
+		start_user_timer(stack, conn, now);
+}
+
+// ---- expiries ----
+
+static void give_up(struct ft_stack *stack, struct ft_tcp_conn *conn)
+{
+	ft_conn_end(stack, conn, conn->soft_error != 0 ? conn->soft_error : ETIMEDOUT);
+}
+
+static void back_off(struct ft_stack *stack, struct ft_tcp_conn *conn, ft_time now)
+{
+	ft_rtt_back_off(&conn->rtt);
+	set(stack, conn, FT_TCP_TIMER_RETRANSMIT, now + retransmit_timeout(stack, conn));
+}
+
+static void handshake_timed_out(struct ft_stack *stack, struct ft_tcp_conn *conn, ft_time now)
+{
+	uint32_t retries = conn->state == FT_TCP_SYN_SENT ? stack->config.tcp.syn_retries
+							  : stack->config.tcp.synack_retries;
+
+	if (conn->rtt.backoff >= retries) {
+		give_up(stack, conn);
+		return;
+	}
+	conn->was_syn_lost = true;
+	ft_retransmit_timeout(&conn->retransmit, conn->snd.max);
+	back_off(stack, conn, now);
+	ft_conn_owe(stack, conn, FT_OWE_RETRANSMIT, "SYN, not acknowledged in time");
+}
+
+// While the window is closed, what is in flight is only the last probe; so its loss means nothing
+// for the network, and the next probe sends the same byte.
+static void persist_timed_out(struct ft_stack *stack, struct ft_tcp_conn *conn, ft_time now)
+{
+	bool is_answered = conn->last_heard + retransmit_timeout(stack, conn) >= now;
+
+	if (is_answered && conn->options.user_timeout == 0 && !conn->is_orphan)
+		start_user_timer(stack, conn, now);
+	conn->snd.nxt = conn->snd.una;
+	back_off(stack, conn, now);
+	ft_conn_owe(stack, conn, FT_OWE_PROBE, "probe, data was held back too long");
+}
+
+// RFC 6298 (5.4) to (5.6), RFC 5681 3.1: all in flight counts as lost, and is sent again from
+// SND.UNA on in slow start. The path may have changed meanwhile, and its MTU.
+static void data_timed_out(struct ft_stack *stack, struct ft_tcp_conn *conn, ft_time now)
+{
+	uint32_t flight = conn->snd.max - conn->snd.una;
+
+	ft_cc_timeout(&conn->cc, flight, conn->rtt.backoff == 0, now);
+	ft_retransmit_timeout(&conn->retransmit, conn->snd.max);
+	ft_handshake_update_mss(stack, conn, now);
+	conn->snd.nxt = conn->snd.una;
+	back_off(stack, conn, now);
+	ft_conn_owe(stack, conn, FT_OWE_OUTPUT, "retransmission, not acknowledged in time");
+}
+
+static void retransmit_expired(struct ft_stack *stack, struct ft_tcp_conn *conn, ft_time now)
+{
+	bool is_held_back = !ft_conn_has_in_flight(conn) || conn->snd.wnd == 0;
+
+	if (!ft_conn_is_synchronized(conn)) {
+		ft_stack_count(stack, FT_COUNTER_TCP_TIMEOUTS);
+		handshake_timed_out(stack, conn, now);
+	} else if (is_held_back && ft_conn_data_waits(conn)) {
+		persist_timed_out(stack, conn, now);
+	} else if (conn->snd.una != conn->snd.max) {
+		ft_stack_count(stack, FT_COUNTER_TCP_TIMEOUTS);
+		data_timed_out(stack, conn, now);
+	}
+}
+
+static void delayed_ack_expired(struct ft_stack *stack, struct ft_tcp_conn *conn, ft_time now)
+{
+	ft_conn_owe(stack, conn, FT_OWE_ACK, "ACK, delayed long enough");
+}
+
+static void keepalive_expired(struct ft_stack *stack, struct ft_tcp_conn *conn, ft_time now)
+{
+	ft_time idle_until = conn->last_heard + conn->options.keepalive_idle;
+	bool is_retransmitting = conn->snd.una != conn->snd.max; // that probes already
+
+	if (now < idle_until || is_retransmitting) {
+		set(stack, conn, FT_TCP_TIMER_KEEPALIVE,
+			RTE_MAX(idle_until, now + conn->options.keepalive_interval));
+		return;
+	}
+	if (conn->keepalive_probes >= conn->options.keepalive_count) {
+		ft_tcp_reset_conn(stack, conn, now);
+		give_up(stack, conn);
+		return;
+	}
+	conn->keepalive_probes++;
+	set(stack, conn, FT_TCP_TIMER_KEEPALIVE, now + conn->options.keepalive_interval);
+	ft_conn_owe(stack, conn, FT_OWE_KEEPALIVE, "keepalive probe");
+}
+
+static void user_expired(struct ft_stack *stack, struct ft_tcp_conn *conn, ft_time now)
+{
+	give_up(stack, conn);
+}
+
+static void quiet_expired(struct ft_stack *stack, struct ft_tcp_conn *conn, ft_time now)
+{
+	ft_conn_end(stack, conn, 0);
+}
+
+static void (*const expired[FT_TCP_TIMER_COUNT])(
+	struct ft_stack *stack, struct ft_tcp_conn *conn, ft_time now) = {
+	[FT_TCP_TIMER_RETRANSMIT] = retransmit_expired,
+	[FT_TCP_TIMER_DELAYED_ACK] = delayed_ack_expired,
+	[FT_TCP_TIMER_KEEPALIVE] = keepalive_expired,
+	[FT_TCP_TIMER_USER] = user_expired,
+	[FT_TCP_TIMER_QUIET] = quiet_expired,
+};
+
+static ft_time earliest_deadline(const struct ft_tcp_conn *conn)
+{
+	ft_time earliest = FT_NEVER;
+
+	for (int timer = 0; timer < FT_TCP_TIMER_COUNT; timer++)
+		earliest = RTE_MIN(earliest, conn->deadlines[timer]);
+	return earliest;
+}
+
+void ft_tcp_expire(struct ft_stack *stack, struct ft_timer *timer, ft_time now)
+{
+	struct ft_tcp_conn *conn = ft_container_of(timer, struct ft_tcp_conn, timer);
+
+	// An expiry that ends the connection clears all the other deadlines.
+	for (int which = 0; which < FT_TCP_TIMER_COUNT; which++) {
+		if (conn->deadlines[which] > now)
+			continue;
+		clear(conn, which);
+		expired[which](stack, conn, now);
+	}
+	ft_timer_set(&stack->wheel, &conn->timer, earliest_deadline(conn));
+	ft_conn_reap(stack, conn);
+}

@@ -1,0 +1,262 @@
+// The calls of RFC 9293 3.9.1 on a connection (OPEN is in tcp_connect.c and tcp_listen.c). A call
+// changes the connection and notes what is owed; it goes out with the turn.
+#include <errno.h>
+
+#include "stack.h"
+#include "tcp/conn.h"
+#include "tcp/tcp_readiness.h"
+#include "tcp/tcp_reset.h"
+#include "tcp/tcp_timers.h"
+
+static bool is_opening(const struct ft_tcp_conn *conn)
+{
+	return conn->state == FT_TCP_SYN_SENT || conn->state == FT_TCP_SYN_RECEIVED;
+}
+
+static uint64_t bytes_of(const struct iovec *iov, int iov_count)
+{
+	uint64_t bytes = 0;
+
+	for (int i = 0; i < iov_count; i++)
+		bytes += iov[i].iov_len;
+	return bytes;
+}
+
+// ---- SEND ----
+
+static ssize_t queue_bytes(
+	struct ft_stack *stack, struct ft_tcp_conn *conn, const struct iovec *iov, int iov_count)
+{
+	struct ft_send_memory memory = ft_conn_send_memory(stack);
+	uint64_t queued;
+
+	if (conn->send_queue.bytes >= conn->options.send_buffer)
+		return -EAGAIN;
+	queued = ft_send_queue_append(&conn->send_queue, iov, iov_count,
+		conn->options.send_buffer - conn->send_queue.bytes, &memory);
+	if (queued == 0) {
+		ft_conn_owe(stack, conn, FT_OWE_ROOM, "word of packet buffers");
+		return -EAGAIN;
+	}
+	return (ssize_t)queued;
+}
+
+ssize_t ft_tcp_send(struct ft_stack *stack, struct ft_tcp_conn *conn, const struct iovec *iov,
+	int iov_count, int flags, ft_time now)
+{
+	ssize_t queued;
+
+	if (conn->error != 0)
+		return -ft_tcp_take_error(conn);
+	if (conn->is_fin_queued || conn->state == FT_TCP_CLOSED)
+		return -EPIPE;
+	if (is_opening(conn))
+		return -EAGAIN;
+	if (bytes_of(iov, iov_count) == 0)
+		return 0;
+	queued = queue_bytes(stack, conn, iov, iov_count);
+	if (queued <= 0)
+		return queued;
+	if (flags & FT_TCP_SEND_URGENT) {
+		conn->is_sending_urgent = true;
+		conn->snd.up = ft_conn_end_seq(conn);
+	}
+	conn->is_more_coming = flags & FT_TCP_SEND_MORE;
+	ft_conn_owe(stack, conn, FT_OWE_OUTPUT, "data");
+	return queued;
+}
+
+// ---- RECEIVE ----
+
+// Bytes before the urgent one; all when there is none.
+static uint64_t bytes_before_mark(const struct ft_tcp_conn *conn)
+{
+	return conn->has_urgent ? conn->rcv_up - ft_conn_unread_seq(conn) : UINT64_MAX;
+}
+
+static bool is_mark_readable(const struct ft_tcp_conn *conn)
+{
+	return bytes_before_mark(conn) < conn->receive_queue.bytes;
+}
+
+// RFC 6093 6: without SO_OOBINLINE the urgent byte is not part of the stream; a reader that stands
+// before it passes over it.
+static void pass_mark(struct ft_tcp_conn *conn)
+{
+	if (!conn->has_urgent || bytes_before_mark(conn) != 0 || !is_mark_readable(conn))
+		return;
+	conn->has_urgent = false;
+	if (!conn->options.oob_inline)
+		ft_receive_queue_discard(&conn->receive_queue, 1, &conn->receive_memory);
+}
+
+static void open_window(struct ft_stack *stack, struct ft_tcp_conn *conn)
+{
+	struct ft_window_offer offer = ft_conn_window_offer(conn);
+
+	if (ft_conn_may_receive(conn) && ft_window_has_opened(&offer))
+		ft_conn_owe(stack, conn, FT_OWE_ACK, "window update");
+}
+
+static ssize_t receive_urgent(
+	struct ft_tcp_conn *conn, const struct iovec *iov, int iov_count, int flags)
+{
+	if (conn->options.oob_inline || (!conn->has_urgent && !conn->is_urgent_readable))
+		return -EINVAL;
+	if (!conn->is_urgent_readable)
+		return -EAGAIN;
+	if (!(flags & FT_TCP_RECEIVE_PEEK))
+		conn->is_urgent_readable = false;
+	for (int i = 0; i < iov_count; i++)
+		if (iov[i].iov_len > 0) {
+			*(uint8_t *)iov[i].iov_base = conn->urgent_byte;
+			return 1;
+		}
+	return 0;
+}
+
+// What there is to say when no byte can be read.
+static ssize_t no_bytes(struct ft_tcp_conn *conn)
+{
+	if (conn->error != 0)
+		return -ft_tcp_take_error(conn);
+	if (conn->is_fin_received || conn->is_read_shut || conn->state == FT_TCP_CLOSED)
+		return 0;
+	return -EAGAIN;
+}
+
+static uint64_t take_bytes(
+	struct ft_tcp_conn *conn, const struct iovec *iov, int iov_count, int flags)
+{
+	uint64_t most = bytes_before_mark(conn);
+	uint64_t bytes;
+
+	most = RTE_MIN(most, conn->receive_queue.bytes);
+	if (flags & FT_TCP_RECEIVE_DISCARD)
+		bytes = RTE_MIN(bytes_of(iov, iov_count), most);
+	else
+		bytes = ft_receive_queue_peek(&conn->receive_queue, iov, iov_count, most);
+	if (!(flags & FT_TCP_RECEIVE_PEEK))
+		ft_receive_queue_discard(&conn->receive_queue, bytes, &conn->receive_memory);
+	return bytes;
+}
+
+ssize_t ft_tcp_receive(struct ft_stack *stack, struct ft_tcp_conn *conn, const struct iovec *iov,
+	int iov_count, int flags, ft_time now)
+{
+	uint64_t bytes;
+
+	if (flags & FT_TCP_RECEIVE_URGENT)
+		return receive_urgent(conn, iov, iov_count, flags);
+	pass_mark(conn);
+	if (conn->receive_queue.bytes == 0)
+		return no_bytes(conn);
+	bytes = take_bytes(conn, iov, iov_count, flags);
+	open_window(stack, conn);
+	return (ssize_t)bytes;
+}
+
+uint64_t ft_tcp_readable_bytes(const struct ft_tcp_conn *conn)
+{
+	bool is_apart = conn->has_urgent && !conn->options.oob_inline && is_mark_readable(conn);
+
+	return conn->receive_queue.bytes - is_apart;
+}
+
+uint64_t ft_tcp_unacked_bytes(const struct ft_tcp_conn *conn)
+{
+	return conn->send_queue.bytes;
+}
+
+uint64_t ft_tcp_unsent_bytes(const struct ft_tcp_conn *conn)
+{
+	uint64_t sent = conn->snd.max - ft_conn_data_seq(conn);
+
+	return conn->send_queue.bytes - RTE_MIN(sent, conn->send_queue.bytes);
+}
+
+bool ft_tcp_is_at_mark(const struct ft_tcp_conn *conn)
+{
+	return conn->has_urgent && bytes_before_mark(conn) == 0;
+}
+
+// ---- CLOSE, ABORT ----
+
+// No more will be sent: the FIN follows what is queued. While the connection is being opened this
+// waits for ESTABLISHED.
+static void close_writing(struct ft_stack *stack, struct ft_tcp_conn *conn)
+{
+	if (conn->is_fin_queued)
+		return;
+	if (conn->state == FT_TCP_ESTABLISHED)
+		ft_conn_set_state(stack, conn, FT_TCP_FIN_WAIT_1);
+	else if (conn->state == FT_TCP_CLOSE_WAIT)
+		ft_conn_set_state(stack, conn, FT_TCP_LAST_ACK);
+	conn->is_fin_queued = true;
+	ft_conn_owe(stack, conn, FT_OWE_OUTPUT, "FIN");
+}
+
+int ft_tcp_shutdown(
+	struct ft_stack *stack, struct ft_tcp_conn *conn, bool read, bool write, ft_time now)
+{
+	if (conn->state == FT_TCP_CLOSED || conn->state == FT_TCP_SYN_SENT)
+		return -ENOTCONN;
+	if (read)
+		conn->is_read_shut = true;
+	if (write)
+		close_writing(stack, conn);
+	ft_conn_notify(stack, conn, ft_tcp_readiness(conn));
+	return 0;
+}
+
+static bool has_unread(const struct ft_tcp_conn *conn)
+{
+	return conn->receive_queue.bytes > 0 &&
+	       (ft_conn_may_receive(conn) || conn->state == FT_TCP_CLOSE_WAIT);
+}
+
+void ft_tcp_abort(struct ft_stack *stack, struct ft_tcp_conn *conn, ft_time now)
+{
+	conn->socket = NULL;
+	ft_tcp_reset_conn(stack, conn, now);
+	ft_conn_end(stack, conn, ECONNABORTED);
+	ft_conn_reap(stack, conn);
+}
+
+void ft_tcp_close(struct ft_stack *stack, struct ft_tcp_conn *conn, ft_time now)
+{
+	if (has_unread(conn)) {
+		ft_tcp_abort(stack, conn, now);
+		return;
+	}
+	conn->socket = NULL;
+	conn->is_orphan = true;
+	ft_conn_discard_received(stack, conn);
+	if (conn->state == FT_TCP_SYN_SENT) {
+		ft_conn_end(stack, conn, 0);
+	} else if (conn->state != FT_TCP_CLOSED) {
+		close_writing(stack, conn);
+		ft_tcp_timers_orphaned(stack, conn, now);
+	}
+	ft_conn_reap(stack, conn);
+}
+
+// ---- STATUS ----
+
+enum ft_tcp_state ft_tcp_state(const struct ft_tcp_conn *conn)
+{
+	return conn->state;
+}
+
+const struct ft_tuple *ft_tcp_tuple(const struct ft_tcp_conn *conn)
+{
+	return &conn->tuple;
+}
+
+int ft_tcp_take_error(struct ft_tcp_conn *conn)
+{
+	int error = conn->error;
+
+	conn->error = 0;
+	return error;
+}
