@@ -6,7 +6,7 @@
 
 #define MORE RTE_IPV4_HDR_MF_FLAG
 
-static uint8_t payload[UINT16_MAX];
+static uint8_t payload[UINT16_MAX + 64];
 static uint8_t got[UINT16_MAX + 64];
 
 static uint32_t datagrams_under_way(void)
