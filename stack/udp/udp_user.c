@@ -103,14 +103,24 @@ static int insert_connected(struct ft_stack *stack, struct ft_udp_socket *udp)
 		&stack->udp.connected, hash, ft_pool_index(&stack->udp.sockets, udp));
 }
 
+static void forget_peer(struct ft_stack *stack, struct ft_udp_socket *udp)
+{
+	if (!udp->is_connected)
+		return;
+	ft_conn_table_remove(&stack->udp.connected, ft_tuple_hash(&stack->key, &udp->tuple),
+		ft_pool_index(&stack->udp.sockets, udp));
+	udp->tuple = (struct ft_tuple){ 0 };
+	udp->is_connected = false;
+	ft_port_mark_connected(&stack->udp.ports, &udp->binding, false);
+}
+
 int ft_udp_connect(struct ft_stack *stack, struct ft_udp_socket *udp, const struct ft_addr *remote,
 	uint16_t remote_port, ft_time now)
 {
 	struct ft_route route;
 	int error;
 
-	if (udp->is_connected)
-		ft_udp_disconnect(stack, udp);
+	forget_peer(stack, udp);
 	error = find_way(stack, udp, remote, now, &route);
 	if (error == 0)
 		error = choose_port(stack, udp);
@@ -136,13 +146,7 @@ int ft_udp_connect(struct ft_stack *stack, struct ft_udp_socket *udp, const stru
 
 void ft_udp_disconnect(struct ft_stack *stack, struct ft_udp_socket *udp)
 {
-	if (!udp->is_connected)
-		return;
-	ft_conn_table_remove(&stack->udp.connected, ft_tuple_hash(&stack->key, &udp->tuple),
-		ft_pool_index(&stack->udp.sockets, udp));
-	udp->tuple = (struct ft_tuple){ 0 };
-	udp->is_connected = false;
-	ft_port_mark_connected(&stack->udp.ports, &udp->binding, false);
+	forget_peer(stack, udp);
 	if (udp->has_chosen_port)
 		unbind(stack, udp);
 }
