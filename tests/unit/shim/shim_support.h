@@ -5,6 +5,7 @@
 
 #include "fourtuple.h"
 #include "lone.h"
+#include "socket/socket.h"
 #include "support.h"
 
 static struct ft_lone lone;

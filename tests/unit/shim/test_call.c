@@ -1,0 +1,195 @@
+// Descriptors as a program sees them: numbers, copies, the end; and calls that have no stack.
+#include "shim/thread.h"
+#include "shim_support.h"
+
+static void no_stack_every_call_fails(void **state)
+{
+	struct pollfd fd = { 0 };
+	int value = 0;
+	socklen_t length = sizeof(value);
+
+	ft_thread_attach(NULL, NULL);
+	assert_fails(ft_socket(AF_INET, SOCK_STREAM, 0), ENXIO);
+	assert_fails(ft_close(3), ENXIO);
+	assert_fails(ft_send(3, "x", 1, 0), ENXIO);
+	assert_fails(ft_recv(3, &value, 1, 0), ENXIO);
+	assert_fails(ft_poll(&fd, 1, 0), ENXIO);
+	assert_fails(ft_select(0, NULL, NULL, NULL, NULL), ENXIO);
+	assert_fails(ft_epoll_create1(0), ENXIO);
+	assert_fails(ft_getsockopt(3, SOL_SOCKET, SO_TYPE, &value, &length), ENXIO);
+	assert_fails(ft_turn(), ENXIO);
+	ft_print_statistics(stderr);
+}
+
+static void closed_every_call_is_a_bad_descriptor(void **state)
+{
+	struct sockaddr_in name = name_of(ANY, 0);
+	struct epoll_event event = { 0 };
+	socklen_t length = sizeof(name);
+	int fd = new_tcp(), value = 0;
+
+	assert_int_equal(ft_close(fd), 0);
+	assert_fails(ft_close(fd), EBADF);
+	assert_fails(ft_bind(fd, AND_LENGTH(name)), EBADF);
+	assert_fails(ft_listen(fd, 1), EBADF);
+	assert_fails(ft_accept(fd, NULL, NULL), EBADF);
+	assert_fails(ft_connect(fd, AND_LENGTH(name)), EBADF);
+	assert_fails(ft_send(fd, "x", 1, 0), EBADF);
+	assert_fails(ft_recv(fd, &value, 1, 0), EBADF);
+	assert_fails(ft_shutdown(fd, SHUT_RD), EBADF);
+	assert_fails(ft_dup(fd), EBADF);
+	assert_fails(ft_getsockname(fd, (struct sockaddr *)&name, &length), EBADF);
+	assert_fails(ft_getpeername(fd, (struct sockaddr *)&name, &length), EBADF);
+	assert_fails(ft_setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &value, 4), EBADF);
+	assert_fails(ft_getsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &value, &length), EBADF);
+	assert_fails(ft_fcntl(fd, F_GETFL), EBADF);
+	assert_fails(ft_ioctl(fd, FIONREAD, &value), EBADF);
+	assert_fails(ft_sockatmark(fd), EBADF);
+	assert_fails(ft_epoll_wait(fd, &event, 1, 0), EBADF);
+	for (int never = -1; never < 3; never++)
+		assert_fails(ft_send(never, "x", 1, 0), EBADF);
+}
+
+static void new_descriptor_is_the_lowest_free(void **state)
+{
+	int a = new_tcp(), b = new_udp(), c = ft_epoll_create1(0);
+
+	assert_int_equal(a, 3);
+	assert_int_equal(b, 4);
+	assert_int_equal(c, 5);
+	ft_close(b);
+	assert_int_equal(ft_dup(a), 4);
+	ft_close(a);
+	assert_int_equal(new_udp(), 3);
+	assert_int_equal(ft_fcntl(3, F_DUPFD, 100), 100);
+	assert_int_equal(ft_fcntl(3, F_DUPFD_CLOEXEC, 100), 101);
+	assert_int_equal(ft_fcntl(101, F_GETFD), FD_CLOEXEC);
+	assert_int_equal(ft_fcntl(100, F_GETFD), 0);
+	assert_int_equal(ft_fcntl(100, F_SETFD, FD_CLOEXEC), 0);
+	assert_int_equal(ft_fcntl(100, F_GETFD), FD_CLOEXEC);
+	assert_fails(ft_fcntl(3, F_DUPFD, -1), EINVAL);
+	assert_fails(ft_fcntl(3, F_DUPFD, 1 << 30), EINVAL);
+	assert_fails(ft_fcntl(3, F_GETLK), EINVAL);
+}
+
+static void copy_shares_the_description(void **state)
+{
+	struct pair pair = new_pair();
+	int copy = ft_dup(pair.client);
+	char byte;
+
+	set_nonblocking(pair.client);
+	assert_int_equal(ft_fcntl(copy, F_GETFL), O_RDWR | O_NONBLOCK);
+	ft_close(pair.client);
+	assert_int_equal(ft_send(copy, "x", 1, 0), 1); // lives while one leads to it
+	assert_int_equal(ft_recv(pair.server, &byte, 1, 0), 1);
+	ft_close(copy);
+	assert_int_equal(ft_recv(pair.server, &byte, 1, 0), 0);
+	ft_close(pair.server);
+}
+
+static void wrong_kind_socket_is_refused(void **state)
+{
+	assert_fails(ft_socket(AF_INET6, SOCK_STREAM, 0), EAFNOSUPPORT);
+	assert_fails(ft_socket(AF_UNIX, SOCK_STREAM, 0), EAFNOSUPPORT);
+	assert_fails(ft_socket(AF_INET, SOCK_RAW, 0), ESOCKTNOSUPPORT);
+	assert_fails(ft_socket(AF_INET, SOCK_STREAM, IPPROTO_UDP), EPROTONOSUPPORT);
+	assert_int_equal(ft_socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK, IPPROTO_UDP), 3);
+	assert_int_equal(ft_fcntl(3, F_GETFL), O_RDWR | O_NONBLOCK);
+	assert_int_equal(ft_socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, IPPROTO_TCP), 4);
+	assert_int_equal(ft_fcntl(4, F_GETFD), FD_CLOEXEC);
+}
+
+static void nonblocking_is_set_by_ioctl_too(void **state)
+{
+	int fd = new_udp(), on = 1;
+
+	assert_int_equal(ft_ioctl(fd, FIONBIO, &on), 0);
+	assert_int_equal(ft_fcntl(fd, F_GETFL), O_RDWR | O_NONBLOCK);
+	on = 0;
+	assert_int_equal(ft_ioctl(fd, FIONBIO, &on), 0);
+	assert_int_equal(ft_fcntl(fd, F_GETFL), O_RDWR);
+}
+
+// ---- close ----
+
+static void linger_close_waits_for_the_acknowledgment(void **state)
+{
+	struct linger linger = { .l_onoff = 1, .l_linger = 5 };
+	struct pair pair = new_pair();
+	char bytes[5];
+
+	ft_setsockopt(pair.client, SOL_SOCKET, SO_LINGER, &linger, sizeof(linger));
+	assert_int_equal(ft_send(pair.client, "hello", 5, 0), 5);
+	assert_int_equal(ft_close(pair.client), 0);
+	assert_int_equal(lone.stack.tcp.in_state[FT_TCP_FIN_WAIT_2], 1); // the FIN is acknowledged
+	assert_int_equal(ft_recv(pair.server, bytes, 5, 0), 5);
+	ft_close(pair.server);
+}
+
+static void linger_close_is_interrupted_but_closes(void **state)
+{
+	struct linger linger = { .l_onoff = 1, .l_linger = 5 };
+	struct pair pair = new_pair();
+
+	ft_setsockopt(pair.client, SOL_SOCKET, SO_LINGER, &linger, sizeof(linger));
+	ft_interrupt();
+	assert_fails(ft_close(pair.client), EINTR);
+	assert_fails(ft_close(pair.client), EBADF);
+	ft_close(pair.server);
+}
+
+static void zero_linger_close_resets(void **state)
+{
+	struct linger linger = { .l_onoff = 1 };
+	struct pair pair = new_pair();
+	char byte;
+
+	ft_setsockopt(pair.client, SOL_SOCKET, SO_LINGER, &linger, sizeof(linger));
+	ft_close(pair.client);
+	assert_fails(ft_recv(pair.server, &byte, 1, 0), ECONNRESET);
+	assert_int_equal(lone.stack.tcp.in_state[FT_TCP_TIME_WAIT], 0);
+	ft_close(pair.server);
+}
+
+static void unread_data_close_resets(void **state)
+{
+	struct pair pair = new_pair();
+	char byte;
+
+	assert_int_equal(ft_send(pair.client, "x", 1, 0), 1);
+	ft_lone_settle(&lone);
+	ft_close(pair.server);
+	assert_fails(ft_recv(pair.client, &byte, 1, 0), ECONNRESET);
+	ft_close(pair.client);
+}
+
+static void listener_closed_waiting_peers_are_reset(void **state)
+{
+	int listener = new_listener(7000), client = new_tcp();
+	char byte;
+
+	assert_int_equal(connect_to(client, OURS, 7000), 0);
+	ft_close(listener);
+	assert_fails(ft_recv(client, &byte, 1, 0), ECONNRESET);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		lone_test(closed_every_call_is_a_bad_descriptor),
+		lone_test(new_descriptor_is_the_lowest_free),
+		lone_test(copy_shares_the_description),
+		lone_test(wrong_kind_socket_is_refused),
+		lone_test(nonblocking_is_set_by_ioctl_too),
+		lone_test(linger_close_waits_for_the_acknowledgment),
+		lone_test(linger_close_is_interrupted_but_closes),
+		lone_test(zero_linger_close_resets),
+		lone_test(unread_data_close_resets),
+		lone_test(listener_closed_waiting_peers_are_reset),
+		cmocka_unit_test(no_stack_every_call_fails),
+	};
+
+	ft_test_start_eal();
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,334 @@
+// epoll: what is reported when, and who comes first.
+#include "shim_support.h"
+
+static int new_epoll(void)
+{
+	int fd = ft_epoll_create1(0);
+
+	assert_true(fd >= 3);
+	return fd;
+}
+
+static void watch(int epoll, int fd, uint32_t events)
+{
+	struct epoll_event event = { .events = events, .data.fd = fd };
+
+	assert_int_equal(ft_epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &event), 0);
+}
+
+static void rewatch(int epoll, int fd, uint32_t events)
+{
+	struct epoll_event event = { .events = events, .data.fd = fd };
+
+	assert_int_equal(ft_epoll_ctl(epoll, EPOLL_CTL_MOD, fd, &event), 0);
+}
+
+// The events reported for the only descriptor that is ready, which must be `fd`; 0 when none is.
+static uint32_t ready_events(int epoll, int fd)
+{
+	struct epoll_event events[4];
+	int count;
+
+	ft_lone_settle(&lone);
+	count = ft_epoll_wait(epoll, events, 4, 0);
+	assert_in_range(count, 0, 1);
+	if (count == 0)
+		return 0;
+	assert_int_equal(events[0].data.fd, fd);
+	return events[0].events;
+}
+
+static void tell(struct pair pair)
+{
+	assert_int_equal(ft_send(pair.client, "x", 1, 0), 1);
+}
+
+static void hear(struct pair pair)
+{
+	char byte;
+
+	assert_int_equal(ft_recv(pair.server, &byte, 1, 0), 1);
+}
+
+static void level_is_reported_until_read(void **state)
+{
+	struct pair pair = new_pair();
+	int epoll = new_epoll();
+
+	watch(epoll, pair.server, EPOLLIN);
+	assert_int_equal(ready_events(epoll, pair.server), 0);
+	tell(pair);
+	assert_int_equal(ready_events(epoll, pair.server), EPOLLIN);
+	assert_int_equal(ready_events(epoll, pair.server), EPOLLIN);
+	hear(pair);
+	assert_int_equal(ready_events(epoll, pair.server), 0);
+	tell(pair);
+	assert_int_equal(ready_events(epoll, pair.server), EPOLLIN);
+	close_pair(pair);
+}
+
+static void edge_is_reported_once_for_each_arrival(void **state)
+{
+	struct pair pair = new_pair();
+	int epoll = new_epoll();
+
+	set_option(pair.client, IPPROTO_TCP, TCP_NODELAY, 1);
+	watch(epoll, pair.server, EPOLLIN | EPOLLET);
+	tell(pair);
+	assert_int_equal(ready_events(epoll, pair.server), EPOLLIN);
+	assert_int_equal(ready_events(epoll, pair.server), 0);
+	tell(pair); // the first byte is still unread
+	assert_int_equal(ready_events(epoll, pair.server), EPOLLIN);
+	assert_int_equal(ready_events(epoll, pair.server), 0);
+	close_pair(pair);
+}
+
+static void ready_already_edge_is_reported_when_added(void **state)
+{
+	struct pair pair = new_pair();
+	int epoll = new_epoll();
+
+	tell(pair);
+	ft_lone_settle(&lone);
+	watch(epoll, pair.server, EPOLLIN | EPOLLET);
+	assert_int_equal(ready_events(epoll, pair.server), EPOLLIN);
+	assert_int_equal(ready_events(epoll, pair.server), 0);
+	rewatch(epoll, pair.server, EPOLLIN | EPOLLET); // armed anew
+	assert_int_equal(ready_events(epoll, pair.server), EPOLLIN);
+	close_pair(pair);
+}
+
+static void one_shot_is_disarmed_until_modified(void **state)
+{
+	struct pair pair = new_pair();
+	int epoll = new_epoll();
+
+	watch(epoll, pair.server, EPOLLIN | EPOLLONESHOT);
+	tell(pair);
+	assert_int_equal(ready_events(epoll, pair.server), EPOLLIN);
+	tell(pair);
+	assert_int_equal(ready_events(epoll, pair.server), 0);
+	rewatch(epoll, pair.server, EPOLLIN | EPOLLONESHOT);
+	assert_int_equal(ready_events(epoll, pair.server), EPOLLIN);
+	ft_close(pair.client);
+	assert_int_equal(ready_events(epoll, pair.server), 0);
+	ft_close(pair.server);
+}
+
+static void half_closed_is_reported_as_rdhup(void **state)
+{
+	struct pair pair = new_pair();
+	int epoll = new_epoll();
+
+	watch(epoll, pair.server, EPOLLRDHUP);
+	assert_int_equal(ready_events(epoll, pair.server), 0);
+	assert_int_equal(ft_shutdown(pair.client, SHUT_WR), 0);
+	assert_int_equal(ready_events(epoll, pair.server), EPOLLRDHUP);
+	rewatch(epoll, pair.server, EPOLLIN);
+	assert_int_equal(ready_events(epoll, pair.server), EPOLLIN);
+	assert_int_equal(ft_shutdown(pair.server, SHUT_WR), 0);
+	assert_int_equal(ready_events(epoll, pair.server), EPOLLIN | EPOLLHUP);
+	close_pair(pair);
+}
+
+static void reset_is_reported_unasked(void **state)
+{
+	struct linger linger = { .l_onoff = 1 };
+	struct pair pair = new_pair();
+	int epoll = new_epoll();
+
+	watch(epoll, pair.server, 0);
+	ft_setsockopt(pair.client, SOL_SOCKET, SO_LINGER, &linger, sizeof(linger));
+	ft_close(pair.client);
+	assert_int_equal(ready_events(epoll, pair.server), EPOLLERR | EPOLLHUP);
+	assert_int_equal(get_option(pair.server, SOL_SOCKET, SO_ERROR), ECONNRESET);
+	ft_close(pair.server);
+}
+
+static void writable_is_reported_when_room_returns(void **state)
+{
+	static char bytes[100000];
+	struct pair pair = new_pair();
+	int epoll = new_epoll();
+
+	watch(epoll, pair.client, EPOLLOUT | EPOLLET);
+	assert_int_equal(ready_events(epoll, pair.client), EPOLLOUT);
+	set_nonblocking(pair.client);
+	while (ft_send(pair.client, bytes, sizeof(bytes), 0) > 0)
+		;
+	assert_int_equal(errno, EAGAIN);
+	ft_lone_settle(&lone);
+	ready_events(epoll, pair.client);
+	assert_int_equal(ready_events(epoll, pair.client), 0);
+	set_nonblocking(pair.server);
+	for (int i = 0; i < 1000 && ready_events(epoll, pair.client) == 0; i++) {
+		while (ft_recv(pair.server, bytes, sizeof(bytes), 0) > 0)
+			;
+	}
+	assert_true(ft_send(pair.client, bytes, 1, 0) == 1);
+	close_pair(pair);
+}
+
+static void listener_is_readable_when_a_peer_waits(void **state)
+{
+	int listener = new_listener(7000), epoll = new_epoll(), client = new_tcp();
+
+	watch(epoll, listener, EPOLLIN);
+	assert_int_equal(ready_events(epoll, listener), 0);
+	set_nonblocking(client);
+	assert_fails(connect_to(client, OURS, 7000), EINPROGRESS);
+	assert_int_equal(ready_events(epoll, listener), EPOLLIN);
+	assert_true(ft_accept(listener, NULL, NULL) >= 3);
+	assert_int_equal(ready_events(epoll, listener), 0);
+}
+
+static void closed_is_no_longer_watched(void **state)
+{
+	struct pair pair = new_pair();
+	int epoll = new_epoll(), copy;
+
+	watch(epoll, pair.server, EPOLLIN);
+	tell(pair);
+	copy = ft_dup(pair.server);
+	ft_close(pair.server); // the open description lives on, and so does the watch
+	assert_int_equal(ready_events(epoll, pair.server), EPOLLIN);
+	ft_close(copy);
+	assert_int_equal(ready_events(epoll, pair.server), 0);
+	assert_int_equal(lone.stack.sockets->watches.in_use, 0);
+	ft_close(pair.client);
+}
+
+static void closed_epoll_forgets_its_watches(void **state)
+{
+	struct pair pair = new_pair();
+	int epoll = new_epoll();
+
+	watch(epoll, pair.server, EPOLLIN);
+	watch(epoll, pair.client, EPOLLIN);
+	tell(pair);
+	ft_lone_settle(&lone);
+	ft_close(epoll);
+	assert_int_equal(lone.stack.sockets->watches.in_use, 0);
+	assert_int_equal(lone.stack.sockets->epolls.in_use, 0);
+	tell(pair);
+	ft_lone_settle(&lone);
+	close_pair(pair);
+}
+
+static void two_descriptors_of_one_socket_are_two_watches(void **state)
+{
+	struct pair pair = new_pair();
+	struct epoll_event events[4];
+	int epoll = new_epoll(), copy = ft_dup(pair.server);
+
+	watch(epoll, pair.server, EPOLLIN);
+	watch(epoll, copy, EPOLLIN);
+	tell(pair);
+	ft_lone_settle(&lone);
+	assert_int_equal(ft_epoll_wait(epoll, events, 4, 0), 2);
+	assert_int_equal(ft_epoll_ctl(epoll, EPOLL_CTL_DEL, copy, NULL), 0);
+	assert_int_equal(ft_epoll_wait(epoll, events, 4, 0), 1);
+	close_pair(pair);
+	ft_close(copy);
+}
+
+// Four are ready, two are asked for: none may starve.
+static void more_ready_than_asked_all_get_their_turn(void **state)
+{
+	int fds[4], seen[4] = { 0 }, epoll = new_epoll();
+	struct epoll_event events[2];
+
+	for (int i = 0; i < 4; i++) {
+		struct epoll_event event = { .events = EPOLLOUT, .data.u32 = i };
+
+		fds[i] = new_udp();
+		assert_int_equal(ft_epoll_ctl(epoll, EPOLL_CTL_ADD, fds[i], &event), 0);
+	}
+	for (int i = 0; i < 10; i++) {
+		assert_int_equal(ft_epoll_wait(epoll, events, 2, -1), 2);
+		seen[events[0].data.u32]++;
+		seen[events[1].data.u32]++;
+	}
+	for (int i = 0; i < 4; i++)
+		assert_int_equal(seen[i], 5);
+}
+
+static void thousands_watched_wait_looks_at_the_ready_only(void **state)
+{
+	struct pair pair = new_pair();
+	struct epoll_event events[4];
+	int epoll = new_epoll();
+
+	for (int i = 0; i < 200; i++)
+		watch(epoll, new_udp(), EPOLLIN);
+	watch(epoll, pair.server, EPOLLIN);
+	tell(pair);
+	assert_int_equal(ft_epoll_wait(epoll, events, 4, -1), 1);
+	assert_int_equal(events[0].data.fd, pair.server);
+	close_pair(pair);
+}
+
+static void nothing_ready_wait_ends_in_time(void **state)
+{
+	struct epoll_event event;
+	int epoll = new_epoll();
+	ft_time before = lone.now;
+
+	watch(epoll, new_udp(), EPOLLIN);
+	assert_int_equal(ft_epoll_wait(epoll, &event, 1, 100), 0);
+	assert_in_range(lone.now - before, 100 * FT_MILLISECOND, 120 * FT_MILLISECOND);
+	before = lone.now;
+	assert_int_equal(ft_epoll_wait(epoll, &event, 1, 0), 0);
+	assert_true(lone.now - before <= 11 * FT_MILLISECOND); // one turn
+	ft_interrupt();
+	assert_fails(ft_epoll_wait(epoll, &event, 1, -1), EINTR);
+}
+
+static void wrong_arguments_are_refused(void **state)
+{
+	struct epoll_event event = { .events = EPOLLIN };
+	int epoll = new_epoll(), other = new_epoll(), fd = new_udp();
+
+	assert_fails(ft_epoll_create(0), EINVAL);
+	assert_fails(ft_epoll_create1(1), EINVAL);
+	assert_fails(ft_epoll_ctl(epoll, EPOLL_CTL_ADD, 99, &event), EBADF);
+	assert_fails(ft_epoll_ctl(99, EPOLL_CTL_ADD, fd, &event), EBADF);
+	assert_fails(ft_epoll_ctl(fd, EPOLL_CTL_ADD, fd, &event), EINVAL);
+	assert_fails(ft_epoll_ctl(epoll, EPOLL_CTL_ADD, other, &event), EINVAL);
+	assert_fails(ft_epoll_ctl(epoll, EPOLL_CTL_ADD, fd, NULL), EFAULT);
+	assert_fails(ft_epoll_ctl(epoll, 77, fd, &event), EINVAL);
+	assert_fails(ft_epoll_ctl(epoll, EPOLL_CTL_MOD, fd, &event), ENOENT);
+	assert_fails(ft_epoll_ctl(epoll, EPOLL_CTL_DEL, fd, NULL), ENOENT);
+	watch(epoll, fd, EPOLLIN | EPOLLEXCLUSIVE);
+	assert_fails(ft_epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &event), EEXIST);
+	assert_fails(ft_epoll_ctl(epoll, EPOLL_CTL_MOD, fd, &event), EINVAL); // it is exclusive
+	assert_fails(ft_epoll_wait(epoll, &event, 0, 0), EINVAL);
+	assert_fails(ft_epoll_wait(epoll, NULL, 1, 0), EFAULT);
+	assert_fails(ft_epoll_wait(fd, &event, 1, 0), EINVAL);
+	assert_fails(ft_send(epoll, "x", 1, 0), ENOTSOCK);
+	assert_fails(ft_close(99), EBADF);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		lone_test(level_is_reported_until_read),
+		lone_test(edge_is_reported_once_for_each_arrival),
+		lone_test(ready_already_edge_is_reported_when_added),
+		lone_test(one_shot_is_disarmed_until_modified),
+		lone_test(half_closed_is_reported_as_rdhup),
+		lone_test(reset_is_reported_unasked),
+		lone_test(writable_is_reported_when_room_returns),
+		lone_test(listener_is_readable_when_a_peer_waits),
+		lone_test(closed_is_no_longer_watched),
+		lone_test(closed_epoll_forgets_its_watches),
+		lone_test(two_descriptors_of_one_socket_are_two_watches),
+		lone_test(more_ready_than_asked_all_get_their_turn),
+		lone_test(thousands_watched_wait_looks_at_the_ready_only),
+		lone_test(nothing_ready_wait_ends_in_time),
+		lone_test(wrong_arguments_are_refused),
+	};
+
+	ft_test_start_eal();
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
