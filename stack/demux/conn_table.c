@@ -86,20 +86,35 @@ static inline uint32_t half_find(const struct ft_conn_table *table, const struct
 	return FT_CONN_NONE;
 }
 
-// There is room: the caller has made sure that the load is below MOST.
-static void half_insert(const struct ft_conn_half *half, uint64_t hash, uint32_t index)
+// The bucket that an entry would go to, or NULL when that is one below `lowest`, or there is none.
+static struct ft_conn_bucket *half_find_room(
+	const struct ft_conn_half *half, uint64_t lowest, uint64_t hash)
 {
 	struct probe probe = probe_for(hash);
-	struct ft_conn_bucket *bucket = bucket_at(half, probe);
-	uint32_t empty;
 
-	while ((empty = ft_conn_bucket_match(bucket, FT_CONN_BUCKET_EMPTY)) == 0) {
-		bucket->overflow++;
-		probe.at += probe.step;
-		bucket = bucket_at(half, probe);
+	for (uint64_t i = 0; i < bucket_count(half); i++, probe.at += probe.step) {
+		struct ft_conn_bucket *bucket = bucket_at(half, probe);
+
+		if ((probe.at & half->mask) < lowest)
+			return NULL;
+		if (ft_conn_bucket_match(bucket, FT_CONN_BUCKET_EMPTY) != 0)
+			return bucket;
 	}
-	bucket->tags[__builtin_ctz(empty)] = probe.tag;
-	bucket->indices[__builtin_ctz(empty)] = index;
+	return NULL;
+}
+
+// Puts the object into `bucket`, where half_find_room() found room; the buckets before it on the
+// way have one entry more to look for behind them.
+static void half_insert(const struct ft_conn_half *half, struct ft_conn_bucket *bucket,
+	uint64_t hash, uint32_t index)
+{
+	uint32_t slot = (uint32_t)__builtin_ctz(ft_conn_bucket_match(bucket, FT_CONN_BUCKET_EMPTY));
+	struct probe probe = probe_for(hash);
+
+	for (; bucket_at(half, probe) != bucket; probe.at += probe.step)
+		bucket_at(half, probe)->overflow++;
+	bucket->tags[slot] = probe.tag;
+	bucket->indices[slot] = index;
 }
 
 // Where in the bucket the object stands, or FT_CONN_BUCKET_SLOTS.
@@ -132,8 +147,7 @@ static struct ft_conn_bucket *half_find_bucket(
 	return NULL;
 }
 
-// Removes the object from `bucket`; the buckets that it found full on its way there have one entry
-// less to look for behind them.
+// Removes the object from `bucket`: the reverse of half_insert().
 static void half_remove(const struct ft_conn_half *half, struct ft_conn_bucket *bucket,
 	uint64_t hash, uint32_t index)
 {
@@ -169,6 +183,21 @@ static void finish_resizing(struct ft_conn_table *table)
 	table->old = (struct ft_conn_half){ 0 };
 }
 
+// In order, from 0: then the new generation is first touched in order, too, and the kernel has to
+// clear one page of it at a time. So a new entry goes to the old generation, unless its place there
+// has been emptied: elsewhere it would touch a page at random.
+static void put(struct ft_conn_table *table, uint64_t hash, uint32_t index)
+{
+	const struct ft_conn_half *half = &table->old;
+	struct ft_conn_bucket *bucket = half_find_room(half, table->moved, hash);
+
+	if (bucket == NULL) {
+		half = &table->current;
+		bucket = half_find_room(half, 0, hash);
+	}
+	half_insert(half, bucket, hash, index);
+}
+
 static void move_bucket(struct ft_conn_table *table, struct ft_conn_bucket *bucket)
 {
 	uint32_t used =
@@ -179,7 +208,7 @@ static void move_bucket(struct ft_conn_table *table, struct ft_conn_bucket *buck
 		uint64_t hash = ft_tuple_hash(table->key, tuple_of(table, index));
 
 		half_remove(&table->old, bucket, hash, index);
-		half_insert(&table->current, hash, index);
+		half_insert(&table->current, half_find_room(&table->current, 0, hash), hash, index);
 	}
 }
 
@@ -239,8 +268,8 @@ void ft_conn_table_free(struct ft_conn_table *table)
 	*table = (struct ft_conn_table){ 0 };
 }
 
-// While resizing, an entry whose old home is not emptied yet is in the old generation, unless it
-// overflowed; else it is most likely in the new one.
+// While resizing, an entry whose old home is not emptied yet is most likely in the old generation,
+// else in the new one; overflow makes exceptions.
 static inline bool is_likely_old(const struct ft_conn_table *table, uint64_t hash)
 {
 	return is_resizing(table) && (hash & table->old.mask) >= table->moved;
@@ -315,7 +344,7 @@ int ft_conn_table_insert(struct ft_conn_table *table, uint64_t hash, uint32_t in
 	keep_size(table);
 	if (table->entries >= MOST * bucket_count(&table->current))
 		return -ENOMEM;
-	half_insert(&table->current, hash, index);
+	put(table, hash, index);
 	table->entries++;
 	table->changes++;
 	return 0;
