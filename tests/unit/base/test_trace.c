@@ -1,8 +1,11 @@
 #include "../support.h"
 
+#include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/trace.h"
+#include "stack.h"
 
 static void words_give_their_bits(void **state)
 {
@@ -31,12 +34,39 @@ static void unknown_word_is_named(void **state)
 	assert_memory_equal(unknown, "tc,arp", 7);
 }
 
+static struct ft_stack stack;
+
+static void trace_one_packet(void)
+{
+	ft_trace(&stack, FT_TRACE_TCP, "%s to %d", "SYN", 80);
+	ft_trace(&stack, FT_TRACE_UDP, "not asked for");
+}
+
+static void event_is_one_line_with_time_and_subsystem(void **state)
+{
+	char line[200] = "";
+	FILE *file = tmpfile();
+	int before = dup(STDERR_FILENO);
+
+	stack.now = 12 * FT_SECOND + 5;
+	stack.trace = FT_TRACE_TCP;
+	dup2(fileno(file), STDERR_FILENO);
+	trace_one_packet();
+	dup2(before, STDERR_FILENO);
+	close(before);
+	rewind(file);
+	assert_true(fread(line, 1, sizeof(line) - 1, file) > 0);
+	assert_string_equal(line, "12.000000005 tcp SYN to 80\n");
+	fclose(file);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(words_give_their_bits),
 		cmocka_unit_test(nothing_traces_nothing),
 		cmocka_unit_test(unknown_word_is_named),
+		cmocka_unit_test(event_is_one_line_with_time_and_subsystem),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
