@@ -1,0 +1,251 @@
+// How connections end: the seven states behind ESTABLISHED, and TIME-WAIT's reuse.
+#include <errno.h>
+
+#include "peer.h"
+
+// ---- FIN-WAIT-1 ----
+
+static void established_shutdown_sends_fin_behind_the_data(void **state)
+{
+	peer_enter(FT_TCP_ESTABLISHED);
+	peer_write("bye");
+	EXPECT(.seq = 1, .ack = 1, .flags = PSH | ACK, .text = "bye");
+	peer_shutdown();
+	EXPECT(.seq = 4, .ack = 1, .flags = FIN | ACK);
+	ASSERT_STATE("FIN-WAIT-1");
+	SEND(.seq = 1, .ack = 4, .flags = ACK);
+	ASSERT_STATE("FIN-WAIT-1");
+	SEND(.seq = 1, .ack = 5, .flags = ACK);
+	ASSERT_STATE("FIN-WAIT-2");
+}
+
+static void fin_wait_1_lost_fin_is_sent_again(void **state)
+{
+	peer_enter(FT_TCP_FIN_WAIT_1);
+	for (int i = 0; i < 4; i++) {
+		QUIET(200 * FT_MILLISECOND << i);
+		EXPECT(.seq = 1, .ack = 1, .flags = FIN | ACK);
+	}
+	SEND(.seq = 1, .ack = 2, .flags = ACK);
+	ASSERT_STATE("FIN-WAIT-2");
+	peer_pass(100 * FT_SECOND);
+}
+
+static void fin_wait_1_fin_closes_simultaneously(void **state)
+{
+	peer_enter(FT_TCP_FIN_WAIT_1);
+	SEND(.seq = 1, .ack = 1, .flags = FIN | ACK);
+	EXPECT(.seq = 2, .ack = 2, .flags = ACK);
+	ASSERT_STATE("CLOSING");
+	SEND(.seq = 2, .ack = 2, .flags = ACK);
+	ASSERT_STATE("TIME-WAIT");
+}
+
+static void fin_wait_1_fin_with_ack_of_ours_waits(void **state)
+{
+	peer_enter(FT_TCP_FIN_WAIT_1);
+	SEND(.seq = 1, .ack = 2, .flags = FIN | ACK);
+	EXPECT(.seq = 2, .ack = 2, .flags = ACK);
+	ASSERT_STATE("TIME-WAIT");
+}
+
+static void fin_wait_1_data_and_fin_at_once_are_read(void **state)
+{
+	peer_enter(FT_TCP_FIN_WAIT_1);
+	SEND(.seq = 1, .ack = 2, .flags = FIN | ACK, .text = "last words");
+	EXPECT(.seq = 2, .ack = 12, .flags = ACK);
+	peer_expect_read("last words");
+	peer_expect_read_error(0);
+}
+
+// ---- FIN-WAIT-2 ----
+
+static void fin_wait_2_half_closed_still_receives(void **state)
+{
+	peer_enter(FT_TCP_FIN_WAIT_2);
+	SEND(.seq = 1, .ack = 2, .flags = ACK, .bytes = 1000);
+	SEND(.seq = 1001, .ack = 2, .flags = ACK, .bytes = 1000);
+	EXPECT(.seq = 2, .ack = 2001, .flags = ACK);
+	peer_expect_read_bytes(2000);
+	SEND(.seq = 2001, .ack = 2, .flags = FIN | ACK);
+	EXPECT(.seq = 2, .ack = 2002, .flags = ACK);
+	ASSERT_STATE("TIME-WAIT");
+}
+
+static void fin_wait_2_of_an_open_socket_waits_for_ever(void **state)
+{
+	peer_enter(FT_TCP_FIN_WAIT_2);
+	peer_pass(24 * 3600 * FT_SECOND);
+	ASSERT_STATE("FIN-WAIT-2");
+}
+
+static void fin_wait_2_of_a_closed_socket_times_out(void **state)
+{
+	peer_enter(FT_TCP_FIN_WAIT_2);
+	peer_close();
+	peer_pass(59 * FT_SECOND);
+	ASSERT_STATE("FIN-WAIT-2");
+	peer_pass(2 * FT_SECOND);
+	ASSERT_STATE("CLOSED");
+}
+
+// Nobody will read it, so the peer must not believe it arrived.
+static void fin_wait_2_data_to_a_closed_socket_is_reset(void **state)
+{
+	peer_enter(FT_TCP_FIN_WAIT_2);
+	peer_close();
+	assert_int_equal(SEND(.seq = 1, .ack = 2, .flags = ACK, .text = "anyone?"),
+		FT_DROP_TCP_CLOSED_RECEIVER);
+	EXPECT(.seq = 2, .flags = RST);
+	ASSERT_STATE("CLOSED");
+}
+
+// ---- CLOSE-WAIT, LAST-ACK ----
+
+static void close_wait_application_may_still_send(void **state)
+{
+	peer_enter(FT_TCP_CLOSE_WAIT);
+	peer_expect_read_error(0);
+	peer_write("answer");
+	EXPECT(.seq = 1, .ack = 2, .flags = PSH | ACK, .text = "answer");
+	SEND(.seq = 2, .ack = 7, .flags = ACK);
+	peer_close();
+	EXPECT(.seq = 7, .ack = 2, .flags = FIN | ACK);
+	ASSERT_STATE("LAST-ACK");
+	SEND(.seq = 2, .ack = 8, .flags = ACK);
+	ASSERT_STATE("CLOSED");
+}
+
+static void close_wait_repeated_fin_is_acked_again(void **state)
+{
+	peer_enter(FT_TCP_CLOSE_WAIT);
+	assert_int_equal(SEND(.seq = 1, .ack = 1, .flags = FIN | ACK), FT_DROP_TCP_DUPLICATE);
+	EXPECT(.seq = 1, .ack = 2, .flags = ACK);
+	ASSERT_STATE("CLOSE-WAIT");
+}
+
+static void last_ack_lost_fin_is_sent_again(void **state)
+{
+	peer_enter(FT_TCP_LAST_ACK);
+	QUIET(200 * FT_MILLISECOND);
+	EXPECT(.seq = 1, .ack = 2, .flags = FIN | ACK);
+	SEND(.seq = 2, .ack = 2, .flags = ACK);
+	ASSERT_STATE("CLOSED");
+}
+
+static void last_ack_silent_peer_is_given_up(void **state)
+{
+	peer_enter(FT_TCP_LAST_ACK);
+	peer_close();
+	while (peer_state() == FT_TCP_LAST_ACK && peer.now < 2000 * FT_SECOND) {
+		peer_pass(FT_SECOND);
+		while (peer_has_sent())
+			EXPECT(.seq = 1, .ack = 2, .flags = FIN | ACK);
+	}
+	ASSERT_STATE("CLOSED");
+	assert_true(peer.now < 1100 * FT_SECOND);
+}
+
+// ---- TIME-WAIT ----
+
+static void time_wait_ends_after_two_msl(void **state)
+{
+	peer_enter(FT_TCP_TIME_WAIT);
+	peer_close();
+	peer_pass(59 * FT_SECOND);
+	ASSERT_STATE("TIME-WAIT");
+	peer_pass(2 * FT_SECOND);
+	ASSERT_STATE("CLOSED");
+}
+
+static void time_wait_repeated_fin_is_acked_and_starts_again(void **state)
+{
+	peer_enter(FT_TCP_TIME_WAIT);
+	peer_close();
+	peer_pass(50 * FT_SECOND);
+	SEND(.seq = 1, .ack = 2, .flags = FIN | ACK);
+	EXPECT(.seq = 2, .ack = 2, .flags = ACK);
+	peer_pass(50 * FT_SECOND);
+	ASSERT_STATE("TIME-WAIT");
+	peer_pass(11 * FT_SECOND);
+	ASSERT_STATE("CLOSED");
+}
+
+// RFC 1337.
+static void time_wait_reset_is_ignored(void **state)
+{
+	peer_enter(FT_TCP_TIME_WAIT);
+	SEND(.seq = 2, .ack = 2, .flags = RST | ACK);
+	ASSERT_STATE("TIME-WAIT");
+}
+
+static void time_wait_syn_beyond_opens_anew(void **state)
+{
+	uint32_t old_end;
+
+	peer_enter(FT_TCP_TIME_WAIT);
+	peer_close();
+	old_end = peer.iss + 2;
+	SEND(.seq = 100000, .flags = SYN);
+	EXPECT(.seq = 0, .ack = 100001, .flags = SYN | ACK);
+	assert_true((int32_t)(peer.iss - old_end) > 0);
+	ASSERT_STATE("SYN-RECEIVED");
+	assert_int_equal(peer_counter(FT_COUNTER_TCP_TIME_WAIT_REUSED), 1);
+}
+
+static void time_wait_old_syn_is_challenged(void **state)
+{
+	peer_enter(FT_TCP_TIME_WAIT);
+	peer_close();
+	SEND(.seq = 0, .flags = SYN);
+	EXPECT(.seq = 2, .ack = 2, .flags = ACK);
+	ASSERT_STATE("TIME-WAIT");
+}
+
+// RFC 6191: a newer timestamp allows what the number alone would not.
+static void time_wait_newer_timestamp_opens_anew(void **state)
+{
+	const uint8_t options = FT_TCP_HAS_TIMESTAMP;
+
+	ESTABLISH(.options = options, .ts_value = 1000);
+	peer_shutdown();
+	EXPECT(.seq = 1, .ack = 1, .flags = FIN | ACK);
+	SEND(.seq = 1, .ack = 2, .flags = FIN | ACK, .options = options, .ts_value = 1001);
+	EXPECT(.seq = 2, .ack = 2, .flags = ACK);
+	ASSERT_STATE("TIME-WAIT");
+	peer_close();
+	SEND(.seq = (uint32_t)-5000, .flags = SYN, .options = options, .ts_value = 900);
+	peer_pass(FT_SECOND);
+	ASSERT_STATE("TIME-WAIT");
+	EXPECT(.seq = 2, .ack = 2, .flags = ACK);
+	SEND(.seq = (uint32_t)-5000, .flags = SYN, .options = options, .ts_value = 2000);
+	EXPECT(.seq = 0, .ack = (uint32_t)-4999, .flags = SYN | ACK);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		PEER_TEST(established_shutdown_sends_fin_behind_the_data),
+		PEER_TEST(fin_wait_1_lost_fin_is_sent_again),
+		PEER_TEST(fin_wait_1_fin_closes_simultaneously),
+		PEER_TEST(fin_wait_1_fin_with_ack_of_ours_waits),
+		PEER_TEST(fin_wait_1_data_and_fin_at_once_are_read),
+		PEER_TEST(fin_wait_2_half_closed_still_receives),
+		PEER_TEST(fin_wait_2_of_an_open_socket_waits_for_ever),
+		PEER_TEST(fin_wait_2_of_a_closed_socket_times_out),
+		PEER_TEST(fin_wait_2_data_to_a_closed_socket_is_reset),
+		PEER_TEST(close_wait_application_may_still_send),
+		PEER_TEST(close_wait_repeated_fin_is_acked_again),
+		PEER_TEST(last_ack_lost_fin_is_sent_again),
+		PEER_TEST(last_ack_silent_peer_is_given_up),
+		PEER_TEST(time_wait_ends_after_two_msl),
+		PEER_TEST(time_wait_repeated_fin_is_acked_and_starts_again),
+		PEER_TEST(time_wait_reset_is_ignored),
+		PEER_TEST(time_wait_syn_beyond_opens_anew),
+		PEER_TEST(time_wait_old_syn_is_challenged),
+		PEER_TEST(time_wait_newer_timestamp_opens_anew),
+	};
+
+	ft_test_start_eal();
+	return cmocka_run_group_tests_name("tcp/closing", tests, peer_make_pools, peer_free_pools);
+}

@@ -1,0 +1,364 @@
+// How connections begin: CLOSED, LISTEN, SYN-SENT, SYN-RECEIVED (RFC 9293 3.5, 3.10.7.1
+// to 3.10.7.4).
+#include <errno.h>
+
+#include "peer.h"
+
+enum { ALL_OPTIONS = FT_TCP_HAS_TIMESTAMP | FT_TCP_HAS_WINDOW_SCALE };
+
+// ---- CLOSED ----
+
+static void closed_syn_is_reset(void **state)
+{
+	assert_int_equal(SEND(.flags = SYN), FT_DROP_TCP_NO_CONNECTION);
+	EXPECT(.seq = 0, .ack = 1, .flags = RST | ACK);
+}
+
+static void closed_data_without_ack_is_reset_beyond_it(void **state)
+{
+	SEND(.seq = 10, .flags = FIN, .text = "hello");
+	EXPECT(.seq = 0, .ack = 16, .flags = RST | ACK);
+}
+
+static void closed_ack_is_reset_where_it_acknowledges(void **state)
+{
+	SEND(.seq = 5, .ack = 1234, .flags = ACK);
+	EXPECT(.seq = 1234, .flags = RST);
+}
+
+static void closed_reset_is_ignored(void **state)
+{
+	assert_int_equal(SEND(.flags = RST | ACK), FT_DROP_TCP_STRAY_RESET);
+}
+
+// ---- LISTEN ----
+
+static void listen_syn_is_answered(void **state)
+{
+	peer_enter(FT_TCP_LISTEN);
+	assert_int_equal(SEND(.flags = SYN), FT_TAKEN);
+	EXPECT(.seq = 0, .ack = 1, .flags = SYN | ACK);
+	assert_int_equal(peer.last.options, FT_TCP_HAS_MSS);
+	assert_int_equal(peer.last.mss, 1460);
+	ASSERT_STATE("SYN-RECEIVED");
+}
+
+static void listen_syn_with_options_is_answered_in_kind(void **state)
+{
+	peer_enter(FT_TCP_LISTEN);
+	SEND(.flags = SYN, .options = ALL_OPTIONS, .window_scale = 7, .ts_value = 4711);
+	EXPECT(.seq = 0, .ack = 1, .flags = SYN | ACK);
+	assert_int_equal(peer.last.options, FT_TCP_HAS_MSS | ALL_OPTIONS);
+	assert_int_equal(peer.last.ts_echo, 4711);
+	assert_int_equal(peer.last.window_scale, 3); // 256 KB
+}
+
+static void listen_options_switched_off_are_not_answered(void **state)
+{
+	peer.config.tcp.timestamps = false;
+	peer.config.tcp.window_scaling = false;
+	peer_restart();
+	peer_enter(FT_TCP_LISTEN);
+	SEND(.flags = SYN, .options = ALL_OPTIONS, .ts_value = 4711);
+	EXPECT(.seq = 0, .ack = 1, .flags = SYN | ACK);
+	assert_int_equal(peer.last.options, FT_TCP_HAS_MSS);
+}
+
+static void listen_ack_is_reset(void **state)
+{
+	peer_enter(FT_TCP_LISTEN);
+	SEND(.seq = 1, .ack = 77, .flags = ACK);
+	EXPECT(.seq = 77, .flags = RST);
+	SEND(.seq = 1, .ack = 78, .flags = SYN | ACK);
+	EXPECT(.seq = 78, .flags = RST);
+	ASSERT_STATE("CLOSED");
+}
+
+static void listen_reset_is_ignored(void **state)
+{
+	peer_enter(FT_TCP_LISTEN);
+	SEND(.flags = RST);
+	SEND(.flags = RST | SYN);
+	SEND(.flags = RST | ACK, .ack = 1);
+	ASSERT_STATE("CLOSED");
+}
+
+// What scanners send to tell systems apart: no state, no answer.
+static void listen_impossible_flags_make_no_state(void **state)
+{
+	const uint8_t flags[] = { 0, FIN, FIN | PSH | URG, SYN | FIN, SYN | FIN | PSH | URG, PSH,
+		URG };
+
+	peer_enter(FT_TCP_LISTEN);
+	for (uint32_t i = 0; i < RTE_DIM(flags); i++)
+		assert_int_not_equal(SEND(.flags = flags[i]), FT_TAKEN);
+	EXPECT_NOTHING;
+	ASSERT_STATE("CLOSED");
+}
+
+static void listen_data_beside_syn_is_not_acknowledged(void **state)
+{
+	peer_enter(FT_TCP_LISTEN);
+	SEND(.flags = SYN, .text = "early");
+	EXPECT(.seq = 0, .ack = 1, .flags = SYN | ACK);
+}
+
+static void listen_full_backlog_drops_syns(void **state)
+{
+	peer_enter(FT_TCP_LISTEN);
+	ft_tcp_set_backlog(peer.listener, 1);
+	for (uint16_t i = 0; i < 2; i++) {
+		SEND(.flags = SYN, .from_port = 50000 + i);
+		EXPECT(.ack = 1, .flags = SYN | ACK);
+	}
+	assert_int_equal(SEND(.flags = SYN, .from_port = 50002), FT_DROP_TCP_BACKLOG_FULL);
+}
+
+// ---- SYN-SENT ----
+
+static void syn_sent_offers_all_options(void **state)
+{
+	peer_enter(FT_TCP_SYN_SENT);
+	assert_int_equal(peer.last.options, FT_TCP_HAS_MSS | ALL_OPTIONS);
+	assert_int_equal(peer.last.mss, 1460);
+	assert_int_equal(peer.last.ts_echo, 0);
+	assert_int_equal(peer.last.window, 65535);
+}
+
+static void syn_sent_syn_ack_establishes(void **state)
+{
+	peer_enter(FT_TCP_SYN_SENT);
+	SEND(.ack = 1, .flags = SYN | ACK);
+	EXPECT(.seq = 1, .ack = 1, .flags = ACK);
+	ASSERT_STATE("ESTABLISHED");
+}
+
+static void syn_sent_ack_of_something_else_is_reset(void **state)
+{
+	peer_enter(FT_TCP_SYN_SENT);
+	assert_int_equal(SEND(.ack = 2, .flags = SYN | ACK), FT_DROP_TCP_BAD_ACK);
+	EXPECT(.seq = 2, .flags = RST);
+	SEND(.ack = 0, .flags = ACK);
+	EXPECT(.seq = 0, .flags = RST);
+	ASSERT_STATE("SYN-SENT");
+}
+
+static void syn_sent_reset_that_acknowledges_refuses(void **state)
+{
+	peer_enter(FT_TCP_SYN_SENT);
+	SEND(.ack = 1, .flags = RST | ACK);
+	ASSERT_STATE("CLOSED");
+	assert_int_equal(ft_tcp_take_error(peer.conn), ECONNREFUSED);
+}
+
+static void syn_sent_other_resets_are_ignored(void **state)
+{
+	peer_enter(FT_TCP_SYN_SENT);
+	SEND(.flags = RST);
+	SEND(.ack = 2, .flags = RST | ACK);
+	SEND(.ack = 0, .flags = RST | ACK);
+	ASSERT_STATE("SYN-SENT");
+}
+
+static void syn_sent_segment_without_syn_is_dropped(void **state)
+{
+	peer_enter(FT_TCP_SYN_SENT);
+	SEND(.ack = 1, .flags = ACK, .text = "hello");
+	SEND(.flags = FIN);
+	SEND(.flags = 0);
+	ASSERT_STATE("SYN-SENT");
+}
+
+// RFC 9293 figure 8: each SYN-ACK repeats a SYN that the other has, so it is answered by an ACK,
+// and that establishes.
+static void syn_sent_syn_opens_simultaneously(void **state)
+{
+	peer_enter(FT_TCP_SYN_SENT);
+	SEND(.flags = SYN);
+	EXPECT(.seq = 0, .ack = 1, .flags = SYN | ACK);
+	ASSERT_STATE("SYN-RECEIVED");
+	SEND(.seq = 0, .ack = 1, .flags = SYN | ACK);
+	EXPECT(.seq = 1, .ack = 1, .flags = ACK);
+	SEND(.seq = 1, .ack = 1, .flags = ACK);
+	ASSERT_STATE("ESTABLISHED");
+	peer_write("hello");
+	EXPECT(.seq = 1, .ack = 1, .flags = PSH | ACK, .text = "hello");
+}
+
+static void syn_sent_syn_then_plain_ack_establishes(void **state)
+{
+	peer_enter(FT_TCP_SYN_SENT);
+	SEND(.flags = SYN);
+	EXPECT(.seq = 0, .ack = 1, .flags = SYN | ACK);
+	SEND(.seq = 1, .ack = 1, .flags = ACK);
+	ASSERT_STATE("ESTABLISHED");
+}
+
+static void syn_sent_no_answer_is_repeated_then_given_up(void **state)
+{
+	peer_enter(FT_TCP_SYN_SENT);
+	for (int i = 0; i < 6; i++) {
+		QUIET(FT_SECOND << i);
+		EXPECT(.flags = SYN);
+	}
+	peer_pass(65 * FT_SECOND);
+	ASSERT_STATE("CLOSED");
+	assert_int_equal(ft_tcp_take_error(peer.conn), ETIMEDOUT);
+}
+
+// RFC 5681 3.1: after a lost SYN the first window is one segment.
+static void syn_sent_after_loss_begins_carefully(void **state)
+{
+	peer_enter(FT_TCP_SYN_SENT);
+	QUIET(FT_SECOND);
+	EXPECT(.flags = SYN);
+	SEND(.ack = 1, .flags = SYN | ACK);
+	EXPECT(.seq = 1, .ack = 1, .flags = ACK);
+	peer_write_bytes(3000);
+	EXPECT(.seq = 1, .ack = 1, .flags = ACK, .bytes = 1000);
+}
+
+static void syn_sent_close_forgets_it(void **state)
+{
+	peer_enter(FT_TCP_SYN_SENT);
+	peer_close();
+	ASSERT_STATE("CLOSED");
+}
+
+// ---- SYN-RECEIVED ----
+
+static void syn_received_ack_establishes(void **state)
+{
+	peer_enter(FT_TCP_SYN_RECEIVED);
+	assert_int_equal(SEND(.seq = 1, .ack = 1, .flags = ACK), FT_TAKEN);
+	ASSERT_STATE("ESTABLISHED");
+	assert_true(ft_tcp_has_waiting(peer.listener));
+}
+
+static void syn_received_ack_of_something_else_is_reset(void **state)
+{
+	peer_enter(FT_TCP_SYN_RECEIVED);
+	SEND(.seq = 1, .ack = 2, .flags = ACK);
+	EXPECT(.seq = 2, .flags = RST);
+	SEND(.seq = 1, .ack = 0, .flags = ACK);
+	EXPECT(.seq = 0, .flags = RST);
+	ASSERT_STATE("SYN-RECEIVED");
+}
+
+static void syn_received_data_with_the_ack_is_kept(void **state)
+{
+	peer_enter(FT_TCP_SYN_RECEIVED);
+	SEND(.seq = 1, .ack = 1, .flags = ACK | PSH, .text = "hello");
+	peer_accept();
+	peer_expect_read("hello");
+	peer_pass(FT_SECOND);
+	EXPECT(.seq = 1, .ack = 6, .flags = ACK);
+}
+
+static void syn_received_fin_with_the_ack_closes_the_peers_side(void **state)
+{
+	peer_enter(FT_TCP_SYN_RECEIVED);
+	SEND(.seq = 1, .ack = 1, .flags = FIN | ACK, .text = "bye");
+	EXPECT(.seq = 1, .ack = 5, .flags = ACK);
+	ASSERT_STATE("CLOSE-WAIT");
+	peer_accept();
+	peer_expect_read("bye");
+	peer_expect_read_error(0);
+}
+
+static void syn_received_repeated_syn_is_answered_again(void **state)
+{
+	peer_enter(FT_TCP_SYN_RECEIVED);
+	SEND(.flags = SYN);
+	EXPECT(.seq = 0, .ack = 1, .flags = SYN | ACK);
+	ASSERT_STATE("SYN-RECEIVED");
+}
+
+static void syn_received_exact_reset_forgets_it(void **state)
+{
+	peer_enter(FT_TCP_SYN_RECEIVED);
+	SEND(.seq = 1, .flags = RST);
+	ASSERT_STATE("CLOSED");
+	assert_false(ft_tcp_has_waiting(peer.listener));
+}
+
+static void syn_received_inexact_reset_is_challenged(void **state)
+{
+	peer_enter(FT_TCP_SYN_RECEIVED);
+	SEND(.seq = 2, .flags = RST);
+	EXPECT(.seq = 1, .ack = 1, .flags = ACK);
+	ASSERT_STATE("SYN-RECEIVED");
+}
+
+static void syn_received_no_ack_is_repeated_then_given_up(void **state)
+{
+	peer_enter(FT_TCP_SYN_RECEIVED);
+	for (int i = 0; i < 5; i++) {
+		QUIET(FT_SECOND << i);
+		EXPECT(.ack = 1, .flags = SYN | ACK);
+	}
+	peer_pass(33 * FT_SECOND);
+	ASSERT_STATE("CLOSED");
+}
+
+static void syn_received_of_simultaneous_open_reset_refuses(void **state)
+{
+	peer_enter(FT_TCP_SYN_SENT);
+	SEND(.flags = SYN);
+	EXPECT(.seq = 0, .ack = 1, .flags = SYN | ACK);
+	SEND(.seq = 1, .flags = RST);
+	ASSERT_STATE("CLOSED");
+	assert_int_equal(ft_tcp_take_error(peer.conn), ECONNREFUSED);
+}
+
+static void established_reset_before_accept_is_told_by_the_first_receive(void **state)
+{
+	peer_enter(FT_TCP_SYN_RECEIVED);
+	SEND(.seq = 1, .ack = 1, .flags = ACK);
+	SEND(.seq = 1, .ack = 1, .flags = RST | ACK);
+	ASSERT_STATE("CLOSED");
+	peer_accept();
+	peer_expect_read_error(-ECONNRESET);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		PEER_TEST(closed_syn_is_reset),
+		PEER_TEST(closed_data_without_ack_is_reset_beyond_it),
+		PEER_TEST(closed_ack_is_reset_where_it_acknowledges),
+		PEER_TEST(closed_reset_is_ignored),
+		PEER_TEST(listen_syn_is_answered),
+		PEER_TEST(listen_syn_with_options_is_answered_in_kind),
+		PEER_TEST(listen_options_switched_off_are_not_answered),
+		PEER_TEST(listen_ack_is_reset),
+		PEER_TEST(listen_reset_is_ignored),
+		PEER_TEST(listen_impossible_flags_make_no_state),
+		PEER_TEST(listen_data_beside_syn_is_not_acknowledged),
+		PEER_TEST(listen_full_backlog_drops_syns),
+		PEER_TEST(syn_sent_offers_all_options),
+		PEER_TEST(syn_sent_syn_ack_establishes),
+		PEER_TEST(syn_sent_ack_of_something_else_is_reset),
+		PEER_TEST(syn_sent_reset_that_acknowledges_refuses),
+		PEER_TEST(syn_sent_other_resets_are_ignored),
+		PEER_TEST(syn_sent_segment_without_syn_is_dropped),
+		PEER_TEST(syn_sent_syn_opens_simultaneously),
+		PEER_TEST(syn_sent_syn_then_plain_ack_establishes),
+		PEER_TEST(syn_sent_no_answer_is_repeated_then_given_up),
+		PEER_TEST(syn_sent_after_loss_begins_carefully),
+		PEER_TEST(syn_sent_close_forgets_it),
+		PEER_TEST(syn_received_ack_establishes),
+		PEER_TEST(syn_received_ack_of_something_else_is_reset),
+		PEER_TEST(syn_received_data_with_the_ack_is_kept),
+		PEER_TEST(syn_received_fin_with_the_ack_closes_the_peers_side),
+		PEER_TEST(syn_received_repeated_syn_is_answered_again),
+		PEER_TEST(syn_received_exact_reset_forgets_it),
+		PEER_TEST(syn_received_inexact_reset_is_challenged),
+		PEER_TEST(syn_received_no_ack_is_repeated_then_given_up),
+		PEER_TEST(syn_received_of_simultaneous_open_reset_refuses),
+		PEER_TEST(established_reset_before_accept_is_told_by_the_first_receive),
+	};
+
+	ft_test_start_eal();
+	return cmocka_run_group_tests_name("tcp/opening", tests, peer_make_pools, peer_free_pools);
+}

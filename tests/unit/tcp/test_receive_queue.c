@@ -1,0 +1,244 @@
+#include "tcp/receive_queue.h"
+
+#include <string.h>
+
+#include "../support.h"
+
+enum { PACKETS = 63, ROOM = 2048, HEADERS = 66, FULL = 1448 };
+
+static struct rte_mempool *pool;
+static struct ft_budget held;
+static struct ft_receive_memory memory;
+static struct ft_receive_queue queue;
+static uint8_t stream[1 << 16];
+static uint32_t arrived;
+
+static int make_pool(void **state)
+{
+	pool = ft_pkt_pool_create("receive", PACKETS, ROOM, SOCKET_ID_ANY);
+	for (uint32_t i = 0; i < sizeof(stream); i++)
+		stream[i] = i % 251;
+	return pool == NULL;
+}
+
+static int begin(void **state)
+{
+	held = (struct ft_budget){ .limit = PACKETS };
+	memory = (struct ft_receive_memory){ .bytes.limit = 1 << 20, .packets = &held };
+	ft_receive_queue_init(&queue);
+	arrived = 0;
+	return 0;
+}
+
+static int end(void **state)
+{
+	struct rte_mbuf *pkt;
+
+	while ((pkt = ft_receive_queue_pop(&queue, &memory)) != NULL)
+		rte_pktmbuf_free(pkt);
+	return queue.bytes != 0 || held.used != 0 || memory.bytes.used != 0 ||
+	       rte_mempool_avail_count(pool) != PACKETS;
+}
+
+// A segment as input hands it over: headers before the payload, which is the stream's next bytes.
+static struct rte_mbuf *next_segment(uint32_t bytes)
+{
+	struct rte_mbuf *pkt = rte_pktmbuf_alloc(pool);
+	struct ft_pkt_info *info;
+
+	assert_non_null(pkt);
+	info = ft_pkt_info_clear(pkt);
+	memset(rte_pktmbuf_append(pkt, HEADERS), 0xee, HEADERS);
+	memcpy(rte_pktmbuf_append(pkt, bytes), stream + arrived, bytes);
+	info->payload_offset = HEADERS;
+	info->payload_length = bytes;
+	info->seg.length = bytes;
+	return pkt;
+}
+
+static void arrive(uint32_t bytes)
+{
+	assert_int_equal(ft_receive_queue_append(&queue, next_segment(bytes), &memory), FT_TAKEN);
+	arrived += bytes;
+}
+
+static uint64_t peek(void *to, uint64_t bytes, uint64_t most)
+{
+	const struct iovec iov = { to, bytes };
+
+	return ft_receive_queue_peek(&queue, &iov, 1, most);
+}
+
+static void bytes_come_out_as_they_came(void **state)
+{
+	static uint8_t got[20000];
+	uint32_t done = 0;
+
+	for (int i = 0; i < 10; i++) {
+		arrive(FULL);
+		arrive(1);
+		arrive(100 * i);
+	}
+	for (uint32_t i = 1; queue.bytes > 0; i++) {
+		uint64_t count = peek(got + done, 17 * i, UINT64_MAX);
+
+		assert_int_equal(ft_receive_queue_discard(&queue, count, &memory), count);
+		done += count;
+	}
+	assert_int_equal(done, arrived);
+	assert_memory_equal(got, stream, done);
+}
+
+static void peek_scatters_and_removes_nothing(void **state)
+{
+	uint8_t a[100], b[FULL], c[100];
+	const struct iovec iov[] = { { a, sizeof(a) }, { NULL, 0 }, { b, sizeof(b) },
+		{ c, sizeof(c) } };
+
+	arrive(FULL);
+	arrive(FULL);
+	for (int twice = 0; twice < 2; twice++) {
+		assert_int_equal(ft_receive_queue_peek(&queue, iov, 4, UINT64_MAX), FULL + 200);
+		assert_memory_equal(a, stream, 100);
+		assert_memory_equal(b, stream + 100, FULL);
+		assert_memory_equal(c, stream + 100 + FULL, 100);
+	}
+	assert_int_equal(queue.bytes, 2 * FULL);
+}
+
+static void peek_stops_at_the_mark(void **state)
+{
+	uint8_t got[100];
+
+	arrive(50);
+	assert_int_equal(peek(got, sizeof(got), 30), 30);
+	assert_int_equal(peek(got, sizeof(got), 0), 0);
+	assert_int_equal(peek(got, sizeof(got), UINT64_MAX), 50);
+}
+
+static void byte_at_offset_is_found(void **state)
+{
+	uint8_t byte;
+
+	arrive(FULL);
+	arrive(FULL);
+	ft_receive_queue_discard(&queue, 10, &memory);
+	assert_true(ft_receive_queue_byte_at(&queue, 2000, &byte));
+	assert_int_equal(byte, stream[2010]);
+	assert_false(ft_receive_queue_byte_at(&queue, 2 * FULL - 10, &byte));
+}
+
+// The peer that sends single bytes: 2000 of them need one mbuf or two, not 2000.
+static void single_bytes_share_mbufs(void **state)
+{
+	uint8_t got[2000];
+
+	for (int i = 0; i < 2000; i++)
+		arrive(1);
+	assert_int_equal(queue.bytes, 2000);
+	assert_in_range(held.used, 1, 2);
+	assert_int_equal(peek(got, sizeof(got), UINT64_MAX), 2000);
+	assert_memory_equal(got, stream, 2000);
+}
+
+// Whatever the sizes: what is held stays below twice the payload and one buffer more.
+static void memory_held_is_bounded_by_payload(void **state)
+{
+	uint32_t size = 1;
+
+	memory.bytes.limit = UINT64_MAX;
+	while (arrived < 40000) {
+		size = size * 1103515245 + 12345;
+		arrive(1 + (size >> 16) % FULL);
+		assert_true((held.used - 1) * (ROOM - HEADERS) <= 2 * queue.bytes);
+	}
+}
+
+static void shared_mbuf_is_not_written_to(void **state)
+{
+	struct rte_mbuf *pkt = next_segment(10);
+
+	rte_mbuf_refcnt_update(pkt, 1);
+	assert_int_equal(ft_receive_queue_append(&queue, pkt, &memory), FT_TAKEN);
+	arrived += 10;
+	arrive(10);
+	assert_int_equal(held.used, 2);
+	assert_int_equal(pkt->pkt_len, 10);
+	rte_mbuf_refcnt_update(pkt, -1);
+}
+
+static void connection_bound_refuses_and_keeps_nothing(void **state)
+{
+	struct rte_mbuf *pkt;
+
+	memory.bytes.limit = 5000;
+	arrive(FULL);
+	arrive(FULL);
+	pkt = next_segment(FULL);
+	assert_int_equal(ft_receive_queue_append(&queue, pkt, &memory), FT_DROP_TCP_QUEUE_FULL);
+	assert_int_equal(queue.bytes, 2 * FULL);
+	assert_int_equal(held.used, 2);
+	rte_pktmbuf_free(pkt);
+	ft_receive_queue_discard(&queue, FULL, &memory);
+	arrive(FULL);
+}
+
+static void stack_bound_refuses_and_keeps_nothing(void **state)
+{
+	const uint64_t before = memory.bytes.used;
+	struct rte_mbuf *pkt = next_segment(FULL);
+
+	held.limit = 0;
+	assert_int_equal(ft_receive_queue_append(&queue, pkt, &memory), FT_DROP_RECEIVE_MEMORY);
+	assert_int_equal(memory.bytes.used, before);
+	rte_pktmbuf_free(pkt);
+}
+
+static void empty_segment_is_taken_and_freed(void **state)
+{
+	arrive(0);
+	assert_int_equal(queue.bytes, 0);
+	assert_int_equal(held.used, 0);
+}
+
+// A datagram put together from fragments is a chain; the charge that went in comes out.
+static void chain_is_charged_whole(void **state)
+{
+	struct rte_mbuf *pkt = next_segment(FULL);
+	struct rte_mbuf *rest = rte_pktmbuf_alloc(pool);
+	uint8_t got[2 * FULL];
+
+	arrived += FULL;
+	memcpy(rte_pktmbuf_append(rest, FULL), stream + arrived, FULL);
+	arrived += FULL;
+	rte_pktmbuf_chain(pkt, rest);
+	ft_pkt_info(pkt)->payload_length += FULL;
+	assert_int_equal(ft_receive_queue_append(&queue, pkt, &memory), FT_TAKEN);
+	assert_int_equal(held.used, 2);
+	assert_int_equal(peek(got, sizeof(got), UINT64_MAX), sizeof(got));
+	assert_memory_equal(got, stream, sizeof(got));
+	ft_receive_queue_discard(&queue, 2 * FULL - 1, &memory);
+	assert_int_equal(held.used, 2);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(bytes_come_out_as_they_came),
+		TEST(peek_scatters_and_removes_nothing),
+		TEST(peek_stops_at_the_mark),
+		TEST(byte_at_offset_is_found),
+		TEST(single_bytes_share_mbufs),
+		TEST(memory_held_is_bounded_by_payload),
+		TEST(shared_mbuf_is_not_written_to),
+		TEST(connection_bound_refuses_and_keeps_nothing),
+		TEST(stack_bound_refuses_and_keeps_nothing),
+		TEST(empty_segment_is_taken_and_freed),
+		TEST(chain_is_charged_whole),
+	};
+
+	ft_test_start_eal();
+	return cmocka_run_group_tests_name("tcp/receive_queue", tests, make_pool, NULL);
+}
