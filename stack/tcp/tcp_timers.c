@@ -239,7 +239,7 @@ static void handshake_timed_out(struct ft_stack *stack, struct ft_tcp_conn *conn
 // for the network, and the next probe sends the same byte.
 static void persist_timed_out(struct ft_stack *stack, struct ft_tcp_conn *conn, ft_time now)
 {
-	bool is_answered = conn->last_heard + retransmit_timeout(stack, conn) >= now;
+	bool is_answered = conn->last_heard >= conn->last_sent;
 
 	if (is_answered && conn->options.user_timeout == 0 && !conn->is_orphan)
 		start_user_timer(stack, conn, now);
