@@ -12,6 +12,7 @@
 
 #include "base/log.h"
 #include "base/pkt.h"
+#include "drivers/fanout.h"
 #include "drivers/quiet.h"
 
 #define FRAME_OVERHEAD (RTE_ETHER_HDR_LEN + RTE_VLAN_HLEN + RTE_ETHER_CRC_LEN)
@@ -96,8 +97,10 @@ static int probe(struct ft_nic *nic, const struct ft_device *device)
 	uint32_t count;
 
 	ft_quiet_begin(&quiet, nic->is_quiet);
+	ft_fanout_keep_fragments(true);
 	if (!device->is_pci)
 		error = rte_dev_probe(device->devargs);
+	ft_fanout_keep_fragments(false);
 	ft_quiet_end(&quiet);
 	if (error == -EFAULT) {
 		ft_log_error("DPDK has no driver for %s: is it spelled right, and is the package "
