@@ -65,7 +65,7 @@ def without_privileges(wire):
 @test
 def devices_without_a_wire(wire):
     """Those that go nowhere come up, and end when they are told to."""
-    memif = f"net_memif0,socket={wire.directory}/memif,socket-abstract=no"
+    memif = f"net_memif0,role=server,socket={wire.directory}/memif,socket-abstract=no"
     for device in "net_null0", "net_ring0", memif:
         process = start_plain(f"--nic.device={device}")
         time.sleep(2)
