@@ -145,7 +145,7 @@ void ft_tcp_info(const struct ft_tcp_conn *conn, ft_time now, struct tcp_info *i
 	*info = (struct tcp_info){
 		.tcpi_state = linux_state[conn->state],
 		.tcpi_retransmits = conn->rtt.backoff,
-		.tcpi_probes = conn->keepalive_probes,
+		.tcpi_probes = conn->unanswered_probes,
 		.tcpi_backoff = conn->rtt.backoff,
 		.tcpi_options = (conn->has_timestamps ? TCPI_OPT_TIMESTAMPS : 0) |
 				(conn->has_scaling ? TCPI_OPT_WSCALE : 0),

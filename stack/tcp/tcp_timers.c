@@ -14,12 +14,11 @@
 // KEEPALIVE    With SO_KEEPALIVE: nothing was heard for keepalive_idle, so ask; then every
 //              keepalive_interval; after keepalive_count questions without an answer the connection
 //              is reset (RFC 9293 3.8.4).
-// USER         Something is not acknowledged, or waits for a window, and there was no progress for
-// the
-//              user timeout: the connection ends (RFC 9293 3.8.3). While the peer answers probes of
-//              a closed window it is alive, and only a timeout the application asked for ends it.
-//              A closed connection waits for tcp.fin_wait_2 at most, answers or not, so that peers
-//              cannot hoard them.
+// USER         Something is not acknowledged, and there was no progress for the user timeout: the
+//              connection ends (RFC 9293 3.8.3). A closed window does not count: while the peer
+//              answers probes it is alive, and PROBES_UNANSWERED in a row end the connection. But it
+//              does count when the application asked for the timeout, as on Linux, and when the
+//              application has closed the connection: peers cannot hoard those.
 // QUIET        FIN-WAIT-2 of a connection the application closed: the peer's FIN does not come.
 // Then
 //              TIME-WAIT: 2 MSL have passed.
@@ -38,6 +37,7 @@
 #include "tcp/handshake.h"
 #include "tcp/tcp_reset.h"
 
+#define PROBES_UNANSWERED 15 // Linux's tcp_retries2
 #define CORK_LIMIT (200 * FT_MILLISECOND) // tcp(7): TCP_CORK holds data back no longer
 
 // ---- setting and clearing ----
@@ -90,19 +90,19 @@ static ft_time retransmit_timeout(const struct ft_stack *stack, const struct ft_
 
 static ft_time user_timeout(const struct ft_stack *stack, const struct ft_tcp_conn *conn)
 {
-	ft_time timeout = conn->options.user_timeout;
-
-	if (timeout == 0)
-		timeout = stack->config.tcp.user_timeout;
-	if (conn->is_orphan)
-		timeout = RTE_MIN(timeout, stack->config.tcp.fin_wait_2);
-	return timeout;
+	return conn->options.user_timeout != 0 ? conn->options.user_timeout
+					       : stack->config.tcp.user_timeout;
 }
 
-// A handshake that was not asked to give up earlier counts tries instead.
+// A handshake counts tries instead, and a closed window unanswered probes.
 static void start_user_timer(struct ft_stack *stack, struct ft_tcp_conn *conn, ft_time now)
 {
-	if (ft_conn_is_synchronized(conn) || conn->options.user_timeout != 0)
+	bool is_persisting = conn->snd.wnd == 0 && ft_conn_data_waits(conn) && !conn->is_orphan;
+	bool is_counting = !ft_conn_is_synchronized(conn) || is_persisting;
+
+	if (is_counting && conn->options.user_timeout == 0)
+		clear(conn, FT_TCP_TIMER_USER);
+	else
 		set(stack, conn, FT_TCP_TIMER_USER, now + user_timeout(stack, conn));
 }
 
@@ -169,7 +169,7 @@ void ft_tcp_timers_ack_sent(struct ft_tcp_conn *conn)
 void ft_tcp_timers_heard(struct ft_tcp_conn *conn, ft_time now)
 {
 	conn->last_heard = now;
-	conn->keepalive_probes = 0;
+	conn->unanswered_probes = 0;
 }
 
 void ft_tcp_timers_established(struct ft_stack *stack, struct ft_tcp_conn *conn, ft_time now)
@@ -239,10 +239,11 @@ static void handshake_timed_out(struct ft_stack *stack, struct ft_tcp_conn *conn
 // for the network, and the next probe sends the same byte.
 static void persist_timed_out(struct ft_stack *stack, struct ft_tcp_conn *conn, ft_time now)
 {
-	bool is_answered = conn->last_heard >= conn->last_sent;
-
-	if (is_answered && conn->options.user_timeout == 0 && !conn->is_orphan)
-		start_user_timer(stack, conn, now);
+	if (conn->unanswered_probes >= PROBES_UNANSWERED) {
+		give_up(stack, conn);
+		return;
+	}
+	conn->unanswered_probes++;
 	conn->snd.nxt = conn->snd.una;
 	back_off(stack, conn, now);
 	ft_conn_owe(stack, conn, FT_OWE_PROBE, "probe, data was held back too long");
@@ -292,12 +293,12 @@ static void keepalive_expired(struct ft_stack *stack, struct ft_tcp_conn *conn, 
 			RTE_MAX(idle_until, now + conn->options.keepalive_interval));
 		return;
 	}
-	if (conn->keepalive_probes >= conn->options.keepalive_count) {
+	if (conn->unanswered_probes >= conn->options.keepalive_count) {
 		ft_tcp_reset_conn(stack, conn, now);
 		give_up(stack, conn);
 		return;
 	}
-	conn->keepalive_probes++;
+	conn->unanswered_probes++;
 	set(stack, conn, FT_TCP_TIMER_KEEPALIVE, now + conn->options.keepalive_interval);
 	ft_conn_owe(stack, conn, FT_OWE_KEEPALIVE, "keepalive probe");
 }
