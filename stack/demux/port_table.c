@@ -185,17 +185,11 @@ static bool may_share(const struct ft_port_table *table, const struct ft_binding
 	return table->protocol == IPPROTO_UDP || !other->is_listening;
 }
 
-static uint8_t reuse_of(const struct ft_binding *binding)
-{
-	return (binding->reuse_address ? FT_PORT_REUSE_ADDRESS : 0) |
-	       (binding->reuse_port ? FT_PORT_REUSE_PORT : 0);
-}
-
 static bool conflicts_at(const struct ft_port_table *table, const struct place *place,
 	const struct ft_binding *binding)
 {
 	for (uint8_t reuse = 0; reuse < FT_PORT_REUSE_COMBINATIONS; reuse++) {
-		if (place->uses[reuse] > 0 && (reuse & reuse_of(binding)) == 0)
+		if (place->uses[reuse] > 0 && (reuse & ft_port_reuse_of(binding)) == 0)
 			return true;
 	}
 	ft_list_for_each (node, &place->bindings) {

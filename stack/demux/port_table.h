@@ -42,6 +42,12 @@ enum ft_port_reuse {
 	FT_PORT_REUSE_COMBINATIONS = 4,
 };
 
+static inline uint8_t ft_port_reuse_of(const struct ft_binding *binding)
+{
+	return (binding->reuse_address ? FT_PORT_REUSE_ADDRESS : 0) |
+	       (binding->reuse_port ? FT_PORT_REUSE_PORT : 0);
+}
+
 struct ft_ephemeral;
 
 struct ft_port_table {
