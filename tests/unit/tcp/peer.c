@@ -300,7 +300,7 @@ ft_time peer_wait(ft_time limit)
 	peer_expect_nothing();
 	turn_until(start + limit, true);
 	if (sent_count == 0)
-		fail_msg("nothing was sent in %lu ms", limit / FT_MILLISECOND);
+		fail_msg("nothing was sent in %llu ms", limit / FT_MILLISECOND);
 	return peer.now - start;
 }
 
@@ -310,7 +310,7 @@ void peer_expect_quiet(ft_time duration)
 	const ft_time took = peer_wait(duration + 2 * tick);
 
 	if (took < duration)
-		fail_msg("sent after %lu us, expected %lu us", took / FT_MICROSECOND,
+		fail_msg("sent after %llu us, expected %llu us", took / FT_MICROSECOND,
 			duration / FT_MICROSECOND);
 }
 
