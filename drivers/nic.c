@@ -314,12 +314,13 @@ static uint32_t offloads_of(uint64_t tx)
 	return offloads;
 }
 
-// A ring has no address of its own.
-static void choose_mac(struct ft_nic *nic)
+// A ring has no address of its own, and a tap says its kernel end's.
+static void choose_mac(struct ft_nic *nic, const struct ft_device *device)
 {
 	struct rte_ether_addr *mac = &nic->netif.mac;
 
-	if (rte_eth_macaddr_get(nic->ethdev, mac) != 0 || !rte_is_valid_assigned_ether_addr(mac))
+	if (device->family.is_far_end || rte_eth_macaddr_get(nic->ethdev, mac) != 0 ||
+		!rte_is_valid_assigned_ether_addr(mac))
 		rte_eth_random_addr(mac->addr_bytes);
 }
 
@@ -342,7 +343,7 @@ static void fill_netif(struct ft_nic *nic, const struct ft_device *device, const
 	netif->is_link_up = nic->kernel_socket >= 0 ? is_kernel_link_up : is_link_up;
 	netif->mtu = plan->mtu;
 	netif->offloads = offloads_of(plan->conf.txmode.offloads);
-	choose_mac(nic);
+	choose_mac(nic, device);
 }
 
 static void open_kernel_socket(struct ft_nic *nic, const struct ft_device *device)
