@@ -26,16 +26,10 @@ static uint32_t choose_iss(
 	return least_iss != 0 ? ft_seq_later(iss, least_iss) : iss;
 }
 
-static uint8_t reuse_of(const struct ft_binding *binding)
-{
-	return (binding->reuse_address ? FT_PORT_REUSE_ADDRESS : 0) |
-	       (binding->reuse_port ? FT_PORT_REUSE_PORT : 0);
-}
-
 static struct ft_tcp_conn *create_held(struct ft_stack *stack,
 	const struct ft_tcp_listener *listener, const struct ft_tuple *tuple)
 {
-	uint8_t reuse = reuse_of(listener->binding);
+	uint8_t reuse = ft_port_reuse_of(listener->binding);
 	struct ft_tcp_conn *conn;
 
 	if (ft_port_hold(&stack->tcp.ports, tuple, reuse) != 0)
