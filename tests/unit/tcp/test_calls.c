@@ -1,0 +1,385 @@
+// The application's calls (RFC 9293 3.9.1) and what they tell, as far as segments do not show it.
+#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/epoll.h>
+
+#include "peer.h"
+
+static ssize_t send_flagged(const char *text, int flags)
+{
+	const struct iovec iov = { (void *)text, strlen(text) };
+	const ssize_t sent = ft_tcp_send(&peer.stack, peer.conn, &iov, 1, flags, peer.now);
+
+	peer_turn();
+	return sent;
+}
+
+static ssize_t receive(char *to, size_t bytes, int flags)
+{
+	const struct iovec iov = { to, bytes };
+
+	return ft_tcp_receive(&peer.stack, peer.conn, &iov, 1, flags, peer.now);
+}
+
+static void set_options(const struct ft_tcp_options *options)
+{
+	assert_int_equal(ft_tcp_set_options(&peer.stack, peer.conn, options, peer.now), 0);
+	peer_turn();
+}
+
+static uint32_t readiness(void)
+{
+	return ft_tcp_readiness(peer.conn) & ~(EPOLLRDNORM | EPOLLWRNORM);
+}
+
+// ---- SEND ----
+
+static void syn_sent_send_waits(void **state)
+{
+	peer_enter(FT_TCP_SYN_SENT);
+	assert_int_equal(send_flagged("early", 0), -EAGAIN);
+	assert_int_equal(readiness(), 0);
+	SEND(.ack = 1, .flags = SYN | ACK);
+	EXPECT(.seq = 1, .ack = 1, .flags = ACK);
+	assert_int_equal(readiness(), EPOLLOUT);
+}
+
+static void established_send_after_shutdown_is_a_broken_pipe(void **state)
+{
+	peer_enter(FT_TCP_ESTABLISHED);
+	peer_shutdown();
+	EXPECT(.seq = 1, .ack = 1, .flags = FIN | ACK);
+	assert_int_equal(send_flagged("late", 0), -EPIPE);
+}
+
+static void established_full_send_buffer_takes_what_fits(void **state)
+{
+	static uint8_t bytes[10000];
+	const struct iovec iov = { bytes, sizeof(bytes) };
+
+	peer.config.tcp.send_buffer = 4096;
+	peer_restart();
+	ESTABLISH(.is_window_shut = true);
+	assert_int_equal(ft_tcp_send(&peer.stack, peer.conn, &iov, 1, 0, peer.now), 4096);
+	assert_int_equal(ft_tcp_send(&peer.stack, peer.conn, &iov, 1, 0, peer.now), -EAGAIN);
+	assert_int_equal(readiness(), 0);
+	assert_int_equal(ft_tcp_unsent_bytes(peer.conn), 4096);
+	assert_int_equal(ft_tcp_unacked_bytes(peer.conn), 4096);
+}
+
+static void established_more_waits_for_the_rest(void **state)
+{
+	peer_enter(FT_TCP_ESTABLISHED);
+	send_flagged("one", FT_TCP_SEND_MORE);
+	EXPECT_NOTHING;
+	send_flagged("two", 0);
+	EXPECT(.seq = 1, .ack = 1, .flags = PSH | ACK, .text = "onetwo");
+}
+
+static void established_more_alone_goes_after_200_ms(void **state)
+{
+	peer_enter(FT_TCP_ESTABLISHED);
+	send_flagged("one", FT_TCP_SEND_MORE);
+	QUIET(200 * FT_MILLISECOND);
+	EXPECT(.seq = 1, .ack = 1, .flags = PSH | ACK, .text = "one");
+	SEND(.seq = 1, .ack = 4, .flags = ACK);
+	peer_pass(10 * FT_SECOND);
+}
+
+static void established_cork_holds_until_it_is_pulled(void **state)
+{
+	struct ft_tcp_options options;
+
+	peer_enter(FT_TCP_ESTABLISHED);
+	ft_tcp_get_options(peer.conn, &options);
+	options.cork = true;
+	set_options(&options);
+	peer_write("head");
+	peer_write("body");
+	EXPECT_NOTHING;
+	options.cork = false;
+	set_options(&options);
+	EXPECT(.seq = 1, .ack = 1, .flags = PSH | ACK, .text = "headbody");
+}
+
+static void established_no_delay_releases_what_nagle_holds(void **state)
+{
+	struct ft_tcp_options options;
+
+	peer_enter(FT_TCP_ESTABLISHED);
+	peer_write("a");
+	EXPECT(.seq = 1, .ack = 1, .flags = PSH | ACK, .text = "a");
+	peer_write("b");
+	EXPECT_NOTHING;
+	ft_tcp_get_options(peer.conn, &options);
+	options.no_delay = true;
+	set_options(&options);
+	EXPECT(.seq = 2, .ack = 1, .flags = PSH | ACK, .text = "b");
+}
+
+static void established_urgent_send_points_behind_its_last_byte(void **state)
+{
+	peer_enter(FT_TCP_ESTABLISHED);
+	send_flagged("stop", FT_TCP_SEND_URGENT);
+	EXPECT(.seq = 1, .ack = 1, .flags = PSH | ACK | URG, .text = "stop", .urgent = 4);
+	SEND(.seq = 1, .ack = 5, .flags = ACK);
+	send_flagged("plain", 0);
+	EXPECT(.seq = 5, .ack = 1, .flags = PSH | ACK, .text = "plain");
+}
+
+// Without packet buffers nothing is lost: the application is told when there are some again.
+static void established_no_packet_buffers_makes_the_writer_wait(void **state)
+{
+	const uint64_t limit = peer.stack.send_held.limit;
+
+	peer_enter(FT_TCP_ESTABLISHED);
+	peer.stack.send_held.limit = 0;
+	assert_int_equal(send_flagged("hello", 0), -EAGAIN);
+	assert_int_equal(readiness(), 0);
+	peer.stack.send_held.limit = limit;
+	peer_turn();
+	assert_int_equal(readiness(), EPOLLOUT);
+	assert_int_equal(send_flagged("hello", 0), 5);
+	EXPECT(.seq = 1, .ack = 1, .flags = PSH | ACK, .text = "hello");
+}
+
+static void established_empty_pool_delays_the_segment(void **state)
+{
+	static struct rte_mbuf *taken[PEER_PACKETS];
+	uint32_t count;
+
+	peer_enter(FT_TCP_ESTABLISHED);
+	peer_write("a");
+	EXPECT(.seq = 1, .ack = 1, .flags = PSH | ACK, .text = "a");
+	peer_write("b"); // held back by Nagle
+	for (count = 0; (taken[count] = rte_pktmbuf_alloc(peer.stack.send_pool)) != NULL; count++)
+		;
+	SEND(.seq = 1, .ack = 2, .flags = ACK);
+	EXPECT_NOTHING;
+	rte_pktmbuf_free_bulk(taken, count);
+	peer_pass(FT_MILLISECOND);
+	EXPECT(.seq = 2, .ack = 1, .flags = PSH | ACK, .text = "b");
+}
+
+// ---- RECEIVE ----
+
+static void established_peek_leaves_and_discard_takes(void **state)
+{
+	char got[8] = { 0 };
+
+	peer_enter(FT_TCP_ESTABLISHED);
+	SEND(.seq = 1, .ack = 1, .flags = ACK | PSH, .text = "abcdef");
+	assert_int_equal(ft_tcp_readable_bytes(peer.conn), 6);
+	assert_int_equal(receive(got, 3, FT_TCP_RECEIVE_PEEK), 3);
+	assert_memory_equal(got, "abc", 3);
+	assert_int_equal(receive(got, 2, FT_TCP_RECEIVE_DISCARD), 2);
+	assert_int_equal(receive(got, 8, 0), 4);
+	assert_memory_equal(got, "cdef", 4);
+	assert_int_equal(receive(got, 8, 0), -EAGAIN);
+	peer_pass(FT_SECOND);
+	EXPECT(.seq = 1, .ack = 7, .flags = ACK);
+}
+
+static void established_shut_reading_ends_the_stream_and_acks_on(void **state)
+{
+	peer_enter(FT_TCP_ESTABLISHED);
+	assert_int_equal(ft_tcp_shutdown(&peer.stack, peer.conn, true, false, peer.now), 0);
+	peer_expect_read_error(0);
+	SEND(.seq = 1, .ack = 1, .flags = ACK, .text = "unwanted");
+	peer_expect_read_error(0);
+	QUIET(40 * FT_MILLISECOND);
+	EXPECT(.seq = 1, .ack = 9, .flags = ACK);
+}
+
+static void established_full_stack_refuses_and_takes_it_when_it_comes_again(void **state)
+{
+	const uint64_t limit = peer.stack.receive_held.limit;
+
+	peer_enter(FT_TCP_ESTABLISHED);
+	peer.stack.receive_held.limit = 0;
+	assert_int_equal(
+		SEND(.seq = 1, .ack = 1, .flags = ACK, .text = "hello"), FT_DROP_RECEIVE_MEMORY);
+	EXPECT(.seq = 1, .ack = 1, .flags = ACK);
+	peer.stack.receive_held.limit = limit;
+	SEND(.seq = 1, .ack = 1, .flags = ACK, .text = "hello");
+	peer_expect_read("hello");
+	QUIET(40 * FT_MILLISECOND);
+	EXPECT(.seq = 1, .ack = 6, .flags = ACK);
+}
+
+// What waits behind a gap gives way to what fills it.
+static void established_gap_fills_though_memory_is_short(void **state)
+{
+	peer_enter(FT_TCP_ESTABLISHED);
+	SEND(.seq = 1001, .ack = 1, .flags = ACK, .bytes = 1000);
+	EXPECT(.seq = 1, .ack = 1, .flags = ACK);
+	SEND(.seq = 3001, .ack = 1, .flags = ACK, .bytes = 1000);
+	EXPECT(.seq = 1, .ack = 1, .flags = ACK);
+	peer.stack.receive_held.limit = peer.stack.receive_held.used;
+	SEND(.seq = 1, .ack = 1, .flags = ACK, .bytes = 1000);
+	assert_true(peer_has_sent());
+	peer_pass(FT_SECOND);
+	assert_true(ft_tcp_readable_bytes(peer.conn) >= 1000);
+	EXPECT(.seq = 1, .ack = 1 + ft_tcp_readable_bytes(peer.conn), .flags = ACK);
+	peer_expect_read_bytes(ft_tcp_readable_bytes(peer.conn));
+}
+
+// ---- what it is ready for ----
+
+static void readiness_follows_the_states(void **state)
+{
+	peer_enter(FT_TCP_ESTABLISHED);
+	assert_int_equal(readiness(), EPOLLOUT);
+	SEND(.seq = 1, .ack = 1, .flags = ACK, .text = "x");
+	assert_int_equal(readiness(), EPOLLIN | EPOLLOUT);
+	SEND(.seq = 2, .ack = 1, .flags = FIN | ACK);
+	EXPECT(.seq = 1, .ack = 3, .flags = ACK);
+	assert_int_equal(readiness(), EPOLLIN | EPOLLOUT | EPOLLRDHUP);
+	peer_shutdown();
+	EXPECT(.seq = 1, .ack = 3, .flags = FIN | ACK);
+	assert_int_equal(readiness(), EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLHUP);
+}
+
+static void reset_is_told_once(void **state)
+{
+	peer_enter(FT_TCP_ESTABLISHED);
+	SEND(.seq = 1, .flags = RST);
+	assert_int_equal(readiness(), EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLHUP | EPOLLERR);
+	peer_expect_read_error(-ECONNRESET);
+	peer_expect_read_error(0);
+	assert_int_equal(send_flagged("x", 0), -EPIPE);
+}
+
+// Linux too gives what had arrived before the reset is told.
+static void reset_leaves_what_was_received(void **state)
+{
+	peer_enter(FT_TCP_ESTABLISHED);
+	SEND(.seq = 1, .ack = 1, .flags = ACK, .text = "last");
+	SEND(.seq = 5, .ack = 1, .flags = RST | ACK);
+	peer_expect_read("last");
+	peer_expect_read_error(-ECONNRESET);
+}
+
+static void closed_listener_resets_what_nobody_accepted(void **state)
+{
+	peer_enter(FT_TCP_SYN_RECEIVED);
+	SEND(.seq = 1, .ack = 1, .flags = ACK);
+	ASSERT_STATE("ESTABLISHED");
+	ft_tcp_close_listener(&peer.stack, peer.listener, peer.now);
+	peer.listener = NULL;
+	peer_turn();
+	EXPECT(.seq = 1, .ack = 1, .flags = RST | ACK);
+	ASSERT_STATE("CLOSED");
+}
+
+static void info_tells_the_truth(void **state)
+{
+	struct tcp_info info;
+
+	ESTABLISH(.options = FT_TCP_HAS_WINDOW_SCALE, .window_scale = 5);
+	peer_write_bytes(2500);
+	ft_tcp_info(peer.conn, peer.now, &info);
+	assert_int_equal(info.tcpi_state, TCP_ESTABLISHED);
+	assert_int_equal(info.tcpi_options, TCPI_OPT_WSCALE);
+	assert_int_equal(info.tcpi_snd_wscale, 5);
+	assert_int_equal(info.tcpi_snd_mss, 1000);
+	assert_int_equal(info.tcpi_snd_cwnd, 10);
+	assert_int_equal(info.tcpi_unacked, 3);
+	for (uint32_t i = 0; i < 3; i++)
+		EXPECT(.seq = 1 + 1000 * i, .ack = 1, .flags = i < 2 ? ACK : PSH | ACK,
+			.bytes = i < 2 ? 1000 : 500);
+	QUIET(200 * FT_MILLISECOND);
+	EXPECT(.seq = 1, .ack = 1, .flags = ACK, .bytes = 1000);
+	ft_tcp_info(peer.conn, peer.now, &info);
+	assert_int_equal(info.tcpi_total_retrans, 1);
+	assert_int_equal(info.tcpi_ca_state, TCP_CA_Loss);
+	assert_int_equal(info.tcpi_snd_cwnd, 1);
+}
+
+// ---- ICMP errors (RFC 5927) ----
+
+static enum ft_drop tell_error(struct ft_icmp_error error, uint32_t seq)
+{
+	enum ft_drop reason;
+
+	error.tuple = *ft_tcp_tuple(peer.conn);
+	error.seq = peer.iss + seq;
+	reason = ft_tcp_error(&peer.stack, &error, peer.now);
+	peer_turn();
+	return reason;
+}
+
+static void syn_sent_port_unreachable_refuses(void **state)
+{
+	peer_enter(FT_TCP_SYN_SENT);
+	tell_error((struct ft_icmp_error){ .error = ECONNREFUSED, .is_hard = true }, 0);
+	ASSERT_STATE("CLOSED");
+	assert_int_equal(ft_tcp_take_error(peer.conn), ECONNREFUSED);
+}
+
+static void syn_sent_forged_error_is_rejected(void **state)
+{
+	peer_enter(FT_TCP_SYN_SENT);
+	assert_int_equal(
+		tell_error((struct ft_icmp_error){ .error = ECONNREFUSED, .is_hard = true }, 5),
+		FT_DROP_ICMP_REJECTED);
+	ASSERT_STATE("SYN-SENT");
+}
+
+static void established_hard_error_does_not_end_it(void **state)
+{
+	peer_enter(FT_TCP_ESTABLISHED);
+	peer_write("x");
+	EXPECT(.seq = 1, .ack = 1, .flags = PSH | ACK, .text = "x");
+	tell_error((struct ft_icmp_error){ .error = ECONNREFUSED, .is_hard = true }, 1);
+	ASSERT_STATE("ESTABLISHED");
+	SEND(.seq = 1, .ack = 2, .flags = ACK);
+}
+
+static void established_lower_mtu_cuts_segments_anew(void **state)
+{
+	const struct ft_icmp_error too_big = { .error = EMSGSIZE, .mtu = 640 };
+
+	peer_enter(FT_TCP_ESTABLISHED);
+	peer_write_bytes(1000);
+	EXPECT(.seq = 1, .ack = 1, .flags = PSH | ACK, .bytes = 1000);
+	assert_int_equal(tell_error(too_big, 1001), FT_DROP_ICMP_REJECTED);
+	assert_int_equal(tell_error(too_big, 1), FT_TAKEN);
+	EXPECT(.seq = 1, .ack = 1, .flags = ACK, .bytes = 600);
+	EXPECT(.seq = 601, .ack = 1, .flags = PSH | ACK, .bytes = 400);
+	assert_int_equal(tell_error(too_big, 1), FT_DROP_ICMP_REJECTED);
+	SEND(.seq = 1, .ack = 1001, .flags = ACK);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		PEER_TEST(syn_sent_send_waits),
+		PEER_TEST(established_send_after_shutdown_is_a_broken_pipe),
+		PEER_TEST(established_full_send_buffer_takes_what_fits),
+		PEER_TEST(established_more_waits_for_the_rest),
+		PEER_TEST(established_more_alone_goes_after_200_ms),
+		PEER_TEST(established_cork_holds_until_it_is_pulled),
+		PEER_TEST(established_no_delay_releases_what_nagle_holds),
+		PEER_TEST(established_urgent_send_points_behind_its_last_byte),
+		PEER_TEST(established_no_packet_buffers_makes_the_writer_wait),
+		PEER_TEST(established_empty_pool_delays_the_segment),
+		PEER_TEST(established_peek_leaves_and_discard_takes),
+		PEER_TEST(established_shut_reading_ends_the_stream_and_acks_on),
+		PEER_TEST(established_full_stack_refuses_and_takes_it_when_it_comes_again),
+		PEER_TEST(established_gap_fills_though_memory_is_short),
+		PEER_TEST(readiness_follows_the_states),
+		PEER_TEST(reset_is_told_once),
+		PEER_TEST(reset_leaves_what_was_received),
+		PEER_TEST(closed_listener_resets_what_nobody_accepted),
+		PEER_TEST(info_tells_the_truth),
+		PEER_TEST(syn_sent_port_unreachable_refuses),
+		PEER_TEST(syn_sent_forged_error_is_rejected),
+		PEER_TEST(established_hard_error_does_not_end_it),
+		PEER_TEST(established_lower_mtu_cuts_segments_anew),
+	};
+
+	ft_test_start_eal();
+	return cmocka_run_group_tests_name("tcp/calls", tests, peer_make_pools, peer_free_pools);
+}
