@@ -185,6 +185,10 @@ static int scan_file(struct scan *scan, FILE *file)
 			error = scan_line(scan, line, text);
 	}
 	free(text);
+	if (error == 0 && ferror(file)) { // a directory, say
+		error = -errno;
+		fprintf(scan->errors, "%s: %s\n", scan->path, strerror(errno));
+	}
 	return error;
 }
 

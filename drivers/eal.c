@@ -87,12 +87,13 @@ static uint64_t free_bytes_of(const char *size_name)
 
 bool ft_eal_has_hugepages(const struct ft_config *config)
 {
-	DIR *sizes = opendir(HUGEPAGES_PATH);
-	uint64_t bytes = 0;
 	struct dirent *size;
+	uint64_t bytes = 0;
+	DIR *sizes;
 
 	if (is_given(config, " --no-huge "))
 		return false;
+	sizes = opendir(HUGEPAGES_PATH);
 	if (sizes == NULL)
 		return false;
 	while ((size = readdir(sizes)) != NULL)

@@ -249,6 +249,13 @@ static void file_missing_named(void **state)
 	assert_message_has("No such file");
 }
 
+static void file_that_is_a_directory_named(void **state)
+{
+	assert_int_equal(ft_config_read_file(&config, "/tmp", errors), -EISDIR);
+	fflush(errors);
+	assert_message_has("/tmp: Is a directory");
+}
+
 static void set_wrong_values_all_refused(void **state)
 {
 	static const char *const wrong[][3] = {
@@ -544,6 +551,7 @@ int main(void)
 		TEST(file_line_too_long_refused),
 		TEST(file_zero_byte_refused),
 		TEST(file_missing_named),
+		TEST(file_that_is_a_directory_named),
 		TEST(set_wrong_values_all_refused),
 		TEST(set_refused_value_leaves_the_old),
 		TEST(set_every_address_but_one_too_many),
