@@ -73,11 +73,23 @@ static struct ft_host *new_host(struct ft_network *network)
 	return host;
 }
 
+static void start_stack(struct ft_host *host, const struct ft_config *config, uint32_t offloads)
+{
+	struct ft_network *network = host->network;
+	uint64_t seed = ft_random_next(&network->random);
+	struct ft_netif netif;
+
+	ft_nic_fill(&netif, host, offloads);
+	ft_expect_equal(ft_stack_init(&host->stack, config, &netif, host->receive_pool,
+				host->send_pool, seed, network->now),
+		0);
+	host->poll_at = network->now;
+}
+
 struct ft_host *ft_network_add(
 	struct ft_network *network, const struct ft_config *config, uint32_t offloads)
 {
 	struct ft_host *host = new_host(network);
-	struct ft_netif netif;
 	struct ft_config own;
 
 	if (config != NULL)
@@ -86,20 +98,34 @@ struct ft_host *ft_network_add(
 		ft_network_config(&own);
 	own.ip.address[own.ip.address_count++] =
 		(struct ft_config_address){ .addr = host->address, .prefix_bits = 24 };
+	snprintf(own.log.trace, sizeof(own.log.trace), "%s", ft_scenario_trace());
 	host->receive_pool = pool_of(host->number, "receive", own.memory.packets);
 	host->send_pool = pool_of(host->number, "send", own.memory.packets);
-	ft_nic_fill(&netif, host, offloads);
-	ft_expect_equal(ft_stack_init(&host->stack, &own, &netif, host->receive_pool,
-				host->send_pool, ft_random_next(&network->random), network->now),
-		0);
-	host->poll_at = network->now;
+	start_stack(host, &own, offloads);
 	return host;
 }
 
-void ft_network_set_wires(struct ft_host *host, const struct ft_wire *wire)
+void ft_network_pair(struct ft_network *network, uint64_t seed, const struct ft_config *config,
+	const struct ft_wire *wire)
 {
-	host->to_switch = *wire;
-	host->from_switch = *wire;
+	ft_network_init(network, seed);
+	for (int i = 0; i < 2; i++) {
+		struct ft_host *host = ft_network_add(network, config, 0);
+
+		host->to_switch = *wire;
+		host->from_switch = (struct ft_wire){ 0 };
+	}
+}
+
+void ft_network_vary_nic(struct ft_host *host)
+{
+	static const uint32_t offloads[] = { 0, FT_OFFLOAD_IP4_CHECKSUM, UINT32_MAX };
+	struct ft_random *random = &host->network->random;
+
+	host->stack.netif.offloads = offloads[ft_random_below(random, 3)];
+	host->scatter_bytes = ft_random_below(random, 3) == 0 ? 200 : 0;
+	host->transmit_room = ft_random_below(random, 3) == 0 ? 4 : 0;
+	host->interrupt_delay = FT_MICROSECOND * (1 + ft_random_below(random, 200));
 }
 
 void ft_network_plug(struct ft_host *host, bool is_plugged)
@@ -112,6 +138,15 @@ void ft_network_vanish(struct ft_host *host)
 	host->is_gone = true;
 	host->is_plugged = false;
 	host->poll_at = FT_NEVER;
+}
+
+void ft_network_restart(struct ft_host *host)
+{
+	struct ft_config config = host->stack.config;
+
+	ft_stack_free(&host->stack);
+	start_stack(host, &config, host->stack.netif.offloads);
+	host->has_restarted = true;
 }
 
 void ft_network_wake(struct ft_host *host)
@@ -219,15 +254,12 @@ void ft_network_step(struct ft_network *network)
 
 // ---- runs ----
 
-// Tasks of a host that vanished never end.
+// Tasks that died with their host never end.
 static bool has_tasks(const struct ft_network *network)
 {
-	for (uint32_t i = 0; i < network->task_count; i++) {
-		const struct ft_host *host = ft_task_host(network->tasks[i]);
-
-		if (!ft_task_is_over(network->tasks[i]) && (host == NULL || !host->is_gone))
+	for (uint32_t i = 0; i < network->task_count; i++)
+		if (!ft_task_is_over(network->tasks[i]) && !ft_task_is_dead(network->tasks[i]))
 			return true;
-	}
 	return false;
 }
 

@@ -63,8 +63,9 @@ struct ft_host {
 
 	struct ft_wire to_switch;
 	struct ft_wire from_switch;
-	bool is_plugged; // the link is up
-	bool is_gone;	 // vanished without a word: its loop does not turn any more
+	bool is_plugged;    // the link is up
+	bool is_gone;	    // vanished without a word: its loop does not turn any more
+	bool has_restarted; // its tasks are dead, its loop turns
 
 	// What kind of NIC it is.
 	uint16_t scatter_bytes;	 // received packets are chains of mbufs of so many bytes, 0: never
@@ -113,14 +114,30 @@ void ft_network_config(struct ft_config *config);
 struct ft_host *ft_network_add(
 	struct ft_network *network, const struct ft_config *config, uint32_t offloads);
 
-// Sets both directions of a host's cable alike.
-void ft_network_set_wires(struct ft_host *host, const struct ft_wire *wire);
+// An empty network with two hosts alike, a client and a server; `wire` is the way from each to the
+// switch, the way from the switch costs nothing.
+void ft_network_pair(struct ft_network *network, uint64_t seed, const struct ft_config *config,
+	const struct ft_wire *wire);
+#define FT_CLIENT 0
+#define FT_SERVER 1
+
+static inline uint64_t ft_network_count(const struct ft_host *host, enum ft_counter counter)
+{
+	return host->stack.counters.count[counter];
+}
+
+// Gives a host one of the NICs there are: with and without offloads, scattering, reluctant to send,
+// slow to tell.
+void ft_network_vary_nic(struct ft_host *host);
 
 // Pulls a host's cable out or puts it in; frames on their way over it are lost.
 void ft_network_plug(struct ft_host *host, bool is_plugged);
 
 // The host disappears: it will neither hear nor answer, and its tasks never run again.
 void ft_network_vanish(struct ft_host *host);
+
+// The host restarts with an empty stack; its tasks never run again.
+void ft_network_restart(struct ft_host *host);
 
 // One step: the next event.
 void ft_network_step(struct ft_network *network);

@@ -11,16 +11,22 @@
 
 #include <rte_eal.h>
 
-#include "base/trace.h"
+#include "base/log.h"
 #include "network.h"
 
 static const char *program = "sim";
 static const char *scenario_name = "none";
+static const char *trace = "";
 static struct ft_network *watched;
 
 void ft_scenario_watch(struct ft_network *network)
 {
 	watched = network;
+}
+
+const char *ft_scenario_trace(void)
+{
+	return trace;
 }
 
 // Where and when the run was, how to have it again, and its last frames in a file.
@@ -66,13 +72,15 @@ static void on_crash(int signal)
 // EAL starts without hugepages, devices or root, as in the unit tests.
 static void start_eal(void)
 {
-	char *args[] = { "sim", "--no-huge", "--in-memory", "--no-pci", "--no-telemetry",
+	char *args[] = { "sim", "--no-huge", "--no-shconf", "--no-pci", "--no-telemetry",
 		"--log-level=lib.eal:error", "-m", "512", "-l", "0", NULL };
 
 	if (rte_eal_init(sizeof(args) / sizeof(args[0]) - 1, args) < 0) {
 		fprintf(stderr, "simulation: EAL did not start\n");
 		exit(1);
 	}
+	ft_log_init();
+	rte_log_set_level(ft_log_type, RTE_LOG_WARNING);
 }
 
 static bool is_chosen(const char *name, int argc, char **argv)
@@ -106,7 +114,7 @@ int ft_scenario_main(int argc, char **argv, const struct ft_scenario *scenarios)
 {
 	static const struct option options[] = { { "seed", required_argument, NULL, 's' },
 		{ "seeds", required_argument, NULL, 'n' }, { "list", no_argument, NULL, 'l' },
-		{ 0 } };
+		{ "trace", required_argument, NULL, 't' }, { 0 } };
 	uint64_t first = 0;
 	uint32_t seeds = 0;
 	bool is_list = false;
@@ -119,6 +127,8 @@ int ft_scenario_main(int argc, char **argv, const struct ft_scenario *scenarios)
 			seeds = seeds > 0 ? seeds : 1;
 		} else if (option == 'n') {
 			seeds = strtoul(optarg, NULL, 0);
+		} else if (option == 't') {
+			trace = optarg;
 		} else if (option == 'l') {
 			is_list = true;
 		} else {

@@ -21,6 +21,9 @@ int ft_scenario_main(int argc, char **argv, const struct ft_scenario *scenarios)
 // The network that a failure reports about; ft_network_init() and ft_network_free() say which.
 void ft_scenario_watch(struct ft_network *network);
 
+// The subsystems to trace (--trace), as [log] trace wants them.
+const char *ft_scenario_trace(void);
+
 _Noreturn void ft_scenario_fail(const char *file, int line, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 

@@ -127,9 +127,14 @@ bool ft_task_is_over(const struct ft_task *task)
 	return task->is_over;
 }
 
+bool ft_task_is_dead(const struct ft_task *task)
+{
+	return task->host != NULL && (task->host->is_gone || task->host->has_restarted);
+}
+
 ft_time ft_task_wakes_at(const struct ft_task *task)
 {
-	return task->wakes_at;
+	return ft_task_is_dead(task) ? FT_NEVER : task->wakes_at;
 }
 
 struct ft_host *ft_task_host(const struct ft_task *task)
@@ -155,12 +160,10 @@ static ft_time runner_turn(void *arg)
 bool ft_task_resume(struct ft_task *task, const struct ft_host *has_turned)
 {
 	struct ft_runner runner = { .arg = task, .now = runner_now, .turn = runner_turn };
-	bool has_turn = task->waits_for_host && task->host == has_turned;
+	bool has_turn = task->waits_for_host && task->host == has_turned && !ft_task_is_dead(task);
 	void *fake_stack = NULL;
 
-	if (task->is_over || (!has_turn && task->wakes_at > task->network->now))
-		return false;
-	if (task->host != NULL && task->host->is_gone)
+	if (task->is_over || (!has_turn && ft_task_wakes_at(task) > task->network->now))
 		return false;
 	task->wakes_at = FT_NEVER;
 	task->waits_for_host = false;

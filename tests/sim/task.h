@@ -23,6 +23,8 @@ void ft_task_yield(void);
 // Waits until another task is over.
 void ft_task_join(struct ft_task *other);
 bool ft_task_is_over(const struct ft_task *task);
+// Its host vanished or restarted under it.
+bool ft_task_is_dead(const struct ft_task *task);
 
 // ---- for network.c ----
 
