@@ -123,7 +123,7 @@ static void measure_handshake(struct ft_stack *stack, struct ft_tcp_conn *conn, 
 
 	if (ft_retransmit_measure(&conn->retransmit, conn->snd.iss + 1, now, &rtt))
 		ft_rtt_sample(&conn->rtt, rtt, 1, &limits);
-	else
+	else if (conn->was_syn_lost)
 		ft_rtt_restart(&conn->rtt, RESTARTED_RTO);
 }
 

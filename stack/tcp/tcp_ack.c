@@ -40,20 +40,23 @@ void ft_tcp_ack_update_window(struct ft_arrival *arrival)
 // ---- new data acknowledged ----
 
 // One segment is timed in each round trip, to the nanosecond. What was sent again can't be timed so
-// (Karn); then a timestamp's echo tells, to the millisecond.
+// (Karn); then a timestamp's echo tells, to the millisecond. But where it was the ACK that got
+// lost, the peer still echoes the first copy, and all the waiting since would seem to be the
+// path's: so one such sample counts for no more than one step of backoff.
 static void measure(struct ft_arrival *arrival)
 {
 	struct ft_tcp_conn *conn = arrival->conn;
 	struct ft_rtt_limits limits = ft_tcp_timers_limits(arrival->stack);
 	uint32_t clock = ft_isn_timestamp(conn->ts_offset, arrival->now);
-	uint32_t echoed_ms = clock - arrival->seg.ts_echo;
-	bool has_echo = conn->has_timestamps && arrival->seg.ts_echo != 0;
+	ft_time echoed = (clock - arrival->seg.ts_echo) * FT_MILLISECOND;
+	bool has_echo = conn->has_timestamps && arrival->seg.ts_echo != 0 &&
+			echoed < limits.maximum && !conn->retransmit.is_timing;
 	ft_time rtt;
 
 	if (ft_retransmit_measure(&conn->retransmit, arrival->seg.ack, arrival->now, &rtt))
 		ft_rtt_sample(&conn->rtt, rtt, 1, &limits);
-	else if (conn->rtt.backoff > 0 && has_echo && echoed_ms * FT_MILLISECOND < limits.maximum)
-		ft_rtt_sample(&conn->rtt, echoed_ms * FT_MILLISECOND, 1, &limits);
+	else if (has_echo)
+		ft_rtt_sample(&conn->rtt, RTE_MIN(echoed, 2 * conn->rtt.rto), 1, &limits);
 	else
 		ft_rtt_end_backoff(&conn->rtt);
 }
