@@ -47,7 +47,9 @@ void ft_tcp_reset_answer(struct ft_stack *stack, struct rte_mbuf *pkt, ft_time n
 	send_reset(stack, &info->tuple, &reset, now);
 }
 
-// RFC 9293 3.10.5 (ABORT) and figure 5: a peer that has not told us of its own end must be told.
+// RFC 9293 3.10.5 (ABORT): a peer that may still wait for something of ours must be told. In
+// CLOSING and LAST-ACK that is so until our FIN is acknowledged: there the RFC's FIN has been sent,
+// while ours may stand behind data in the send queue.
 static bool must_be_told(const struct ft_tcp_conn *conn)
 {
 	switch ((enum ft_tcp_state)conn->state) {
@@ -57,6 +59,9 @@ static bool must_be_told(const struct ft_tcp_conn *conn)
 	case FT_TCP_FIN_WAIT_2:
 	case FT_TCP_CLOSE_WAIT:
 		return true;
+	case FT_TCP_CLOSING:
+	case FT_TCP_LAST_ACK:
+		return !conn->is_fin_acked;
 	default:
 		return false;
 	}

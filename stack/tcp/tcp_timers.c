@@ -209,8 +209,12 @@ void ft_tcp_timers_orphaned(struct ft_stack *stack, struct ft_tcp_conn *conn, ft
 
 // ---- expiries ----
 
-static void give_up(struct ft_stack *stack, struct ft_tcp_conn *conn)
+// The peer may be there after all, and only its answers got lost: it should not wait for ever. (It is
+// not told of a handshake that came to nothing: its address may be forged.)
+static void give_up(struct ft_stack *stack, struct ft_tcp_conn *conn, ft_time now)
 {
+	if (ft_conn_is_synchronized(conn))
+		ft_tcp_reset_conn(stack, conn, now);
 	ft_conn_end(stack, conn, conn->soft_error != 0 ? conn->soft_error : ETIMEDOUT);
 }
 
@@ -226,7 +230,7 @@ static void handshake_timed_out(struct ft_stack *stack, struct ft_tcp_conn *conn
 							  : stack->config.tcp.synack_retries;
 
 	if (conn->rtt.backoff >= retries) {
-		give_up(stack, conn);
+		give_up(stack, conn, now);
 		return;
 	}
 	conn->was_syn_lost = true;
@@ -240,7 +244,7 @@ static void handshake_timed_out(struct ft_stack *stack, struct ft_tcp_conn *conn
 static void persist_timed_out(struct ft_stack *stack, struct ft_tcp_conn *conn, ft_time now)
 {
 	if (conn->unanswered_probes >= PROBES_UNANSWERED) {
-		give_up(stack, conn);
+		give_up(stack, conn, now);
 		return;
 	}
 	conn->unanswered_probes++;
@@ -294,8 +298,7 @@ static void keepalive_expired(struct ft_stack *stack, struct ft_tcp_conn *conn, 
 		return;
 	}
 	if (conn->unanswered_probes >= conn->options.keepalive_count) {
-		ft_tcp_reset_conn(stack, conn, now);
-		give_up(stack, conn);
+		give_up(stack, conn, now);
 		return;
 	}
 	conn->unanswered_probes++;
@@ -305,7 +308,7 @@ static void keepalive_expired(struct ft_stack *stack, struct ft_tcp_conn *conn, 
 
 static void user_expired(struct ft_stack *stack, struct ft_tcp_conn *conn, ft_time now)
 {
-	give_up(stack, conn);
+	give_up(stack, conn, now);
 }
 
 static void quiet_expired(struct ft_stack *stack, struct ft_tcp_conn *conn, ft_time now)

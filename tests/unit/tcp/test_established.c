@@ -316,6 +316,7 @@ static void unacknowledged_data_ends_the_connection_at_last(void **state)
 	}
 	peer_pass(FT_SECOND);
 	ASSERT_STATE("CLOSED");
+	EXPECT(.seq = 6, .ack = 1, .flags = RST | ACK);
 	peer_expect_read_error(-ETIMEDOUT);
 }
 
@@ -376,10 +377,11 @@ static void shut_window_of_a_dead_peer_ends_the_connection(void **state)
 	peer_write("x");
 	while (peer_state() == FT_TCP_ESTABLISHED && peer.now < start + 3600 * FT_SECOND) {
 		peer_pass(FT_SECOND);
-		while (peer_has_sent())
+		while (peer_state() == FT_TCP_ESTABLISHED && peer_has_sent())
 			EXPECT(.seq = 1, .ack = 1, .flags = PSH | ACK, .text = "x");
 	}
 	ASSERT_STATE("CLOSED");
+	EXPECT(.seq = 2, .ack = 1, .flags = RST | ACK);
 	// 15 probes: 0.2 s, doubled ten times, then 120 s each.
 	assert_in_range(peer.now - start, 923 * FT_SECOND, 927 * FT_SECOND);
 	peer_expect_read_error(-ETIMEDOUT);
