@@ -17,7 +17,7 @@ struct flow {
 
 static const struct ft_wire good = { .delay = 5 * FT_MILLISECOND };
 static const struct ft_wire lossy = {
-	.delay = 5 * FT_MILLISECOND, .jitter = 5 * FT_MILLISECOND, .loss = 0.05
+	.delay = 5 * FT_MILLISECOND, .jitter = 5 * FT_MILLISECOND, .loss = 0.1
 };
 
 static void sip(struct flow *flow, int fd)
