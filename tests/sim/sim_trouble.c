@@ -65,6 +65,52 @@ static void cable_out_for_a_minute_transfer_goes_on(uint64_t seed)
 	ft_network_free(&network);
 }
 
+// ---- a cable that carries one way only for ten seconds: the ACKs of what arrived are lost ----
+
+static void lose_answers_then_a_segment(void *arg)
+{
+	ft_task_sleep(2 * FT_SECOND);
+	network.hosts[FT_SERVER]->to_switch.loss = 1;
+	ft_task_sleep(10 * FT_SECOND);
+	network.hosts[FT_SERVER]->to_switch.loss = 0;
+	ft_task_sleep(18 * FT_SECOND);
+	network.hosts[FT_CLIENT]->to_switch.loss = 1;
+	ft_task_sleep(FT_SECOND / 10);
+	network.hosts[FT_CLIENT]->to_switch.loss = 0;
+}
+
+static void send_at_three_and_at_thirty(void *arg)
+{
+	int fd = ft_traffic_connect(server_host(), 7);
+
+	ft_task_sleep(3 * FT_SECOND - network.now);
+	ft_traffic_send(fd, 1, 0, 1000);
+	ft_task_sleep(30 * FT_SECOND + FT_SECOND / 20 - network.now);
+	ft_traffic_send(fd, 1, 1000, 2000);
+	ft_traffic_receive_end(fd);
+	ft_expect_ok(ft_close(fd));
+}
+
+static void receive_soon_after_thirty(void *arg)
+{
+	int listener = ft_traffic_listen(7, 1);
+	int fd = ft_traffic_accept(listener);
+
+	ft_traffic_receive(fd, 1, 0, 2000);
+	ft_expect(network.now > 30 * FT_SECOND && network.now < 32 * FT_SECOND);
+	ft_expect_ok(ft_close(fd));
+	ft_expect_ok(ft_close(listener));
+}
+
+// The first ACK that comes through echoes a timestamp ten seconds old. Taken for a round trip, it
+// would make the next loss cost ten seconds.
+static void lost_answers_timeout_stays_short(uint64_t seed)
+{
+	ft_network_pair(&network, seed, NULL, &slow);
+	run(send_at_three_and_at_thirty, receive_soon_after_thirty, lose_answers_then_a_segment);
+	ft_network_free(&network);
+}
+
 // ---- a peer that vanishes ----
 
 static void vanish_at_two(void *arg)
@@ -221,6 +267,7 @@ int main(int argc, char **argv)
 	static const struct ft_scenario scenarios[] = {
 		{ "cable_out_for_a_minute_transfer_goes_on",
 			cable_out_for_a_minute_transfer_goes_on, 10 },
+		{ "lost_answers_timeout_stays_short", lost_answers_timeout_stays_short, 2 },
 		{ "peer_vanishes_user_timeout", peer_vanishes_user_timeout, 5 },
 		{ "peer_vanishes_keepalive_notices", peer_vanishes_keepalive_notices, 5 },
 		{ "silent_peer_is_kept", silent_peer_is_kept, 2 },
