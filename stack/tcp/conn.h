@@ -125,7 +125,7 @@ _Static_assert(offsetof(struct ft_tcp_conn, snd) == 64,
 	"a lookup that hits has loaded what the checks on a segment need: line 0");
 _Static_assert(offsetof(struct ft_tcp_conn, rtt) <= 128,
 	"a pure ACK that moves SND.UNA touches lines 0 and 1, then rtt, retransmit and cc");
-_Static_assert(sizeof(struct ft_tcp_conn) <= 704,
+_Static_assert(sizeof(struct ft_tcp_conn) <= 640,
 	"ten million quiet connections are ten million times this, and buffers only when used");
 
 // A connection in CLOSED with its tuple in the table, in no listener's queue. The caller has held
