@@ -384,6 +384,27 @@ enum ft_drop peer_send(const struct peer_segment *segment)
 	return FT_TAKEN;
 }
 
+// The next segment the stack sent; the caller frees it.
+static struct rte_mbuf *take_sent(void)
+{
+	struct rte_mbuf *pkt = sent[sent_first].pkt;
+
+	peer.last_at = sent[sent_first].at;
+	peer.last = parse(pkt)->seg;
+	sent_first = (sent_first + 1) % PEER_FRAMES;
+	sent_count--;
+	return pkt;
+}
+
+uint32_t peer_take_all(void)
+{
+	const uint32_t count = sent_count;
+
+	while (sent_count > 0)
+		rte_pktmbuf_free(take_sent());
+	return count;
+}
+
 static void compare(const struct peer_segment *segment, struct rte_mbuf *pkt)
 {
 	const struct ft_pkt_info *info = ft_pkt_info(pkt);
@@ -417,15 +438,11 @@ void peer_expect(const struct peer_segment *segment)
 			segment->flags);
 		fail_msg("nothing was sent, but expected: %s", expected);
 	}
-	pkt = sent[sent_first].pkt;
-	peer.last_at = sent[sent_first].at;
-	peer.last = parse(pkt)->seg;
+	pkt = take_sent();
 	if (segment->flags & SYN)
 		peer.iss = peer.last.seq;
 	compare(segment, pkt);
 	rte_pktmbuf_free(pkt);
-	sent_first = (sent_first + 1) % PEER_FRAMES;
-	sent_count--;
 }
 
 bool peer_has_sent(void)

@@ -93,6 +93,10 @@ bool peer_has_sent(void); // the stack, something not yet expected
 #define EXPECT(...)    peer_expect(&(struct peer_segment){ __VA_ARGS__ })
 #define EXPECT_NOTHING peer_expect_nothing()
 
+// Takes what the stack sent, whatever it is, and returns how many segments. Leaves in `last` the
+// last.
+uint32_t peer_take_all(void);
+
 // Lets time pass, turning the loop whenever it asks to be.
 void peer_pass(ft_time duration);
 // Lets time pass until something is sent; the test fails when that takes longer than `limit`.
