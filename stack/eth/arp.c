@@ -338,10 +338,11 @@ enum ft_drop ft_arp_input(struct ft_stack *stack, struct rte_mbuf *pkt, ft_time 
 	said = arp->arp_data;
 	sender = ft_addr_from_ip4(said.arp_sip);
 	target = ft_addr_from_ip4(said.arp_tip);
-	if (ft_addr_is_loopback(&sender) || ft_addr_is_loopback(&target) ||
-		rte_is_same_ether_addr(&said.arp_sha, &stack->netif.mac))
+	if (ft_addr_is_loopback(&sender) || ft_addr_is_loopback(&target))
 		return FT_DROP_ARP_MALFORMED;
 	if (ft_route_is_local(stack, &sender)) {
+		if (rte_is_same_ether_addr(&said.arp_sha, &stack->netif.mac))
+			return FT_DROP_ARP_NOT_FOR_US; // our own words come back
 		defend(stack, &said, now);
 		return FT_DROP_ARP_CONFLICT;
 	}

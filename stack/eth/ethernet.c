@@ -6,12 +6,12 @@
 // What every NIC takes in one packet (i40e, the strictest: 8), if it takes more than one at all.
 #define SEGMENTS_MAX 8
 
-// RFC 1122 and IEEE 802.3: a source is a single station, and not us.
+// A source is a single station. It may have our own address: the two ends of a tap share one. (What
+// we sent ourselves and came back is known by its IP addresses.)
 static enum ft_drop check_addresses(
 	struct ft_stack *stack, const struct rte_ether_hdr *eth, struct ft_pkt_info *info)
 {
-	if (rte_is_multicast_ether_addr(&eth->src_addr) ||
-		rte_is_same_ether_addr(&eth->src_addr, &stack->netif.mac))
+	if (rte_is_multicast_ether_addr(&eth->src_addr))
 		return FT_DROP_ETH_BAD_SOURCE;
 	if (rte_is_multicast_ether_addr(&eth->dst_addr))
 		info->flags |= FT_PKT_LINK_GROUP;

@@ -34,17 +34,45 @@ static void frame_for_another_station_is_dropped(void **state)
 	assert_int_equal(test_host_receive(frame, bytes), FT_DROP_ETH_NOT_FOR_US);
 }
 
-static void frame_from_ourselves_or_a_group_is_dropped(void **state)
+static void frame_from_a_group_is_dropped(void **state)
 {
 	uint8_t frame[64];
 	uint32_t bytes = make_echo(frame);
 
-	test_frame_eth(frame)->src_addr = test_us_mac;
-	assert_int_equal(test_host_receive(frame, bytes), FT_DROP_ETH_BAD_SOURCE);
 	test_frame_eth(frame)->src_addr = test_broadcast_mac;
 	assert_int_equal(test_host_receive(frame, bytes), FT_DROP_ETH_BAD_SOURCE);
 	test_frame_eth(frame)->src_addr = (struct rte_ether_addr){ { 1, 0, 0x5e, 0, 0, 1 } };
 	assert_int_equal(test_host_receive(frame, bytes), FT_DROP_ETH_BAD_SOURCE);
+}
+
+static void peer_with_our_own_mac_is_heard(void **state)
+{
+	uint8_t frame[64];
+	uint32_t bytes =
+		test_frame_arp(frame, RTE_ARP_OP_REQUEST, &test_us_mac, TEST_PEER, TEST_US);
+
+	test_frame_eth(frame)->src_addr = test_us_mac;
+	assert_int_equal(test_host_receive(frame, bytes), FT_TAKEN);
+	assert_int_equal(host.sent_count, 1);
+	bytes = make_echo(frame);
+	test_frame_eth(frame)->src_addr = test_us_mac;
+	assert_int_equal(test_host_receive(frame, bytes), FT_TAKEN);
+	assert_int_equal(host.sent_count, 2);
+	assert_memory_equal(test_host_sent(1, 0), &test_us_mac, 6);
+}
+
+static void our_own_frame_come_back_is_dropped(void **state)
+{
+	uint8_t frame[64];
+	uint32_t bytes = test_frame_arp(frame, RTE_ARP_OP_REQUEST, &test_us_mac, TEST_US, TEST_US);
+
+	test_frame_eth(frame)->src_addr = test_us_mac;
+	assert_int_equal(test_host_receive(frame, bytes), FT_DROP_ARP_NOT_FOR_US);
+	assert_int_equal(host.stack.counters.count[FT_COUNTER_ARP_CONFLICTS], 0);
+	make_echo(frame);
+	test_frame_ip(frame)->src_addr = RTE_BE32(TEST_US);
+	test_frame_sign(frame);
+	assert_int_equal(test_host_receive(frame, 42), FT_DROP_IP_BAD_SOURCE);
 }
 
 static void types_nobody_speaks_are_dropped(void **state)
@@ -216,7 +244,9 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(frame_shorter_than_its_header_is_dropped),
 		TEST(frame_for_another_station_is_dropped),
-		TEST(frame_from_ourselves_or_a_group_is_dropped),
+		TEST(frame_from_a_group_is_dropped),
+		TEST(peer_with_our_own_mac_is_heard),
+		TEST(our_own_frame_come_back_is_dropped),
 		TEST(types_nobody_speaks_are_dropped),
 		TEST(priority_tag_is_skipped),
 		TEST(vlan_tag_is_dropped),
