@@ -72,7 +72,7 @@ const struct ft_option ft_options[] = {
 	DURATION(arp, reachable_time, FT_SECOND, HOUR, "30 s", "then a neighbour is asked again when used"),
 	DURATION(arp, retry_time, 100 * FT_MILLISECOND, MINUTE, "1 s", "between two requests"),
 	NUMBER(arp, retries, 1, 10, "3", "requests before a neighbour is given up"),
-	NUMBER(arp, queue_packets, 1, 256, "16", "packets waiting for one neighbour"),
+	NUMBER(arp, queue_packets, 1, 1024, "128", "packets waiting for one neighbour"),
 
 	PORTS(tcp, ephemeral_ports, "49152-65535", "ports chosen for connections we open"),
 	NUMBER(tcp, connections, 1, 16777216, "65536", "connections at once, TIME-WAIT included"),
