@@ -20,7 +20,7 @@ def tcp_server(wire, serve):
     """A server whose connections are each given to serve(), in threads of their own."""
     listener = wire.kernel_socket(socket.SOCK_STREAM)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    listener.bind((wire.KERNEL, PORT))
+    listener.bind(("", PORT))
     listener.listen(1024)
     listener.settimeout(None)
 
@@ -116,7 +116,9 @@ def tcp_closed_port_is_refused(wire):
 
 @test
 def tcp_nobody_at_the_address(wire):
-    _, errors = finish(wire.client("tcp", "10.9.0.77", PORT), status=1)
+    """That ARP found nobody is told when the SYNs are given up (RFC 1122 4.2.3.9)."""
+    client = wire.client("tcp", "10.9.0.77", PORT, "--tcp.syn_retries=1")
+    _, errors = finish(client, status=1)
     assert "connect: No route to host" in errors, errors
 
 
@@ -149,13 +151,13 @@ def tcp_server_resets(wire):
 @contextlib.contextmanager
 def udp_echo_server(wire):
     server = wire.kernel_socket(socket.SOCK_DGRAM)
-    server.bind((wire.KERNEL, PORT))
+    server.bind(("", PORT))
     server.settimeout(None)
 
     def serve():
         while True:
             data, peer = server.recvfrom(65536)
-            if peer[0] == wire.KERNEL:  # from ourselves: the end
+            if peer[0] == "127.0.0.1":  # from ourselves: the end
                 return
             server.sendto(data, peer)
 
@@ -164,7 +166,7 @@ def udp_echo_server(wire):
     try:
         yield
     finally:
-        server.sendto(b"", (wire.KERNEL, PORT))
+        server.sendto(b"", ("127.0.0.1", PORT))
         thread.join()
         server.close()
 

@@ -91,6 +91,7 @@ class Wire:
         self.directory.chmod(0o755)
         try:
             run("ip", "netns", "add", self.namespace)
+            self.kernel_run("ip", "link", "set", "lo", "up")
             if self.device != "tap":
                 self.make_veth()
         except BaseException:
@@ -121,7 +122,6 @@ class Wire:
         self.make_quiet(link)
         run("ip", "address", "add", f"{self.KERNEL}/24", "dev", link)
         run("ip", "link", "set", link, "up")
-        run("ip", "link", "set", "lo", "up")
 
     @staticmethod
     def make_quiet(link):
