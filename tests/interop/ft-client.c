@@ -110,8 +110,10 @@ static void echo_datagram(int fd, size_t size)
 	if (ft_send(fd, sent, size, 0) != (ssize_t)size)
 		fail("send");
 	count = ft_recv(fd, received, sizeof(received), 0);
-	if (count < 0)
+	if (count < 0) {
+		fprintf(stderr, "ft-client: of %zu bytes sent\n", size);
 		fail("recv");
+	}
 	if (count != (ssize_t)size || memcmp(sent, received, size) != 0) {
 		fprintf(stderr, "ft-client: sent %zu bytes, others came back (%zd)\n", size, count);
 		ft_exit();

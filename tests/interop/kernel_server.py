@@ -117,7 +117,7 @@ def tcp_closed_port_is_refused(wire):
 @test
 def tcp_nobody_at_the_address(wire):
     """That ARP found nobody is told when the SYNs are given up (RFC 1122 4.2.3.9)."""
-    client = wire.client("tcp", "10.9.0.77", PORT, "--tcp.syn_retries=1")
+    client = wire.client("tcp", "10.9.0.77", PORT, "--tcp.syn_retries=2")
     _, errors = finish(client, status=1)
     assert "connect: No route to host" in errors, errors
 
