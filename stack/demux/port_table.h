@@ -42,10 +42,14 @@ enum ft_port_reuse {
 	FT_PORT_REUSE_COMBINATIONS = 4,
 };
 
+static inline uint8_t ft_port_reuse(bool address, bool port)
+{
+	return (address ? FT_PORT_REUSE_ADDRESS : 0) | (port ? FT_PORT_REUSE_PORT : 0);
+}
+
 static inline uint8_t ft_port_reuse_of(const struct ft_binding *binding)
 {
-	return (binding->reuse_address ? FT_PORT_REUSE_ADDRESS : 0) |
-	       (binding->reuse_port ? FT_PORT_REUSE_PORT : 0);
+	return ft_port_reuse(binding->reuse_address, binding->reuse_port);
 }
 
 struct ft_ephemeral;

@@ -37,7 +37,7 @@ static int start_tcp(struct ft_stack *stack, struct ft_socket *socket, const str
 	struct ft_tuple tuple = {
 		.remote = *remote, .remote_port = remote_port, .protocol = IPPROTO_TCP
 	};
-	bool may_reuse = socket->options.reuse_address;
+	uint8_t reuse = ft_port_reuse(socket->options.reuse_address, socket->options.reuse_port);
 	int error;
 
 	if (remote_port == 0)
@@ -46,12 +46,12 @@ static int start_tcp(struct ft_stack *stack, struct ft_socket *socket, const str
 		tuple.remote = ft_address_loopback();
 	error = choose_local(stack, socket, now, &tuple);
 	if (error == 0)
-		error = ft_port_hold(&stack->tcp.ports, &tuple, may_reuse);
+		error = ft_port_hold(&stack->tcp.ports, &tuple, reuse);
 	if (error != 0)
 		return error;
 	error = ft_tcp_connect(stack, &tuple, socket, &socket->options, now, &socket->conn);
 	if (error != 0)
-		ft_port_release(&stack->tcp.ports, &tuple, may_reuse);
+		ft_port_release(&stack->tcp.ports, &tuple, reuse);
 	else
 		socket->is_connecting = true;
 	return error;

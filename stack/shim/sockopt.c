@@ -46,26 +46,21 @@ int ft_sockopt_write_int(int number, void *value, socklen_t *length)
 
 // ---- what is in force ----
 
-// SO_REUSEADDR stays the socket's: a connection keeps the one it took its port with.
 void ft_sockopt_current(const struct ft_socket *socket, struct ft_tcp_options *options)
 {
 	if (socket->conn != NULL)
 		ft_tcp_get_options(socket->conn, options);
 	else
 		*options = socket->options;
-	options->reuse_address = socket->options.reuse_address;
 }
 
 int ft_sockopt_apply(
 	struct ft_stack *stack, struct ft_socket *socket, const struct ft_tcp_options *options)
 {
-	struct ft_tcp_options before, wanted = *options;
 	int error;
 
 	if (socket->conn != NULL) {
-		ft_tcp_get_options(socket->conn, &before);
-		wanted.reuse_address = before.reuse_address;
-		error = ft_tcp_set_options(stack, socket->conn, &wanted, ft_thread_now());
+		error = ft_tcp_set_options(stack, socket->conn, options, ft_thread_now());
 		if (error != 0)
 			return error;
 	}
@@ -161,7 +156,7 @@ static int get_socket_flag(struct ft_socket *socket, int name, int *number)
 		*number = options.reuse_address;
 		return 0;
 	case SO_REUSEPORT:
-		*number = socket->reuse_port;
+		*number = options.reuse_port;
 		return 0;
 	case SO_KEEPALIVE:
 		*number = options.keepalive;
@@ -225,14 +220,6 @@ static uint64_t buffer_bytes(int number)
 	return bytes > BUFFER_MOST ? BUFFER_MOST : bytes;
 }
 
-// The port table keeps a binding's SO_REUSEPORT as it was at bind(), so later changes wait there.
-static void set_reuse_port(struct ft_socket *socket, bool is_on)
-{
-	socket->reuse_port = is_on;
-	if (!is_bound(socket))
-		binding_of(socket)->reuse_port = is_on;
-}
-
 static void set_broadcast(struct ft_socket *socket, bool is_on)
 {
 	socket->may_broadcast = is_on;
@@ -251,8 +238,11 @@ static int set_socket_flag(struct ft_stack *stack, struct ft_socket *socket, int
 		binding_of(socket)->reuse_address = number != 0;
 		break;
 	case SO_REUSEPORT:
-		set_reuse_port(socket, number != 0);
-		return 0;
+		options.reuse_port = number != 0;
+		// The port table wants a binding's as it was at bind().
+		if (!is_bound(socket))
+			binding_of(socket)->reuse_port = number != 0;
+		break;
 	case SO_BROADCAST:
 		set_broadcast(socket, number != 0);
 		return 0;

@@ -24,7 +24,6 @@ struct ft_socket {
 	bool is_udp;
 	bool is_bound;	      // TCP: `binding` claims a port
 	bool is_connecting;   // TCP: connect() has begun and has not told yet how it ended
-	bool reuse_port;      // SO_REUSEPORT
 	bool may_broadcast;   // SO_BROADCAST
 	uint8_t mtu_discover; // IP_MTU_DISCOVER
 	bool has_linger;      // SO_LINGER

@@ -57,6 +57,7 @@ struct ft_tcp_options {
 	uint8_t ttl;  // 0: the configured default
 	uint8_t tos;
 	bool reuse_address;
+	bool reuse_port;
 	bool no_delay;	 // TCP_NODELAY: Nagle off
 	bool cork;	 // TCP_CORK
 	bool quick_ack;	 // TCP_QUICKACK

@@ -28,7 +28,7 @@ int ft_tcp_connect(struct ft_stack *stack, const struct ft_tuple *tuple, struct 
 	if (is_in_use(stack, tuple))
 		return -EADDRINUSE;
 	opened = ft_conn_create(
-		stack, tuple, options, options->reuse_address ? FT_PORT_REUSE_ADDRESS : 0);
+		stack, tuple, options, ft_port_reuse(options->reuse_address, options->reuse_port));
 	if (opened == NULL)
 		return -ENOMEM;
 	opened->socket = socket;

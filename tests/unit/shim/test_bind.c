@@ -193,6 +193,21 @@ static void time_wait_with_reuse_address_bind_works(void **state)
 	assert_int_equal(ft_listen(fd, 1), 0);
 }
 
+// Clients of one port to different destinations, as load generators do it.
+static void connected_with_reuse_port_bind_again_works(void **state)
+{
+	for (uint16_t port = 7000; port < 7003; port++) {
+		int fd = new_tcp();
+
+		new_listener(port);
+		set_option(fd, SOL_SOCKET, SO_REUSEPORT, 1);
+		assert_int_equal(bind_to(fd, OURS, 8000), 0);
+		assert_int_equal(connect_to(fd, OURS, port), 0);
+		assert_int_equal(port_of(fd), 8000);
+	}
+	assert_fails(bind_to(new_tcp(), OURS, 8000), EADDRINUSE);
+}
+
 // ---- privilege ----
 
 // Takes CAP_NET_BIND_SERVICE out of what is in effect, or puts it back.
@@ -304,6 +319,7 @@ int main(void)
 		lone_test(both_bound_with_reuse_only_one_may_listen),
 		lone_test(time_wait_bind_needs_reuse_address),
 		lone_test(time_wait_with_reuse_address_bind_works),
+		lone_test(connected_with_reuse_port_bind_again_works),
 		lone_test(no_capability_low_port_is_denied),
 		lone_test(capability_low_port_is_allowed),
 		lone_test(unbound_listen_chooses_a_port),
