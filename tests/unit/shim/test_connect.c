@@ -252,6 +252,45 @@ static void range_used_up_connect_has_no_address_but_elsewhere(void **state)
 	assert_int_equal(connect_to(client[10], OURS, 7000), 0);
 }
 
+// And whole: all 16,384 ephemeral ports (RFC 6335) to one destination, then to another.
+static void many_connections(struct ft_config *config)
+{
+	config->tcp.connections = 70000;
+	config->socket.descriptors = 70000;
+	config->tcp.ephemeral_ports.first = 49152;
+	config->tcp.ephemeral_ports.last = 65535;
+}
+
+static int start_with_many_connections(void **state)
+{
+	ft_lone_start(&lone, many_connections);
+	return 0;
+}
+
+static void connect_and_accept(int listener, uint16_t port)
+{
+	struct linger linger = { .l_onoff = 1 };
+	int client = new_tcp(), server;
+
+	assert_int_equal(connect_to(client, OURS, port), 0);
+	server = ft_accept(listener, NULL, NULL);
+	assert_true(server >= 3);
+	ft_setsockopt(client, SOL_SOCKET, SO_LINGER, &linger, sizeof(linger));
+	ft_setsockopt(server, SOL_SOCKET, SO_LINGER, &linger, sizeof(linger));
+}
+
+static void whole_range_used_up_connect_has_no_address_but_elsewhere(void **state)
+{
+	int one = new_listener(7000), two = new_listener(7001), client = new_tcp();
+
+	for (int i = 0; i < 16384; i++)
+		connect_and_accept(one, 7000);
+	assert_fails(connect_to(client, OURS, 7000), EADDRNOTAVAIL);
+	for (int i = 0; i < 1000; i++)
+		connect_and_accept(two, 7001);
+	assert_fails(connect_to(client, OURS, 7000), EADDRNOTAVAIL);
+}
+
 static void range_used_up_udp_has_no_address(void **state)
 {
 	for (int i = 0; i < 10; i++)
@@ -282,6 +321,9 @@ int main(void)
 		lone_test(no_descriptor_left_accept_keeps_the_connection),
 		cmocka_unit_test_setup_teardown(range_used_up_connect_has_no_address_but_elsewhere,
 			start_with_ten_ports, stop_lone),
+		cmocka_unit_test_setup_teardown(
+			whole_range_used_up_connect_has_no_address_but_elsewhere,
+			start_with_many_connections, stop_lone),
 		cmocka_unit_test_setup_teardown(
 			range_used_up_udp_has_no_address, start_with_ten_ports, stop_lone),
 	};
