@@ -297,7 +297,8 @@ enum ft_drop ft_icmp_input(struct ft_stack *stack, struct rte_mbuf *pkt, ft_time
 
 void ft_icmp_report_unreachable(struct ft_stack *stack, struct rte_mbuf *pkt, ft_time now)
 {
-	struct ft_icmp_error error = { .error = EHOSTUNREACH };
+	// Hard, as nobody can have forged it: a connection being opened fails at once, as on Linux.
+	struct ft_icmp_error error = { .error = EHOSTUNREACH, .is_hard = true };
 
 	if (read_quote(pkt, 0, &error))
 		tell_transport(stack, &error, now);

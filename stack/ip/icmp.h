@@ -27,7 +27,7 @@ struct ft_icmp_error {
 	struct ft_tuple tuple; // local is us: the quoted packet's source
 	uint32_t seq;	       // the quoted TCP sequence number, host order (for TCP)
 	int error;    // errno for the application: ECONNREFUSED, EHOSTUNREACH, EMSGSIZE, ...
-	bool is_hard; // unreachable protocol or port (RFC 1122 4.2.3.9)
+	bool is_hard; // ends a connection that is being opened: see RFC 1122 4.2.3.9
 	uint32_t mtu; // next-hop MTU of "fragmentation needed", else 0
 };
 

@@ -434,7 +434,7 @@ static void unreachable_neighbour_is_reported(void **state)
 	ft_icmp_report_unreachable(&host.stack, pkt, host.now);
 	assert_int_equal(host.error_count, 1);
 	assert_int_equal(host.error.error, EHOSTUNREACH);
-	assert_false(host.error.is_hard);
+	assert_true(host.error.is_hard);
 	assert_int_equal(host.error.seq, 0x01020304);
 	assert_int_equal(host.error.tuple.local_port, 1000);
 	rte_pktmbuf_free(pkt);
