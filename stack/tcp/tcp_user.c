@@ -193,7 +193,8 @@ static void close_writing(struct ft_stack *stack, struct ft_tcp_conn *conn)
 	else if (conn->state == FT_TCP_CLOSE_WAIT)
 		ft_conn_set_state(stack, conn, FT_TCP_LAST_ACK);
 	conn->is_fin_queued = true;
-	ft_conn_owe(stack, conn, FT_OWE_OUTPUT, "FIN");
+	if (!is_opening(conn))
+		ft_conn_owe(stack, conn, FT_OWE_OUTPUT, "FIN");
 }
 
 int ft_tcp_shutdown(
