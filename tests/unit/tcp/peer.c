@@ -33,6 +33,7 @@ static struct {
 	ft_time at;
 } sent[PEER_FRAMES]; // a ring of TCP segments
 static uint32_t sent_first, sent_count;
+static struct rte_mbuf *taken; // the segment that is being looked at
 static uint8_t stream[STREAM_BYTES];
 static uint32_t written_bytes, read_bytes; // by the application
 
@@ -227,11 +228,12 @@ static void stop_stack(void)
 	if (peer.listener != NULL)
 		ft_tcp_close_listener(&peer.stack, peer.listener, peer.now);
 	ft_stack_free(&peer.stack);
-	while (sent_count > 0) {
+	for (; sent_count > 0; sent_count--) {
 		rte_pktmbuf_free(sent[sent_first].pkt);
 		sent_first = (sent_first + 1) % PEER_FRAMES;
-		sent_count--;
 	}
+	rte_pktmbuf_free(taken);
+	taken = NULL;
 	assert_int_equal(peer.stack.receive_held.used, 0);
 	assert_int_equal(peer.stack.send_held.used, 0);
 	assert_int_equal(rte_mempool_avail_count(receive_pool), PEER_PACKETS);
@@ -384,16 +386,15 @@ enum ft_drop peer_send(const struct peer_segment *segment)
 	return FT_TAKEN;
 }
 
-// The next segment the stack sent; the caller frees it.
-static struct rte_mbuf *take_sent(void)
+// The next segment the stack sent is in `taken` until the one after it.
+static void take_sent(void)
 {
-	struct rte_mbuf *pkt = sent[sent_first].pkt;
-
+	rte_pktmbuf_free(taken);
+	taken = sent[sent_first].pkt;
 	peer.last_at = sent[sent_first].at;
-	peer.last = parse(pkt)->seg;
 	sent_first = (sent_first + 1) % PEER_FRAMES;
 	sent_count--;
-	return pkt;
+	peer.last = parse(taken)->seg;
 }
 
 uint32_t peer_take_all(void)
@@ -401,7 +402,7 @@ uint32_t peer_take_all(void)
 	const uint32_t count = sent_count;
 
 	while (sent_count > 0)
-		rte_pktmbuf_free(take_sent());
+		take_sent();
 	return count;
 }
 
@@ -424,25 +425,25 @@ static void compare(const struct peer_segment *segment, struct rte_mbuf *pkt)
 		assert_int_equal(info->seg.urgent, segment->urgent);
 }
 
-// The first SYN says where the stack's numbers begin.
+static void fail_without(const struct peer_segment *segment)
+{
+	char expected[128];
+	uint32_t bytes;
+
+	payload_of(segment, &bytes);
+	describe(expected, sizeof(expected), segment->seq, bytes, segment->ack, segment->flags);
+	fail_msg("nothing was sent, but expected: %s", expected);
+}
+
+// A SYN says where the stack's numbers begin.
 void peer_expect(const struct peer_segment *segment)
 {
-	struct rte_mbuf *pkt;
-
-	if (sent_count == 0) {
-		char expected[128];
-		uint32_t bytes;
-
-		payload_of(segment, &bytes);
-		describe(expected, sizeof(expected), segment->seq, bytes, segment->ack,
-			segment->flags);
-		fail_msg("nothing was sent, but expected: %s", expected);
-	}
-	pkt = take_sent();
+	if (sent_count == 0)
+		fail_without(segment);
+	take_sent();
 	if (segment->flags & SYN)
 		peer.iss = peer.last.seq;
-	compare(segment, pkt);
-	rte_pktmbuf_free(pkt);
+	compare(segment, taken);
 }
 
 bool peer_has_sent(void)

@@ -297,6 +297,64 @@ static void info_tells_the_truth(void **state)
 	assert_int_equal(info.tcpi_snd_cwnd, 1);
 }
 
+// ---- options of a living connection ----
+
+static void established_maxseg_makes_segments_shorter(void **state)
+{
+	struct ft_tcp_options options;
+
+	peer_enter(FT_TCP_ESTABLISHED);
+	ft_tcp_get_options(peer.conn, &options);
+	options.mss = 600;
+	set_options(&options);
+	assert_int_equal(ft_tcp_mss(peer.conn), 600);
+	peer_write_bytes(1000);
+	EXPECT(.seq = 1, .ack = 1, .flags = ACK, .bytes = 600);
+	EXPECT(.seq = 601, .ack = 1, .flags = PSH | ACK, .bytes = 400);
+}
+
+static void established_quick_ack_sends_the_ack_that_waits(void **state)
+{
+	struct ft_tcp_options options;
+
+	peer_enter(FT_TCP_ESTABLISHED);
+	SEND(.seq = 1, .ack = 1, .flags = ACK, .text = "x");
+	EXPECT_NOTHING;
+	ft_tcp_get_options(peer.conn, &options);
+	options.quick_ack = true;
+	set_options(&options);
+	EXPECT(.seq = 1, .ack = 2, .flags = ACK);
+	SEND(.seq = 2, .ack = 1, .flags = ACK, .text = "y");
+	EXPECT(.seq = 1, .ack = 3, .flags = ACK);
+}
+
+static void established_keepalive_starts_when_it_is_set(void **state)
+{
+	struct ft_tcp_options options;
+
+	peer_enter(FT_TCP_ESTABLISHED);
+	peer_pass(5 * FT_SECOND);
+	ft_tcp_get_options(peer.conn, &options);
+	options.keepalive = true;
+	options.keepalive_idle = 10 * FT_SECOND;
+	set_options(&options);
+	QUIET(5 * FT_SECOND); // ten since it was heard
+	EXPECT(.seq = 0, .ack = 1, .flags = ACK);
+	SEND(.seq = 1, .ack = 1, .flags = ACK);
+}
+
+static void established_unknown_congestion_control_is_refused(void **state)
+{
+	struct ft_tcp_options options;
+
+	peer_enter(FT_TCP_ESTABLISHED);
+	ft_tcp_get_options(peer.conn, &options);
+	strcpy(options.congestion, "nothing");
+	assert_int_equal(ft_tcp_set_options(&peer.stack, peer.conn, &options, peer.now), -ENOENT);
+	strcpy(options.congestion, "reno");
+	set_options(&options);
+}
+
 // ---- ICMP errors (RFC 5927) ----
 
 static enum ft_drop tell_error(struct ft_icmp_error error, uint32_t seq)
@@ -378,6 +436,10 @@ int main(void)
 		PEER_TEST(syn_sent_forged_error_is_rejected),
 		PEER_TEST(established_hard_error_does_not_end_it),
 		PEER_TEST(established_lower_mtu_cuts_segments_anew),
+		PEER_TEST(established_maxseg_makes_segments_shorter),
+		PEER_TEST(established_quick_ack_sends_the_ack_that_waits),
+		PEER_TEST(established_keepalive_starts_when_it_is_set),
+		PEER_TEST(established_unknown_congestion_control_is_refused),
 	};
 
 	ft_test_start_eal();

@@ -151,6 +151,24 @@ static void window_never_exceeds_what_tcp_can_offer(void **state)
 	assert_int_equal(cc.cwnd, 1u << 30);
 }
 
+static void switched_algorithm_keeps_the_window(void **state)
+{
+	static struct ft_cc_algorithm other;
+	struct ft_cc cc = begin();
+
+	other = ft_cc_newreno;
+	cc.cwnd = 5 * MSS;
+	cc.ssthresh = 4 * MSS;
+	cc.newreno.acked_bytes = 77;
+	ft_cc_switch(&cc, &ft_cc_newreno);
+	assert_int_equal(cc.newreno.acked_bytes, 77);
+	ft_cc_switch(&cc, &other);
+	assert_ptr_equal(cc.algorithm, &other);
+	assert_int_equal(cc.newreno.acked_bytes, 0);
+	assert_int_equal(cc.cwnd, 5 * MSS);
+	assert_int_equal(cc.ssthresh, 4 * MSS);
+}
+
 static void limited_transmit_adds_segments(void **state)
 {
 	struct ft_cc cc = begin();
@@ -175,6 +193,7 @@ int main(void)
 		cmocka_unit_test(idle_restart_falls_to_initial_window),
 		cmocka_unit_test(window_never_exceeds_what_tcp_can_offer),
 		cmocka_unit_test(limited_transmit_adds_segments),
+		cmocka_unit_test(switched_algorithm_keeps_the_window),
 	};
 
 	return cmocka_run_group_tests_name("tcp/cc", tests, NULL, NULL);

@@ -1,5 +1,7 @@
 // Data in both directions in ESTABLISHED: acknowledging, windows, loss, urgent data.
 #include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 
 #include "peer.h"
 
@@ -320,6 +322,24 @@ static void unacknowledged_data_ends_the_connection_at_last(void **state)
 	peer_expect_read_error(-ETIMEDOUT);
 }
 
+// After a retransmission the echo alone tells which copy was acknowledged (RFC 7323 4.1).
+static void echoed_timestamp_measures_after_a_loss(void **state)
+{
+	struct tcp_info info;
+
+	ESTABLISH(.options = FT_TCP_HAS_TIMESTAMP, .ts_value = 1);
+	peer_write("hello");
+	EXPECT(.seq = 1, .ack = 1, .flags = PSH | ACK, .text = "hello");
+	QUIET(200 * FT_MILLISECOND);
+	EXPECT(.seq = 1, .ack = 1, .flags = PSH | ACK, .text = "hello");
+	peer_pass(100 * FT_MILLISECOND);
+	SEND(.seq = 1, .ack = 6, .flags = ACK, .options = FT_TCP_HAS_TIMESTAMP, .ts_value = 2,
+		.ts_echo = peer.last.ts_value);
+	ft_tcp_info(peer.conn, peer.now, &info);
+	assert_in_range(info.tcpi_rtt, 12000, 13000); // an eighth of 100 ms
+	assert_int_equal(info.tcpi_backoff, 0);
+}
+
 // ---- a closed window ----
 
 static void shut_window_is_probed_ever_later(void **state)
@@ -385,6 +405,19 @@ static void shut_window_of_a_dead_peer_ends_the_connection(void **state)
 	// 15 probes: 0.2 s, doubled ten times, then 120 s each.
 	assert_in_range(peer.now - start, 923 * FT_SECOND, 927 * FT_SECOND);
 	peer_expect_read_error(-ETIMEDOUT);
+}
+
+// The peer does not take a number beyond its closed window.
+static void shut_window_acks_keep_below_it(void **state)
+{
+	peer_enter(FT_TCP_ESTABLISHED);
+	SEND(.seq = 1, .ack = 1, .flags = ACK, .is_window_shut = true);
+	peer_write_bytes(10);
+	QUIET(200 * FT_MILLISECOND);
+	EXPECT(.seq = 1, .ack = 1, .flags = ACK, .bytes = 1);
+	SEND(.seq = 1, .ack = 1, .flags = ACK, .bytes = 1000, .is_window_shut = true);
+	SEND(.seq = 1001, .ack = 1, .flags = ACK, .bytes = 1000, .is_window_shut = true);
+	EXPECT(.seq = 1, .ack = 2001, .flags = ACK);
 }
 
 // ---- keepalive ----
@@ -513,6 +546,8 @@ int main(void)
 		PEER_TEST(urgent_pointer_to_nothing_leaves_plain_data),
 		PEER_TEST(close_with_unread_data_resets),
 		PEER_TEST(abort_resets),
+		PEER_TEST(shut_window_acks_keep_below_it),
+		PEER_TEST(echoed_timestamp_measures_after_a_loss),
 	};
 
 	ft_test_start_eal();

@@ -321,6 +321,40 @@ static void established_reset_before_accept_is_told_by_the_first_receive(void **
 	peer_expect_read_error(-ECONNRESET);
 }
 
+// ---- no connection block left ----
+
+static void listen_no_block_left_drops_the_syn(void **state)
+{
+	peer.config.tcp.connections = 1;
+	peer_restart();
+	peer_enter(FT_TCP_ESTABLISHED);
+	assert_int_equal(SEND(.flags = SYN, .from_port = 50000), FT_DROP_TCP_NO_CONN_MEMORY);
+	ASSERT_STATE("ESTABLISHED");
+}
+
+// TIME-WAIT protects the past; a new connection is the present.
+static void listen_no_block_left_ends_the_oldest_time_wait(void **state)
+{
+	peer.config.tcp.connections = 1;
+	peer_restart();
+	peer_enter(FT_TCP_TIME_WAIT);
+	peer_close();
+	SEND(.flags = SYN, .from_port = 50000);
+	EXPECT(.ack = 1, .flags = SYN | ACK);
+	ASSERT_STATE("SYN-RECEIVED");
+}
+
+static void syn_received_of_simultaneous_open_close_sends_fin_when_established(void **state)
+{
+	peer_enter(FT_TCP_SYN_SENT);
+	SEND(.flags = SYN);
+	EXPECT(.seq = 0, .ack = 1, .flags = SYN | ACK);
+	peer_close();
+	SEND(.seq = 1, .ack = 1, .flags = ACK);
+	EXPECT(.seq = 1, .ack = 1, .flags = FIN | ACK);
+	ASSERT_STATE("FIN-WAIT-1");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -357,6 +391,9 @@ int main(void)
 		PEER_TEST(syn_received_no_ack_is_repeated_then_given_up),
 		PEER_TEST(syn_received_of_simultaneous_open_reset_refuses),
 		PEER_TEST(established_reset_before_accept_is_told_by_the_first_receive),
+		PEER_TEST(listen_no_block_left_drops_the_syn),
+		PEER_TEST(listen_no_block_left_ends_the_oldest_time_wait),
+		PEER_TEST(syn_received_of_simultaneous_open_close_sends_fin_when_established),
 	};
 
 	ft_test_start_eal();

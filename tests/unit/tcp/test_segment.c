@@ -111,6 +111,16 @@ static void written_syn_has_linux_order(void **state)
 	assert_memory_equal(rte_pktmbuf_mtod_offset(pkt, void *, 20), expected, sizeof(expected));
 }
 
+static void written_sack_permitted_without_timestamp_is_padded(void **state)
+{
+	const struct ft_segment syn = { .flags = FT_TCP_SYN, .options = FT_TCP_HAS_SACK_PERMITTED };
+	const uint8_t expected[] = { 1, 1, 4, 2 };
+
+	assert_true(ft_segment_write(pkt, &syn, 40000, 7));
+	assert_int_equal(pkt->pkt_len, 20 + sizeof(expected));
+	assert_memory_equal(rte_pktmbuf_mtod_offset(pkt, void *, 20), expected, sizeof(expected));
+}
+
 static void written_data_segment_is_parsed_the_same(void **state)
 {
 	const struct ft_segment data = { .seq = 10,
@@ -365,6 +375,7 @@ int main(void)
 		TEST(cut_front_takes_syn_payload_fin_in_order),
 		TEST(cut_end_takes_fin_payload_syn_in_order),
 		TEST(cut_whole_at_once_leaves_nothing),
+		TEST(written_sack_permitted_without_timestamp_is_padded),
 	};
 
 	ft_test_start_eal();
