@@ -8,8 +8,8 @@
 #include <rte_ip.h>
 
 #include "network.h"
-#include "nic.h"
 #include "scenario.h"
+#include "sim_nic.h"
 
 #define ETHERNET RTE_ETHER_HDR_LEN
 
@@ -283,7 +283,7 @@ void ft_frames_deliver(struct ft_network *network)
 			continue;
 		}
 		note(network, host->number, false, frame->bytes, frame->length);
-		ft_nic_arrive(host, frame);
+		ft_sim_nic_arrive(host, frame);
 	}
 }
 

@@ -9,8 +9,8 @@
 #include <rte_mempool.h>
 
 #include "frames.h"
-#include "nic.h"
 #include "scenario.h"
+#include "sim_nic.h"
 #include "task.h"
 
 #define DATA_BYTES   1600		    // of an mbuf: a full Ethernet frame
@@ -79,7 +79,7 @@ static void start_stack(struct ft_host *host, const struct ft_config *config, ui
 	uint64_t seed = ft_random_next(&network->random);
 	struct ft_netif netif;
 
-	ft_nic_fill(&netif, host, offloads);
+	ft_sim_nic_fill(&netif, host, offloads);
 	ft_expect_equal(ft_stack_init(&host->stack, config, &netif, host->receive_pool,
 				host->send_pool, seed, network->now),
 		0);
@@ -300,7 +300,7 @@ static void free_host(struct ft_host *host)
 		ft_expect_equal(host->stack.send_held.used, 0);
 		check_counters(host);
 	}
-	ft_nic_empty(host);
+	ft_sim_nic_empty(host);
 	ft_stack_free(&host->stack);
 	ft_expect_equal(rte_mempool_in_use_count(host->receive_pool), 0);
 	ft_expect_equal(rte_mempool_in_use_count(host->send_pool), 0);

@@ -1,4 +1,4 @@
-#include "nic.h"
+#include "sim_nic.h"
 
 #include <stddef.h>
 #include <stdlib.h>
@@ -19,7 +19,7 @@
 
 // ---- receiving ----
 
-void ft_nic_arrive(struct ft_host *host, struct ft_frame *frame)
+void ft_sim_nic_arrive(struct ft_host *host, struct ft_frame *frame)
 {
 	struct ft_network *network = host->network;
 	ft_time delay = 0;
@@ -35,7 +35,7 @@ void ft_nic_arrive(struct ft_host *host, struct ft_frame *frame)
 	host->poll_at = RTE_MIN(host->poll_at, network->now + delay);
 }
 
-void ft_nic_empty(struct ft_host *host)
+void ft_sim_nic_empty(struct ft_host *host)
 {
 	for (; host->ring_count > 0; host->ring_count--)
 		free(host->ring[host->ring_first++ % FT_NIC_RING]);
@@ -188,7 +188,7 @@ static bool is_link_up(void *driver)
 	return host->is_plugged;
 }
 
-void ft_nic_fill(struct ft_netif *netif, struct ft_host *host, uint32_t offloads)
+void ft_sim_nic_fill(struct ft_netif *netif, struct ft_host *host, uint32_t offloads)
 {
 	*netif = (struct ft_netif){
 		.driver = host,
