@@ -29,7 +29,7 @@
 //		ft_exit();
 //	}
 //
-// cc echo.c $(pkg-config --cflags --libs --static fourtuple)
+// cc echo.c $(pkg-config --cflags --libs fourtuple)
 //
 // The stack has no thread of its own. It runs while the thread that called ft_init() is inside a
 // call that waits (ft_accept, ft_recv, ft_epoll_wait, ft_poll, ...); such a call turns the stack's
@@ -135,14 +135,18 @@ ssize_t ft_readv(int fd, const struct iovec *iov, int iov_count);
 
 // ---- options ----
 
-// SOL_SOCKET: SO_REUSEADDR, SO_REUSEPORT, SO_KEEPALIVE, SO_LINGER, SO_RCVBUF, SO_SNDBUF,
-// SO_RCVTIMEO, SO_SNDTIMEO, SO_BROADCAST, SO_OOBINLINE; to be read only: SO_ERROR, SO_TYPE,
-// SO_DOMAIN, SO_PROTOCOL, SO_ACCEPTCONN. A buffer size is what was set (Linux sets and tells the
-// double, for its bookkeeping); a UDP socket's receive buffer is charged with whole packet buffers,
-// about 2.5 KB each at an MTU of 1500. IPPROTO_IP: IP_TTL, IP_TOS, IP_MTU_DISCOVER
-// (IP_PMTUDISC_DONT, _WANT, _DO; UDP only), IP_MTU. IPPROTO_TCP: TCP_NODELAY, TCP_CORK,
-// TCP_QUICKACK, TCP_MAXSEG, TCP_KEEPIDLE, TCP_KEEPINTVL, TCP_KEEPCNT, TCP_USER_TIMEOUT,
-// TCP_CONGESTION; to be read only: TCP_INFO. Anything else: ENOPROTOOPT.
+//	SOL_SOCKET	SO_REUSEADDR, SO_REUSEPORT, SO_KEEPALIVE, SO_LINGER, SO_RCVBUF, SO_SNDBUF,
+//			SO_RCVTIMEO, SO_SNDTIMEO, SO_BROADCAST, SO_OOBINLINE; to be read only:
+//			SO_ERROR, SO_TYPE, SO_DOMAIN, SO_PROTOCOL, SO_ACCEPTCONN
+//	IPPROTO_IP	IP_TTL, IP_TOS, IP_MTU_DISCOVER (IP_PMTUDISC_DONT, _WANT, _DO: whether a
+//			datagram may be cut); to be read only: IP_MTU
+//	IPPROTO_TCP	TCP_NODELAY, TCP_CORK, TCP_QUICKACK, TCP_MAXSEG, TCP_KEEPIDLE,
+//			TCP_KEEPINTVL, TCP_KEEPCNT, TCP_USER_TIMEOUT, TCP_CONGESTION; to be read
+//			only: TCP_INFO
+//
+// Anything else: ENOPROTOOPT. A buffer size is what was set (Linux sets and tells the double, for
+// its bookkeeping). A UDP socket's receive buffer is charged with whole packet buffers, about 2.5 KB
+// each at an MTU of 1500.
 int ft_getsockopt(int fd, int level, int name, void *value, socklen_t *length);
 int ft_setsockopt(int fd, int level, int name, const void *value, socklen_t length);
 
@@ -153,7 +157,8 @@ int ft_ioctl(int fd, unsigned long request, ...);
 
 // ---- waiting for many ----
 //
-// A timeout of 0 turns the loop once. The signal mask of the p-calls is set during the call.
+// A timeout of 0 turns the loop once. The signal mask of ft_ppoll() is set during the call; the
+// timeout of ft_select() stays as it is.
 
 int ft_poll(struct pollfd *fds, nfds_t count, int timeout_ms);
 int ft_ppoll(
