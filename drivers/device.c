@@ -8,8 +8,8 @@
 
 #include <rte_pci.h>
 
+#include "base/capability.h"
 #include "base/log.h"
-#include "drivers/capability.h"
 
 static const struct ft_family unknown_family = {
 	.name = "",

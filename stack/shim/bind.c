@@ -1,10 +1,12 @@
 // Names: bind(2), listen(2), getsockname(2), getpeername(2).
 #include <errno.h>
 
+#include <linux/capability.h>
+
+#include "base/capability.h"
 #include "fourtuple.h"
 #include "shim/address.h"
 #include "shim/call.h"
-#include "shim/privilege.h"
 #include "stack.h"
 
 // Linux, too, takes AF_UNSPEC for AF_INET in bind(), when the address is 0.0.0.0.
@@ -63,7 +65,7 @@ static int bind_socket(struct ft_stack *stack, struct ft_socket *socket,
 	if (!may_bind_to(stack, &addr, socket->is_udp))
 		return -EADDRNOTAVAIL;
 	if (port != 0 && port < stack->config.ip.unprivileged_port_start &&
-		!ft_privilege_may_bind_low_ports())
+		!ft_capability_has(1ull << CAP_NET_BIND_SERVICE))
 		return -EACCES;
 	if (is_named(socket))
 		return -EINVAL;

@@ -6,7 +6,7 @@
 #include <linux/capability.h>
 
 #include "base/log.h"
-#include "drivers/capability.h"
+#include "base/capability.h"
 #include "drivers/device.h"
 #include "drivers/eal.h"
 #include "drivers/quiet.h"

@@ -1,4 +1,4 @@
-#include "drivers/capability.h"
+#include "base/capability.h"
 
 #include <linux/capability.h>
 #include <sys/syscall.h>
