@@ -128,7 +128,7 @@ static void echo_to_a_group_is_not_answered(void **state)
 {
 	make_echo(64);
 	assert_int_equal(receive_to(TEST_PEER, TEST_BROADCAST, 64), FT_DROP_ICMP_IGNORED);
-	assert_int_equal(receive_to(TEST_PEER, RTE_IPV4(224, 0, 0, 1), 64), FT_DROP_ICMP_IGNORED);
+	assert_int_equal(receive_to(TEST_PEER, RTE_IPV4(224U, 0, 0, 1), 64), FT_DROP_ICMP_IGNORED);
 	assert_int_equal(host.sent_count, 0);
 }
 
