@@ -113,9 +113,9 @@ struct ft_tcp_conn {
 	uint32_t ts_recent_age;		  // when ts_recent was taken, seconds
 	uint32_t challenge_second;	  // the second that challenges_left counts for
 	uint8_t challenges_left;
-	uint8_t reuse;		  // enum ft_port_reuse, as the port was held with
+	uint8_t reuse;		   // enum ft_port_reuse, as the port was held with
 	uint8_t unanswered_probes; // of a silent peer, or of a closed window
-	uint8_t error;		  // pending, an errno (they are below 256)
+	uint8_t error;		   // pending, an errno (they are below 256)
 	uint8_t soft_error; // told by ICMP, reported if the connection times out (RFC 1122 4.2.3.9)
 	uint32_t total_retransmits;
 	struct ft_tcp_options options;

@@ -37,8 +37,8 @@
 #include "tcp/handshake.h"
 #include "tcp/tcp_reset.h"
 
-#define PROBES_UNANSWERED 15 // Linux's tcp_retries2
-#define CORK_LIMIT (200 * FT_MILLISECOND) // tcp(7): TCP_CORK holds data back no longer
+#define PROBES_UNANSWERED 15			 // Linux's tcp_retries2
+#define CORK_LIMIT	  (200 * FT_MILLISECOND) // tcp(7): TCP_CORK holds data back no longer
 
 // ---- setting and clearing ----
 
