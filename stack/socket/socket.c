@@ -156,6 +156,11 @@ int ft_socket_close(struct ft_stack *stack, int fd, ft_time now)
 
 void ft_socket_notify(struct ft_stack *stack, struct ft_socket *socket, uint32_t events)
 {
+	// The same events under their System V names.
+	if (events & EPOLLIN)
+		events |= EPOLLRDNORM;
+	if (events & EPOLLOUT)
+		events |= EPOLLWRNORM;
 	stack->sockets->notifications++;
 	ft_interest_wake(socket, events);
 }

@@ -61,8 +61,8 @@ void ft_socket_close_all(struct ft_stack *stack, ft_time now);
 // state has changed.
 void ft_socket_notify(struct ft_stack *stack, struct ft_socket *socket, uint32_t events);
 
-// A socket for IPPROTO_TCP or IPPROTO_UDP with the configured options, with one descriptor, *fd.
-// Returns 0, -EMFILE or -ENOMEM.
+// A UDP socket, or one for TCP, with the configured options and one descriptor, *fd. Returns 0,
+// -EMFILE or -ENOMEM.
 int ft_socket_create(struct ft_stack *stack, bool is_udp, struct ft_socket **socket, int *fd);
 
 // Gives up one descriptor; with the last one the socket or epoll behind it is closed, as CLOSE of

@@ -115,6 +115,17 @@ static void one_shot_is_disarmed_until_modified(void **state)
 	ft_close(pair.server);
 }
 
+static void other_names_of_events_are_reported_too(void **state)
+{
+	struct pair pair = new_pair();
+	int epoll = new_epoll();
+
+	watch(epoll, pair.server, EPOLLRDNORM);
+	tell(pair);
+	assert_int_equal(ready_events(epoll, pair.server), EPOLLRDNORM);
+	close_pair(pair);
+}
+
 static void half_closed_is_reported_as_rdhup(void **state)
 {
 	struct pair pair = new_pair();
@@ -316,6 +327,7 @@ int main(void)
 		lone_test(edge_is_reported_once_for_each_arrival),
 		lone_test(ready_already_edge_is_reported_when_added),
 		lone_test(one_shot_is_disarmed_until_modified),
+		lone_test(other_names_of_events_are_reported_too),
 		lone_test(half_closed_is_reported_as_rdhup),
 		lone_test(reset_is_reported_unasked),
 		lone_test(writable_is_reported_when_room_returns),
