@@ -69,7 +69,7 @@ int ft_config_check(const struct ft_config *config, FILE *errors)
 		fprintf(errors, "[tcp] initial_rto is above maximum_rto\n");
 		return -EINVAL;
 	}
-	// Half of the packets may wait in sockets; the other half must be able to fill the NIC.
+	// What the rings hold, nobody else can have; the stack needs as many again to work with.
 	if (config->nic.rx_descriptors > config->memory.packets / 2 ||
 		config->nic.tx_descriptors > config->memory.packets / 2) {
 		fprintf(errors,
