@@ -5,8 +5,8 @@
 
 #include <linux/capability.h>
 
-#include "base/log.h"
 #include "base/capability.h"
+#include "base/log.h"
 #include "drivers/device.h"
 #include "drivers/eal.h"
 #include "drivers/quiet.h"
