@@ -9,6 +9,8 @@
 #include "tcp/listener.h"
 #include "tcp/tcp_timers.h"
 
+#define SEGMENTS_UNDER_PRESSURE 4ull
+
 #define TO(state) (1u << FT_TCP_##state)
 
 // RFC 9293 figure 5. CLOSED can be reached from everywhere: resets, timeouts, aborts. TIME-WAIT
@@ -205,10 +207,22 @@ struct ft_send_memory ft_conn_send_memory(struct ft_stack *stack)
 	return (struct ft_send_memory){ .pool = stack->send_pool, .held = &stack->send_held };
 }
 
+// When packets unread fill most of what the stack may hold, nobody is offered more than a few
+// segments: so those who read slowly do not starve those who read. What was offered stays offered.
+static uint64_t buffer_offered(const struct ft_tcp_conn *conn)
+{
+	const struct ft_budget *packets = conn->receive_memory.packets;
+	uint64_t modest = SEGMENTS_UNDER_PRESSURE * conn->rcv_mss;
+
+	if (packets->used <= packets->limit / 4 * 3)
+		return conn->options.receive_buffer;
+	return RTE_MIN(conn->options.receive_buffer, modest);
+}
+
 struct ft_window_offer ft_conn_window_offer(const struct ft_tcp_conn *conn)
 {
 	return (struct ft_window_offer){
-		.buffer_bytes = conn->options.receive_buffer,
+		.buffer_bytes = buffer_offered(conn),
 		.used_bytes = conn->receive_queue.bytes,
 		.rcv_wnd = conn->rcv.wnd,
 		.mss = conn->rcv_mss,

@@ -52,6 +52,7 @@ void ft_handshake_update_mss(struct ft_stack *stack, struct ft_tcp_conn *conn, f
 	mss -= conn->has_timestamps ? TIMESTAMP_BYTES : 0;
 	conn->mss = RTE_MIN(mss, send_buffer_room(stack));
 	conn->cc.mss = conn->mss;
+	conn->cc.cwnd = RTE_MAX(conn->cc.cwnd, (uint32_t)conn->mss);
 }
 
 // ---- SYN ----

@@ -194,6 +194,14 @@ static void restart_after_idle(struct ft_stack *stack, struct ft_tcp_conn *conn,
 		ft_cc_idle_restart(&conn->cc);
 }
 
+// Data waits while the NIC is behind, rather than be dropped there; ACKs and resets have the rest of
+// the queue for themselves.
+static bool has_transmit_room(const struct ft_stack *stack)
+{
+	return stack->tx_count < FT_TX_QUEUE / 4 * 3 &&
+	       stack->loopback.count < FT_LOOPBACK_QUEUE / 4 * 3;
+}
+
 // New data, then the FIN. True when nothing more can be sent for now.
 static bool send_new(struct ft_stack *stack, struct ft_tcp_conn *conn, ft_time now)
 {
@@ -204,7 +212,8 @@ static bool send_new(struct ft_stack *stack, struct ft_tcp_conn *conn, ft_time n
 
 		if (bytes == 0 && !is_fin_next)
 			return true;
-		if (!send_data(stack, conn, conn->snd.nxt, bytes, now))
+		if (!has_transmit_room(stack) ||
+			!send_data(stack, conn, conn->snd.nxt, bytes, now))
 			return false;
 		conn->is_cwnd_limited = conn->snd.nxt - conn->snd.una + conn->mss > conn->cc.cwnd;
 	}

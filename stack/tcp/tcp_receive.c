@@ -54,7 +54,7 @@ static void acknowledge(struct ft_arrival *arrival, bool is_urgent)
 {
 	struct ft_tcp_conn *conn = arrival->conn;
 
-	if (is_urgent || conn->options.quick_ack)
+	if (is_urgent || conn->options.quick_ack || arrival->stack->config.tcp.delayed_ack == 0)
 		ft_conn_owe(arrival->stack, conn, FT_OWE_ACK, "ACK, at once");
 	else if (conn->rcv.nxt - conn->rcv.acked > conn->rcv_mss)
 		ft_conn_owe(arrival->stack, conn, FT_OWE_ACK, "ACK, of the second full segment");
