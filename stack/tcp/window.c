@@ -27,7 +27,7 @@ uint32_t ft_window_choose(const struct ft_window_offer *offer)
 	const uint64_t worthwhile = RTE_MIN(offer->buffer_bytes / 2, (uint64_t)offer->mss);
 	const uint32_t free = free_bytes(offer);
 
-	return free >= offer->rcv_wnd + worthwhile ? RTE_MAX(free, offer->rcv_wnd) : offer->rcv_wnd;
+	return free >= offer->rcv_wnd + worthwhile ? free : offer->rcv_wnd;
 }
 
 bool ft_window_has_opened(const struct ft_window_offer *offer)

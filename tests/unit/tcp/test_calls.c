@@ -87,6 +87,18 @@ static void established_more_alone_goes_after_200_ms(void **state)
 	peer_pass(10 * FT_SECOND);
 }
 
+// What was held back long enough once is not held back again when it is lost.
+static void established_more_alone_is_sent_again_when_lost(void **state)
+{
+	peer_enter(FT_TCP_ESTABLISHED);
+	send_flagged("one", FT_TCP_SEND_MORE);
+	QUIET(200 * FT_MILLISECOND);
+	EXPECT(.seq = 1, .ack = 1, .flags = PSH | ACK, .text = "one");
+	peer_wait(FT_SECOND);
+	EXPECT(.seq = 1, .ack = 1, .flags = PSH | ACK, .text = "one");
+	SEND(.seq = 1, .ack = 4, .flags = ACK);
+}
+
 static void established_cork_holds_until_it_is_pulled(void **state)
 {
 	struct ft_tcp_options options;
@@ -395,6 +407,31 @@ static void established_hard_error_does_not_end_it(void **state)
 	SEND(.seq = 1, .ack = 2, .flags = ACK);
 }
 
+// RFC 1122 4.2.3.9: told when the connection times out, if nothing better was heard since.
+static void time_out_with_error(bool has_progress, int expected)
+{
+	peer_restart();
+	peer_enter(FT_TCP_ESTABLISHED);
+	peer_write_bytes(2000);
+	peer_take_all();
+	tell_error((struct ft_icmp_error){ .error = EHOSTUNREACH }, 1);
+	if (has_progress)
+		SEND(.seq = 1, .ack = 1001, .flags = ACK);
+	for (int i = 0; i < 5; i++) {
+		peer_pass(FT_SECOND);
+		peer_take_all();
+	}
+	ASSERT_STATE("CLOSED");
+	peer_expect_read_error(-expected);
+}
+
+static void established_soft_error_is_told_by_the_timeout(void **state)
+{
+	peer.config.tcp.user_timeout = 2 * FT_SECOND;
+	time_out_with_error(false, EHOSTUNREACH);
+	time_out_with_error(true, ETIMEDOUT);
+}
+
 static void established_lower_mtu_cuts_segments_anew(void **state)
 {
 	const struct ft_icmp_error too_big = { .error = EMSGSIZE, .mtu = 640 };
@@ -440,6 +477,8 @@ int main(void)
 		PEER_TEST(established_quick_ack_sends_the_ack_that_waits),
 		PEER_TEST(established_keepalive_starts_when_it_is_set),
 		PEER_TEST(established_unknown_congestion_control_is_refused),
+		PEER_TEST(established_more_alone_is_sent_again_when_lost),
+		PEER_TEST(established_soft_error_is_told_by_the_timeout),
 	};
 
 	ft_test_start_eal();

@@ -121,6 +121,22 @@ static void slow_reader_closes_and_opens_the_window(void **state)
 	EXPECT(.seq = 1, .ack = 4097, .flags = ACK, .window = 4096);
 }
 
+// A FIN takes no room: one that stands at the very edge of the window is taken.
+static void fin_at_the_edge_of_a_full_window_is_taken(void **state)
+{
+	peer.config.tcp.receive_buffer = 4096;
+	peer_restart();
+	peer_enter(FT_TCP_ESTABLISHED);
+	for (uint32_t i = 0; i < 4; i++)
+		SEND(.seq = 1 + 1000 * i, .ack = 1, .flags = ACK, .bytes = 1000);
+	peer_take_all();
+	SEND(.seq = 4001, .ack = 1, .flags = FIN | ACK, .bytes = 96);
+	EXPECT(.seq = 1, .ack = 4098, .flags = ACK, .is_window_shut = true);
+	ASSERT_STATE("CLOSE-WAIT");
+	peer_expect_read_bytes(4096);
+	peer_expect_read_error(0);
+}
+
 // ---- sending ----
 
 static void data_is_cut_into_segments(void **state)
@@ -203,6 +219,54 @@ static void old_segment_does_not_update_the_window(void **state)
 			.bytes = 1000);
 }
 
+// Two segments that overtook each other: the window is that of the higher number (SND.WL1).
+static void overtaken_segment_does_not_update_the_window(void **state)
+{
+	peer_enter(FT_TCP_ESTABLISHED);
+	SEND(.seq = 2, .ack = 1, .flags = ACK, .text = "b", .window = 5000);
+	EXPECT(.seq = 1, .ack = 1, .flags = ACK);
+	SEND(.seq = 1, .ack = 1, .flags = ACK, .text = "a", .window = 1000);
+	EXPECT(.seq = 1, .ack = 3, .flags = ACK);
+	peer_write_bytes(3000);
+	for (uint32_t i = 0; i < 3; i++)
+		EXPECT(.seq = 1 + 1000 * i, .ack = 3, .flags = i < 2 ? ACK : PSH | ACK,
+			.bytes = 1000);
+}
+
+static void peer_without_scaling_sees_a_plain_window(void **state)
+{
+	peer_enter(FT_TCP_ESTABLISHED);
+	SEND(.seq = 0, .ack = 1, .flags = ACK);
+	EXPECT(.seq = 1, .ack = 1, .flags = ACK, .window = 65535);
+}
+
+static void peer_with_scaling_sees_a_scaled_window(void **state)
+{
+	ESTABLISH(.options = FT_TCP_HAS_WINDOW_SCALE, .window_scale = 0);
+	SEND(.seq = 0, .ack = 1, .flags = ACK);
+	EXPECT(.seq = 1, .ack = 1, .flags = ACK, .window = 32768); // 256 KB >> 3
+}
+
+// CVE-2019-11477 and its family: a peer cannot have its data cut into crumbs.
+static void tiny_mss_of_the_peer_is_not_obeyed(void **state)
+{
+	ESTABLISH(.mss = 1);
+	peer_write_bytes(100);
+	EXPECT(.seq = 1, .ack = 1, .flags = ACK, .bytes = 64);
+	EXPECT(.seq = 65, .ack = 1, .flags = PSH | ACK, .bytes = 36);
+}
+
+static void small_segment_goes_when_a_fin_follows(void **state)
+{
+	peer_enter(FT_TCP_ESTABLISHED);
+	peer_write("a");
+	EXPECT(.seq = 1, .ack = 1, .flags = PSH | ACK, .text = "a");
+	peer_write("b");
+	EXPECT_NOTHING;
+	peer_shutdown();
+	EXPECT(.seq = 2, .ack = 1, .flags = FIN | PSH | ACK, .text = "b");
+}
+
 static void expect_segments(uint32_t first, uint32_t count)
 {
 	for (uint32_t i = first; i < first + count; i++)
@@ -219,6 +283,22 @@ static void slow_start_begins_with_ten_and_doubles(void **state)
 	expect_segments(10, 4);
 	SEND(.seq = 1, .ack = 4001, .flags = ACK);
 	expect_segments(14, 4);
+}
+
+// RFC 5681 4.1: after a pause the path is learned again, from the initial window on.
+static void pause_falls_back_to_the_initial_window(void **state)
+{
+	peer_enter(FT_TCP_ESTABLISHED);
+	peer_write_bytes(20000);
+	expect_segments(0, 10);
+	for (uint32_t acked = 2000; acked <= 8000; acked += 2000) {
+		SEND(.seq = 1, .ack = 1 + acked, .flags = ACK);
+		peer_take_all();
+	}
+	SEND(.seq = 1, .ack = 20001, .flags = ACK);
+	peer_pass(10 * FT_SECOND);
+	peer_write_bytes(40000);
+	expect_segments(20, 10);
 }
 
 // ---- loss ----
@@ -340,6 +420,38 @@ static void echoed_timestamp_measures_after_a_loss(void **state)
 	assert_int_equal(info.tcpi_backoff, 0);
 }
 
+static void progress_keeps_the_connection_alive(void **state)
+{
+	peer.config.tcp.user_timeout = 2 * FT_SECOND;
+	peer_restart();
+	peer_enter(FT_TCP_ESTABLISHED);
+	peer_write_bytes(10000);
+	for (uint32_t acked = 1000; acked < 10000; acked += 1000) {
+		peer_pass(1500 * FT_MILLISECOND);
+		SEND(.seq = 1, .ack = 1 + acked, .flags = ACK);
+		peer_take_all();
+		ASSERT_STATE("ESTABLISHED");
+	}
+	SEND(.seq = 1, .ack = 10001, .flags = ACK);
+}
+
+// RFC 5681 3.1: only the first timeout halves.
+static void second_timeout_leaves_ssthresh(void **state)
+{
+	struct tcp_info info;
+
+	peer_enter(FT_TCP_ESTABLISHED);
+	peer_write_bytes(60000);
+	expect_segments(0, 10);
+	for (int i = 0; i < 3; i++) {
+		QUIET(200 * FT_MILLISECOND << i);
+		expect_segments(0, 1);
+	}
+	ft_tcp_info(peer.conn, peer.now, &info);
+	assert_int_equal(info.tcpi_snd_ssthresh, 5);
+	assert_int_equal(info.tcpi_snd_cwnd, 1);
+}
+
 // ---- a closed window ----
 
 static void shut_window_is_probed_ever_later(void **state)
@@ -405,6 +517,23 @@ static void shut_window_of_a_dead_peer_ends_the_connection(void **state)
 	// 15 probes: 0.2 s, doubled ten times, then 120 s each.
 	assert_in_range(peer.now - start, 923 * FT_SECOND, 927 * FT_SECOND);
 	peer_expect_read_error(-ETIMEDOUT);
+}
+
+// The probes' backoff ends with the closed window: what then gets lost is sent again soon.
+static void opened_window_starts_with_a_fresh_timeout(void **state)
+{
+	peer_enter(FT_TCP_ESTABLISHED);
+	SEND(.seq = 1, .ack = 1, .flags = ACK, .is_window_shut = true);
+	peer_write_bytes(1000);
+	for (int i = 0; i < 5; i++) {
+		QUIET(200 * FT_MILLISECOND << i);
+		EXPECT(.seq = 1, .ack = 1, .flags = ACK, .bytes = 1);
+		SEND(.seq = 1, .ack = 1, .flags = ACK, .is_window_shut = true);
+	}
+	SEND(.seq = 1, .ack = 1, .flags = ACK);
+	EXPECT(.seq = 1, .ack = 1, .flags = PSH | ACK, .bytes = 1000);
+	QUIET(200 * FT_MILLISECOND);
+	EXPECT(.seq = 1, .ack = 1, .flags = PSH | ACK, .bytes = 1000);
 }
 
 // The peer does not take a number beyond its closed window.
@@ -488,6 +617,16 @@ static void urgent_pointer_to_nothing_leaves_plain_data(void **state)
 	EXPECT(.seq = 1, .ack = 9, .flags = ACK);
 }
 
+static void urgent_pointer_of_zero_beyond_a_gap_marks_nothing(void **state)
+{
+	peer_enter(FT_TCP_ESTABLISHED);
+	SEND(.seq = 3, .ack = 1, .flags = ACK | URG, .text = "cd", .urgent = 0);
+	EXPECT(.seq = 1, .ack = 1, .flags = ACK);
+	SEND(.seq = 1, .ack = 1, .flags = ACK, .text = "ab");
+	EXPECT(.seq = 1, .ack = 5, .flags = ACK);
+	peer_expect_read("abcd");
+}
+
 // ---- ending by the application ----
 
 static void close_with_unread_data_resets(void **state)
@@ -548,6 +687,17 @@ int main(void)
 		PEER_TEST(abort_resets),
 		PEER_TEST(shut_window_acks_keep_below_it),
 		PEER_TEST(echoed_timestamp_measures_after_a_loss),
+		PEER_TEST(overtaken_segment_does_not_update_the_window),
+		PEER_TEST(peer_without_scaling_sees_a_plain_window),
+		PEER_TEST(peer_with_scaling_sees_a_scaled_window),
+		PEER_TEST(tiny_mss_of_the_peer_is_not_obeyed),
+		PEER_TEST(small_segment_goes_when_a_fin_follows),
+		PEER_TEST(pause_falls_back_to_the_initial_window),
+		PEER_TEST(progress_keeps_the_connection_alive),
+		PEER_TEST(second_timeout_leaves_ssthresh),
+		PEER_TEST(opened_window_starts_with_a_fresh_timeout),
+		PEER_TEST(fin_at_the_edge_of_a_full_window_is_taken),
+		PEER_TEST(urgent_pointer_of_zero_beyond_a_gap_marks_nothing),
 	};
 
 	ft_test_start_eal();
