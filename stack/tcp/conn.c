@@ -71,15 +71,15 @@ void ft_conn_set_state(struct ft_stack *stack, struct ft_tcp_conn *conn, enum ft
 
 // ---- beginning ----
 
-// TIME-WAIT protects the peer's future, a new connection is the present: when all blocks are in
-// use, the one longest in TIME-WAIT goes (RFC 6429 asks for such a policy, Linux has
-// tcp_max_tw_buckets).
-static bool end_oldest_time_wait(struct ft_stack *stack)
+// What lingers protects the peer's future, or waits for a peer that may have gone; a new connection is
+// the present. When all blocks are in use, the one that has lingered longest goes (RFC 6429 asks for
+// such a policy; Linux has tcp_max_tw_buckets and tcp_max_orphans).
+static bool end_oldest_lingering(struct ft_stack *stack)
 {
-	struct ft_list *oldest = stack->tcp.time_wait.next;
+	struct ft_list *oldest = stack->tcp.lingering.next;
 	struct ft_tcp_conn *conn;
 
-	if (oldest == &stack->tcp.time_wait)
+	if (oldest == &stack->tcp.lingering)
 		return false;
 	conn = ft_container_of(oldest, struct ft_tcp_conn, queue_node);
 	ft_conn_end(stack, conn, 0);
@@ -92,7 +92,7 @@ static struct ft_tcp_conn *take_block(struct ft_stack *stack)
 	struct ft_tcp_conn *conn = ft_pool_take(&stack->tcp.conns);
 
 	// One that still has a socket frees no block: the next may.
-	while (conn == NULL && end_oldest_time_wait(stack))
+	while (conn == NULL && end_oldest_lingering(stack))
 		conn = ft_pool_take(&stack->tcp.conns);
 	return conn;
 }
@@ -142,10 +142,23 @@ struct ft_tcp_conn *ft_conn_create(struct ft_stack *stack, const struct ft_tuple
 
 // ---- end ----
 
+static void linger(struct ft_stack *stack, struct ft_tcp_conn *conn)
+{
+	ft_list_remove(&conn->queue_node);
+	ft_list_append(&stack->tcp.lingering, &conn->queue_node);
+}
+
+void ft_conn_orphaned(struct ft_stack *stack, struct ft_tcp_conn *conn, ft_time now)
+{
+	if (conn->state == FT_TCP_FIN_WAIT_2)
+		linger(stack, conn);
+	ft_tcp_timers_orphaned(stack, conn, now);
+}
+
 void ft_conn_enter_time_wait(struct ft_stack *stack, struct ft_tcp_conn *conn, ft_time now)
 {
 	ft_conn_set_state(stack, conn, FT_TCP_TIME_WAIT);
-	ft_list_append(&stack->tcp.time_wait, &conn->queue_node);
+	linger(stack, conn);
 	ft_tcp_timers_time_wait(stack, conn, now);
 }
 
@@ -173,7 +186,7 @@ void ft_conn_end(struct ft_stack *stack, struct ft_tcp_conn *conn, int error)
 	if (conn->state == FT_TCP_CLOSED)
 		return;
 	ft_listener_forget(conn);
-	if (conn->state == FT_TCP_TIME_WAIT)
+	if (conn->state == FT_TCP_TIME_WAIT || conn->state == FT_TCP_FIN_WAIT_2)
 		ft_list_remove(&conn->queue_node);
 	ft_conn_set_state(stack, conn, FT_TCP_CLOSED);
 	ft_stack_count(stack, FT_COUNTER_TCP_CONNECTIONS_CLOSED);

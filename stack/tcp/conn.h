@@ -107,7 +107,7 @@ struct ft_tcp_conn {
 	ft_time last_sent;		  // data
 	ft_time last_received;		  // data
 	struct ft_list owing_node;	  // in tcp->owing
-	struct ft_list queue_node;	  // in a listener's queue, or in tcp->time_wait
+	struct ft_list queue_node;	  // in a listener's queue, or in tcp->lingering
 	struct ft_tcp_listener *listener; // while in one of its queues
 	struct ft_socket *socket;	  // NULL: not accepted yet, or closed
 	uint32_t ts_recent_age;		  // when ts_recent was taken, seconds
@@ -130,7 +130,7 @@ _Static_assert(sizeof(struct ft_tcp_conn) <= 640,
 
 // A connection in CLOSED with its tuple in the table, in no listener's queue. The caller has held
 // the port with `reuse`; it is given back when the connection ends. NULL when the pool is empty
-// (TIME-WAIT was searched for one to end early) or the table full.
+// (and nothing lingers that could end early) or the table full.
 struct ft_tcp_conn *ft_conn_create(struct ft_stack *stack, const struct ft_tuple *tuple,
 	const struct ft_tcp_options *options, uint8_t reuse);
 
@@ -208,6 +208,10 @@ static inline bool ft_conn_owes_fin(const struct ft_tcp_conn *conn)
 	return conn->is_fin_queued && !conn->is_fin_acked &&
 	       ft_seq_is_at_or_before(conn->snd.nxt, ft_conn_end_seq(conn));
 }
+
+// The application has closed it, or one closed before has reached FIN-WAIT-2: deadlines that only
+// orphans have.
+void ft_conn_orphaned(struct ft_stack *stack, struct ft_tcp_conn *conn, ft_time now);
 
 // In TIME-WAIT the application and the peer are done; 2 MSL pass.
 void ft_conn_enter_time_wait(struct ft_stack *stack, struct ft_tcp_conn *conn, ft_time now);

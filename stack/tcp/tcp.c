@@ -71,7 +71,7 @@ int ft_tcp_init(struct ft_stack *stack)
 	int error;
 
 	ft_list_init(&tcp->owing);
-	ft_list_init(&tcp->time_wait);
+	ft_list_init(&tcp->lingering);
 	error = ft_pool_init(
 		&tcp->conns, config->tcp.connections, sizeof(struct ft_tcp_conn), CACHE_LINE);
 	if (error != 0)

@@ -40,7 +40,7 @@ struct ft_tcp {
 	struct ft_conn_table connections;
 	struct ft_port_table ports;
 	struct ft_list owing; // connections that owe the peer something: each visited once a turn
-	struct ft_list time_wait; // connections in TIME-WAIT, the longest there first
+	struct ft_list lingering; // TIME-WAIT, and FIN-WAIT-2 once closed: the longest there first
 	uint64_t in_state[FT_TCP_STATE_COUNT];
 };
 

@@ -212,7 +212,7 @@ static enum ft_drop check_fin_acked(struct ft_arrival *arrival)
 	case FT_TCP_FIN_WAIT_1:
 		ft_conn_set_state(arrival->stack, conn, FT_TCP_FIN_WAIT_2);
 		if (conn->is_orphan)
-			ft_tcp_timers_orphaned(arrival->stack, conn, arrival->now);
+			ft_conn_orphaned(arrival->stack, conn, arrival->now);
 		return FT_TAKEN;
 	case FT_TCP_CLOSING:
 		ft_conn_enter_time_wait(arrival->stack, conn, arrival->now);

@@ -212,8 +212,7 @@ static bool send_new(struct ft_stack *stack, struct ft_tcp_conn *conn, ft_time n
 
 		if (bytes == 0 && !is_fin_next)
 			return true;
-		if (!has_transmit_room(stack) ||
-			!send_data(stack, conn, conn->snd.nxt, bytes, now))
+		if (!has_transmit_room(stack) || !send_data(stack, conn, conn->snd.nxt, bytes, now))
 			return false;
 		conn->is_cwnd_limited = conn->snd.nxt - conn->snd.una + conn->mss > conn->cc.cwnd;
 	}

@@ -237,7 +237,7 @@ void ft_tcp_close(struct ft_stack *stack, struct ft_tcp_conn *conn, ft_time now)
 		ft_conn_end(stack, conn, 0);
 	} else if (conn->state != FT_TCP_CLOSED) {
 		close_writing(stack, conn);
-		ft_tcp_timers_orphaned(stack, conn, now);
+		ft_conn_orphaned(stack, conn, now);
 	}
 	ft_conn_reap(stack, conn);
 }

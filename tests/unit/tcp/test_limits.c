@@ -1,0 +1,145 @@
+// What a peer, or many, can take from us: places in queues, blocks, packets, windows, time.
+#include <errno.h>
+
+#include "peer.h"
+
+// ---- places in a listener's queues ----
+
+static void complete_from(uint16_t port)
+{
+	SEND(.flags = SYN, .from_port = port);
+	EXPECT(.ack = 1, .flags = SYN | ACK, .from_port = port);
+	SEND(.seq = 1, .ack = 1, .flags = ACK, .from_port = port);
+}
+
+// As on Linux: the handshake is not refused, its end waits until there is room.
+static void syn_received_full_accept_queue_ignores_the_ack(void **state)
+{
+	uint32_t iss;
+
+	peer_enter(FT_TCP_LISTEN);
+	ft_tcp_set_backlog(peer.listener, 1);
+	complete_from(50000);
+	SEND(.flags = SYN, .from_port = 50001);
+	EXPECT(.ack = 1, .flags = SYN | ACK, .from_port = 50001);
+	iss = peer.iss;
+	complete_from(50002);
+	peer.iss = iss;
+	assert_int_equal(SEND(.seq = 1, .ack = 1, .flags = ACK, .from_port = 50001),
+		FT_DROP_TCP_BACKLOG_FULL);
+	assert_int_equal(peer.stack.tcp.in_state[FT_TCP_SYN_RECEIVED], 1);
+
+	QUIET(FT_SECOND);
+	EXPECT(.ack = 1, .flags = SYN | ACK, .from_port = 50001);
+	peer_accept();
+	assert_int_equal(SEND(.seq = 1, .ack = 1, .flags = ACK, .from_port = 50001), FT_TAKEN);
+	assert_int_equal(peer.stack.tcp.in_state[FT_TCP_ESTABLISHED], 3);
+}
+
+static void listen_full_accept_queue_drops_syns(void **state)
+{
+	peer_enter(FT_TCP_LISTEN);
+	ft_tcp_set_backlog(peer.listener, 0);
+	complete_from(50000);
+	assert_int_equal(SEND(.flags = SYN, .from_port = 50001), FT_DROP_TCP_BACKLOG_FULL);
+}
+
+// ---- blocks ----
+
+static void listen_no_block_left_ends_a_closed_fin_wait_2(void **state)
+{
+	peer.config.tcp.connections = 1;
+	peer_restart();
+	peer_enter(FT_TCP_FIN_WAIT_2);
+	peer_close();
+	SEND(.flags = SYN, .from_port = 50000);
+	EXPECT(.ack = 1, .flags = SYN | ACK, .from_port = 50000);
+}
+
+static void listen_no_block_left_keeps_an_open_fin_wait_2(void **state)
+{
+	peer.config.tcp.connections = 1;
+	peer_restart();
+	peer_enter(FT_TCP_FIN_WAIT_2);
+	assert_int_equal(SEND(.flags = SYN, .from_port = 50000), FT_DROP_TCP_NO_CONN_MEMORY);
+	ASSERT_STATE("FIN-WAIT-2");
+}
+
+// ---- small segments (CVE-2019-11479) ----
+
+static void tiny_mss_of_the_peer_is_raised(void **state)
+{
+	ESTABLISH(.mss = 1);
+	peer_write_bytes(100);
+	EXPECT(.seq = 1, .ack = 1, .flags = ACK, .bytes = 64);
+	EXPECT(.seq = 65, .ack = 1, .flags = PSH | ACK, .bytes = 36);
+}
+
+// ---- packets that applications do not read ----
+
+static void window_opens_no_further_while_packets_are_short(void **state)
+{
+	uint64_t held = peer.stack.receive_held.limit / 8 * 7;
+
+	peer_enter(FT_TCP_ESTABLISHED);
+	SEND(.seq = 1, .ack = 1, .flags = ACK, .bytes = 1000);
+	SEND(.seq = 1001, .ack = 1, .flags = ACK, .bytes = 1000);
+	peer_expect_read_bytes(2000);
+	EXPECT(.seq = 1, .ack = 2001, .flags = ACK, .window = 65535);
+	peer.stack.receive_held.used += held;
+	SEND(.seq = 2001, .ack = 1, .flags = ACK, .bytes = 1000);
+	SEND(.seq = 3001, .ack = 1, .flags = ACK, .bytes = 1000);
+	peer_expect_read_bytes(2000);
+	EXPECT(.seq = 1, .ack = 4001, .flags = ACK, .window = 65535 - 2000);
+	peer.stack.receive_held.used -= held;
+	SEND(.seq = 4001, .ack = 1, .flags = ACK, .bytes = 1000);
+	SEND(.seq = 5001, .ack = 1, .flags = ACK, .bytes = 1000);
+	EXPECT(.seq = 1, .ack = 6001, .flags = ACK, .window = 65535);
+}
+
+// ---- time ----
+
+static void delayed_ack_of_zero_acks_at_once(void **state)
+{
+	peer.config.tcp.delayed_ack = 0;
+	peer_restart();
+	peer_enter(FT_TCP_ESTABLISHED);
+	SEND(.seq = 1, .ack = 1, .flags = PSH | ACK, .text = "x");
+	EXPECT(.seq = 1, .ack = 2, .flags = ACK);
+}
+
+// It answers every probe, but nobody is left who would want to wait for it (RFC 6429).
+static void shut_window_of_a_closed_socket_ends_with_the_user_timeout(void **state)
+{
+	ft_time start;
+
+	peer_enter(FT_TCP_ESTABLISHED);
+	SEND(.seq = 1, .ack = 1, .flags = ACK, .is_window_shut = true);
+	peer_write("x");
+	peer_close();
+	start = peer.now;
+	while (peer_state() == FT_TCP_FIN_WAIT_1 && peer.now < start + 900 * FT_SECOND) {
+		peer_pass(FT_SECOND);
+		if (peer_take_all() > 0 && peer_state() == FT_TCP_FIN_WAIT_1)
+			SEND(.seq = 1, .ack = 1, .flags = ACK, .is_window_shut = true);
+	}
+	ASSERT_STATE("CLOSED");
+	assert_in_range(peer.now - start, 299 * FT_SECOND, 303 * FT_SECOND);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		PEER_TEST(syn_received_full_accept_queue_ignores_the_ack),
+		PEER_TEST(listen_full_accept_queue_drops_syns),
+		PEER_TEST(listen_no_block_left_ends_a_closed_fin_wait_2),
+		PEER_TEST(listen_no_block_left_keeps_an_open_fin_wait_2),
+		PEER_TEST(tiny_mss_of_the_peer_is_raised),
+		PEER_TEST(window_opens_no_further_while_packets_are_short),
+		PEER_TEST(delayed_ack_of_zero_acks_at_once),
+		PEER_TEST(shut_window_of_a_closed_socket_ends_with_the_user_timeout),
+	};
+
+	ft_test_start_eal();
+	return cmocka_run_group_tests(tests, peer_make_pools, peer_free_pools);
+}
