@@ -1,8 +1,8 @@
 // A socket in LISTEN: the connections that peers have begun with it and the application has not
 // taken.
 //
-//	SYN ──► SYN queue (SYN-RECEIVED) ──final ACK──► accept queue (ESTABLISHED, or further) ──►
-//accept()
+//	SYN ──► SYN queue ──final ACK──► accept queue ──accept()──► a socket
+//	        SYN-RECEIVED             ESTABLISHED, CLOSE-WAIT, or reset meanwhile
 //
 // Both hold at most `backlog` connections (the accept queue one more, as on Linux). A full SYN
 // queue or accept queue drops SYNs. When the accept queue is full the final ACK is ignored: the

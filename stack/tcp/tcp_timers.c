@@ -1,26 +1,23 @@
 // The timers of a connection. Entry: ft_tcp_expire(), at the end.
 //
-// RETRANSMIT   Something sent (SYN, data, FIN) is not acknowledged: send it again after the timeout
-// of
-//              RFC 6298, which doubles each time. A handshake gives up after tcp.syn_retries or
+// RETRANSMIT   Something sent (SYN, data, FIN) is not acknowledged: send it again after RFC 6298's
+//              timeout, which doubles each time. A handshake gives up after tcp.syn_retries or
 //              tcp.synack_retries; data does not count tries but time (USER).
 //              The same deadline is the persist timer (RFC 9293 3.8.6.1): when the window is
 //              closed, or nothing is in flight but something waits that Cork or silly-window
 //              avoidance holds back, no ACK will come to wake us, so a probe goes out, again and
 //              again, ever later.
 // DELAYED ACK  Data was received and not acknowledged: an ACK goes out if by tcp.delayed_ack no
-// data has
-//              carried it (RFC 9293 3.8.6.3).
+//              data has carried it (RFC 9293 3.8.6.3).
 // KEEPALIVE    With SO_KEEPALIVE: nothing was heard for keepalive_idle, so ask; then every
-//              keepalive_interval; after keepalive_count questions without an answer the connection
-//              is reset (RFC 9293 3.8.4).
+//              keepalive_interval; after keepalive_count questions without an answer the
+//              connection is reset (RFC 9293 3.8.4).
 // USER         Something is not acknowledged, and there was no progress for the user timeout: the
 //              connection ends (RFC 9293 3.8.3). A closed window does not count: while the peer
-//              answers probes it is alive, and PROBES_UNANSWERED in a row end the connection. But it
+//              answers probes it is alive, and PROBES_UNANSWERED in a row end the connection. It
 //              does count when the application asked for the timeout, as on Linux, and when the
 //              application has closed the connection: peers cannot hoard those.
 // QUIET        FIN-WAIT-2 of a connection the application closed: the peer's FIN does not come.
-// Then
 //              TIME-WAIT: 2 MSL have passed.
 //
 // All share one node in the wheel. It stands at the earliest deadline or before it: when a deadline
