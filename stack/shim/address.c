@@ -10,7 +10,9 @@ int ft_address_read(
 {
 	struct sockaddr_in in;
 
-	if (from == NULL)
+	if (length > sizeof(struct sockaddr_storage))
+		return -EINVAL;
+	if (from == NULL && length > 0)
 		return -EFAULT;
 	if (length < sizeof(in))
 		return -EINVAL;
