@@ -461,6 +461,13 @@ void peer_expect_nothing(void)
 	fail_msg("%u more sent, the first: %s", sent_count, came);
 }
 
+void peer_expect_segments(uint32_t first, uint32_t count)
+{
+	for (uint32_t i = first; i < first + count; i++)
+		EXPECT(.seq = 1 + PEER_MSS * i, .ack = 1, .flags = ACK, .bytes = PEER_MSS);
+	EXPECT_NOTHING;
+}
+
 // ---- the application ----
 
 void peer_connect(void)

@@ -86,6 +86,9 @@ void peer_queue(const struct peer_segment *segment);
 void peer_turn(void);
 // The next segment the stack sent must be this one.
 void peer_expect(const struct peer_segment *segment);
+// `count` full segments of the stream from the `first` (from 0) on, and nothing more, sent by a stack that
+// has received nothing.
+void peer_expect_segments(uint32_t first, uint32_t count);
 void peer_expect_nothing(void);
 bool peer_has_sent(void); // the stack, something not yet expected
 #define SEND(...)      peer_send(&(struct peer_segment){ __VA_ARGS__ })

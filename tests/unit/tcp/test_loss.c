@@ -1,0 +1,312 @@
+// What is not acknowledged in ESTABLISHED: loss, closed windows, silence.
+#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+
+#include "peer.h"
+
+// ---- loss ----
+
+static void lost_data_is_sent_again_ever_later(void **state)
+{
+	peer_enter(FT_TCP_ESTABLISHED);
+	peer_write("hello");
+	EXPECT(.seq = 1, .ack = 1, .flags = PSH | ACK, .text = "hello");
+	for (int i = 0; i < 5; i++) {
+		QUIET(200 * FT_MILLISECOND << i);
+		EXPECT(.seq = 1, .ack = 1, .flags = PSH | ACK, .text = "hello");
+	}
+	SEND(.seq = 1, .ack = 6, .flags = ACK);
+	peer_pass(60 * FT_SECOND);
+	ASSERT_STATE("ESTABLISHED");
+	assert_int_equal(peer_counter(FT_COUNTER_TCP_RETRANSMITTED), 5);
+}
+
+static void timeout_of_a_window_sends_one_segment_then_slow_start(void **state)
+{
+	peer_enter(FT_TCP_ESTABLISHED);
+	peer_write_bytes(60000);
+	peer_expect_segments(0, 10);
+	QUIET(200 * FT_MILLISECOND);
+	peer_expect_segments(0, 1);
+	SEND(.seq = 1, .ack = 1001, .flags = ACK);
+	peer_expect_segments(1, 2);
+	SEND(.seq = 1, .ack = 3001, .flags = ACK);
+	peer_expect_segments(3, 3);
+	SEND(.seq = 1, .ack = 10001, .flags = ACK); // the rest had arrived after all
+	peer_expect_segments(10, 4);
+}
+
+static void three_duplicate_acks_send_the_first_segment_again(void **state)
+{
+	peer_enter(FT_TCP_ESTABLISHED);
+	peer_write_bytes(60000);
+	peer_expect_segments(0, 10);
+	SEND(.seq = 1, .ack = 1, .flags = ACK);
+	peer_expect_segments(10, 1); // limited transmit
+	SEND(.seq = 1, .ack = 1, .flags = ACK);
+	peer_expect_segments(11, 1);
+	SEND(.seq = 1, .ack = 1, .flags = ACK);
+	peer_expect_segments(0, 1);
+	assert_int_equal(peer_counter(FT_COUNTER_TCP_FAST_RETRANSMITS), 1);
+	// ssthresh 5, cwnd 8: 12 are in flight, so four duplicates pass in silence.
+	for (int i = 0; i < 4; i++)
+		SEND(.seq = 1, .ack = 1, .flags = ACK);
+	EXPECT_NOTHING;
+	SEND(.seq = 1, .ack = 1, .flags = ACK);
+	peer_expect_segments(12, 1);
+	SEND(.seq = 1, .ack = 12001, .flags = ACK); // all up to `recover`
+	peer_expect_segments(13, 1);		    // cwnd falls to one more than what is in flight
+}
+
+static void second_loss_in_a_window_is_found_by_a_partial_ack(void **state)
+{
+	peer_enter(FT_TCP_ESTABLISHED);
+	peer_write_bytes(10000);
+	for (uint32_t i = 0; i < 9; i++)
+		EXPECT(.seq = 1 + 1000 * i, .ack = 1, .flags = ACK, .bytes = 1000);
+	EXPECT(.seq = 9001, .ack = 1, .flags = PSH | ACK, .bytes = 1000);
+	for (int i = 0; i < 3; i++)
+		SEND(.seq = 1, .ack = 1, .flags = ACK);
+	peer_expect_segments(0, 1);
+	SEND(.seq = 1, .ack = 4001, .flags = ACK);
+	peer_expect_segments(4, 1);
+	SEND(.seq = 1, .ack = 10001, .flags = ACK);
+	peer_pass(10 * FT_SECOND);
+}
+
+static void duplicates_with_data_or_new_window_are_none(void **state)
+{
+	peer_enter(FT_TCP_ESTABLISHED);
+	peer_write_bytes(10000);
+	for (uint32_t i = 0; i < 9; i++)
+		EXPECT(.seq = 1 + 1000 * i, .ack = 1, .flags = ACK, .bytes = 1000);
+	EXPECT(.seq = 9001, .ack = 1, .flags = PSH | ACK, .bytes = 1000);
+	for (uint16_t i = 1; i < 10; i++)
+		SEND(.seq = 1, .ack = 1, .flags = ACK, .window = PEER_WINDOW + 100 * i);
+	EXPECT_NOTHING;
+	assert_int_equal(peer_counter(FT_COUNTER_TCP_FAST_RETRANSMITS), 0);
+	SEND(.seq = 1, .ack = 10001, .flags = ACK);
+}
+
+static void unacknowledged_data_ends_the_connection_at_last(void **state)
+{
+	peer.config.tcp.user_timeout = 2 * FT_SECOND;
+	peer_restart();
+	peer_enter(FT_TCP_ESTABLISHED);
+	peer_write("hello");
+	EXPECT(.seq = 1, .ack = 1, .flags = PSH | ACK, .text = "hello");
+	for (int i = 0; i < 3; i++) { // at 200, 600, 1400 ms
+		QUIET(200 * FT_MILLISECOND << i);
+		EXPECT(.seq = 1, .ack = 1, .flags = PSH | ACK, .text = "hello");
+	}
+	peer_pass(FT_SECOND);
+	ASSERT_STATE("CLOSED");
+	EXPECT(.seq = 6, .ack = 1, .flags = RST | ACK);
+	peer_expect_read_error(-ETIMEDOUT);
+}
+
+// After a retransmission the echo alone tells which copy was acknowledged (RFC 7323 4.1).
+static void echoed_timestamp_measures_after_a_loss(void **state)
+{
+	struct tcp_info info;
+
+	ESTABLISH(.options = FT_TCP_HAS_TIMESTAMP, .ts_value = 1);
+	peer_write("hello");
+	EXPECT(.seq = 1, .ack = 1, .flags = PSH | ACK, .text = "hello");
+	QUIET(200 * FT_MILLISECOND);
+	EXPECT(.seq = 1, .ack = 1, .flags = PSH | ACK, .text = "hello");
+	peer_pass(100 * FT_MILLISECOND);
+	SEND(.seq = 1, .ack = 6, .flags = ACK, .options = FT_TCP_HAS_TIMESTAMP, .ts_value = 2,
+		.ts_echo = peer.last.ts_value);
+	ft_tcp_info(peer.conn, peer.now, &info);
+	assert_in_range(info.tcpi_rtt, 12000, 13000); // an eighth of 100 ms
+	assert_int_equal(info.tcpi_backoff, 0);
+}
+
+static void progress_keeps_the_connection_alive(void **state)
+{
+	peer.config.tcp.user_timeout = 2 * FT_SECOND;
+	peer_restart();
+	peer_enter(FT_TCP_ESTABLISHED);
+	peer_write_bytes(10000);
+	for (uint32_t acked = 1000; acked < 10000; acked += 1000) {
+		peer_pass(1500 * FT_MILLISECOND);
+		SEND(.seq = 1, .ack = 1 + acked, .flags = ACK);
+		peer_take_all();
+		ASSERT_STATE("ESTABLISHED");
+	}
+	SEND(.seq = 1, .ack = 10001, .flags = ACK);
+}
+
+// RFC 5681 3.1: only the first timeout halves.
+static void second_timeout_leaves_ssthresh(void **state)
+{
+	struct tcp_info info;
+
+	peer_enter(FT_TCP_ESTABLISHED);
+	peer_write_bytes(60000);
+	peer_expect_segments(0, 10);
+	for (int i = 0; i < 3; i++) {
+		QUIET(200 * FT_MILLISECOND << i);
+		peer_expect_segments(0, 1);
+	}
+	ft_tcp_info(peer.conn, peer.now, &info);
+	assert_int_equal(info.tcpi_snd_ssthresh, 5);
+	assert_int_equal(info.tcpi_snd_cwnd, 1);
+}
+
+// ---- a closed window ----
+
+static void shut_window_is_probed_ever_later(void **state)
+{
+	peer_enter(FT_TCP_ESTABLISHED);
+	SEND(.seq = 1, .ack = 1, .flags = ACK, .is_window_shut = true);
+	peer_write_bytes(3000);
+	EXPECT_NOTHING;
+	for (int i = 0; i < 8; i++) {
+		QUIET(200 * FT_MILLISECOND << i);
+		EXPECT(.seq = 1, .ack = 1, .flags = ACK, .bytes = 1);
+		SEND(.seq = 1, .ack = 1, .flags = ACK, .is_window_shut = true);
+	}
+	assert_int_equal(peer_counter(FT_COUNTER_TCP_PERSIST_PROBES), 8);
+	SEND(.seq = 1, .ack = 1, .flags = ACK);
+	EXPECT(.seq = 1, .ack = 1, .flags = ACK, .bytes = 1000);
+	EXPECT(.seq = 1001, .ack = 1, .flags = ACK, .bytes = 1000);
+	EXPECT(.seq = 2001, .ack = 1, .flags = PSH | ACK, .bytes = 1000);
+}
+
+// An open window whose announcement was lost: the answer to the probe tells.
+static void probe_taken_goes_on_behind_it(void **state)
+{
+	peer_enter(FT_TCP_ESTABLISHED);
+	SEND(.seq = 1, .ack = 1, .flags = ACK, .is_window_shut = true);
+	peer_write_bytes(2001);
+	QUIET(200 * FT_MILLISECOND);
+	EXPECT(.seq = 1, .ack = 1, .flags = ACK, .bytes = 1);
+	SEND(.seq = 1, .ack = 2, .flags = ACK);
+	EXPECT(.seq = 2, .ack = 1, .flags = ACK, .bytes = 1000);
+	EXPECT(.seq = 1002, .ack = 1, .flags = PSH | ACK, .bytes = 1000);
+}
+
+// A peer that answers is alive: it may keep its window shut for days (RFC 9293 3.8.6.1).
+static void shut_window_of_a_living_peer_does_not_end_the_connection(void **state)
+{
+	peer_enter(FT_TCP_ESTABLISHED);
+	SEND(.seq = 1, .ack = 1, .flags = ACK, .is_window_shut = true);
+	peer_write("x");
+	while (peer.now < 5000 * FT_SECOND) {
+		peer_wait(121 * FT_SECOND);
+		EXPECT(.seq = 1, .ack = 1, .flags = PSH | ACK, .text = "x");
+		SEND(.seq = 1, .ack = 1, .flags = ACK, .is_window_shut = true);
+	}
+	ASSERT_STATE("ESTABLISHED");
+}
+
+static void shut_window_of_a_dead_peer_ends_the_connection(void **state)
+{
+	ft_time start;
+
+	peer_enter(FT_TCP_ESTABLISHED);
+	SEND(.seq = 1, .ack = 1, .flags = ACK, .is_window_shut = true);
+	start = peer.now;
+	peer_write("x");
+	while (peer_state() == FT_TCP_ESTABLISHED && peer.now < start + 3600 * FT_SECOND) {
+		peer_pass(FT_SECOND);
+		while (peer_state() == FT_TCP_ESTABLISHED && peer_has_sent())
+			EXPECT(.seq = 1, .ack = 1, .flags = PSH | ACK, .text = "x");
+	}
+	ASSERT_STATE("CLOSED");
+	EXPECT(.seq = 2, .ack = 1, .flags = RST | ACK);
+	// 15 probes: 0.2 s, doubled ten times, then 120 s each.
+	assert_in_range(peer.now - start, 923 * FT_SECOND, 927 * FT_SECOND);
+	peer_expect_read_error(-ETIMEDOUT);
+}
+
+// The probes' backoff ends with the closed window: what then gets lost is sent again soon.
+static void opened_window_starts_with_a_fresh_timeout(void **state)
+{
+	peer_enter(FT_TCP_ESTABLISHED);
+	SEND(.seq = 1, .ack = 1, .flags = ACK, .is_window_shut = true);
+	peer_write_bytes(1000);
+	for (int i = 0; i < 5; i++) {
+		QUIET(200 * FT_MILLISECOND << i);
+		EXPECT(.seq = 1, .ack = 1, .flags = ACK, .bytes = 1);
+		SEND(.seq = 1, .ack = 1, .flags = ACK, .is_window_shut = true);
+	}
+	SEND(.seq = 1, .ack = 1, .flags = ACK);
+	EXPECT(.seq = 1, .ack = 1, .flags = PSH | ACK, .bytes = 1000);
+	QUIET(200 * FT_MILLISECOND);
+	EXPECT(.seq = 1, .ack = 1, .flags = PSH | ACK, .bytes = 1000);
+}
+
+// The peer does not take a number beyond its closed window.
+static void shut_window_acks_keep_below_it(void **state)
+{
+	peer_enter(FT_TCP_ESTABLISHED);
+	SEND(.seq = 1, .ack = 1, .flags = ACK, .is_window_shut = true);
+	peer_write_bytes(10);
+	QUIET(200 * FT_MILLISECOND);
+	EXPECT(.seq = 1, .ack = 1, .flags = ACK, .bytes = 1);
+	SEND(.seq = 1, .ack = 1, .flags = ACK, .bytes = 1000, .is_window_shut = true);
+	SEND(.seq = 1001, .ack = 1, .flags = ACK, .bytes = 1000, .is_window_shut = true);
+	EXPECT(.seq = 1, .ack = 2001, .flags = ACK);
+}
+
+// ---- keepalive ----
+
+static void silent_peer_is_asked_then_given_up(void **state)
+{
+	peer_listen();
+	peer.listening.options.keepalive = true;
+	peer.listening.options.keepalive_idle = 10 * FT_SECOND;
+	peer.listening.options.keepalive_interval = 2 * FT_SECOND;
+	peer.listening.options.keepalive_count = 3;
+	ESTABLISH();
+	QUIET(10 * FT_SECOND);
+	EXPECT(.seq = 0, .ack = 1, .flags = ACK);
+	SEND(.seq = 1, .ack = 1, .flags = ACK);
+	QUIET(10 * FT_SECOND);
+	EXPECT(.seq = 0, .ack = 1, .flags = ACK);
+	for (int i = 0; i < 2; i++) {
+		QUIET(2 * FT_SECOND);
+		EXPECT(.seq = 0, .ack = 1, .flags = ACK);
+	}
+	QUIET(2 * FT_SECOND);
+	EXPECT(.seq = 1, .ack = 1, .flags = RST | ACK);
+	ASSERT_STATE("CLOSED");
+	peer_expect_read_error(-ETIMEDOUT);
+}
+
+static void keepalive_of_the_peer_is_answered(void **state)
+{
+	peer_enter(FT_TCP_ESTABLISHED);
+	SEND(.seq = 0, .ack = 1, .flags = ACK);
+	EXPECT(.seq = 1, .ack = 1, .flags = ACK);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		PEER_TEST(lost_data_is_sent_again_ever_later),
+		PEER_TEST(timeout_of_a_window_sends_one_segment_then_slow_start),
+		PEER_TEST(three_duplicate_acks_send_the_first_segment_again),
+		PEER_TEST(second_loss_in_a_window_is_found_by_a_partial_ack),
+		PEER_TEST(duplicates_with_data_or_new_window_are_none),
+		PEER_TEST(unacknowledged_data_ends_the_connection_at_last),
+		PEER_TEST(echoed_timestamp_measures_after_a_loss),
+		PEER_TEST(progress_keeps_the_connection_alive),
+		PEER_TEST(second_timeout_leaves_ssthresh),
+		PEER_TEST(shut_window_is_probed_ever_later),
+		PEER_TEST(probe_taken_goes_on_behind_it),
+		PEER_TEST(shut_window_of_a_living_peer_does_not_end_the_connection),
+		PEER_TEST(shut_window_of_a_dead_peer_ends_the_connection),
+		PEER_TEST(opened_window_starts_with_a_fresh_timeout),
+		PEER_TEST(shut_window_acks_keep_below_it),
+		PEER_TEST(silent_peer_is_asked_then_given_up),
+		PEER_TEST(keepalive_of_the_peer_is_answered),
+	};
+
+	ft_test_start_eal();
+	return cmocka_run_group_tests_name("tcp/loss", tests, peer_make_pools, peer_free_pools);
+}

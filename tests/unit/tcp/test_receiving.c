@@ -1,0 +1,206 @@
+// Data from the peer in ESTABLISHED: acknowledging, gaps, the window offered, urgent data (RFC 6093).
+#include <errno.h>
+
+#include "peer.h"
+
+// ---- receiving ----
+
+static void data_in_order_is_read_and_acked_late(void **state)
+{
+	peer_enter(FT_TCP_ESTABLISHED);
+	SEND(.seq = 1, .ack = 1, .flags = ACK | PSH, .text = "hello");
+	peer_expect_read("hello");
+	QUIET(40 * FT_MILLISECOND);
+	EXPECT(.seq = 1, .ack = 6, .flags = ACK);
+}
+
+static void second_full_segment_is_acked_at_once(void **state)
+{
+	peer_enter(FT_TCP_ESTABLISHED);
+	SEND(.seq = 1, .ack = 1, .flags = ACK, .bytes = 1000);
+	EXPECT_NOTHING;
+	SEND(.seq = 1001, .ack = 1, .flags = ACK, .bytes = 1000);
+	EXPECT(.seq = 1, .ack = 2001, .flags = ACK);
+	peer_expect_read_bytes(2000);
+}
+
+static void burst_of_segments_is_acked_once(void **state)
+{
+	peer_enter(FT_TCP_ESTABLISHED);
+	for (uint32_t i = 0; i < 10; i++)
+		QUEUE(.seq = 1 + 1000 * i, .ack = 1, .flags = ACK, .bytes = 1000);
+	peer_turn();
+	EXPECT(.seq = 1, .ack = 10001, .flags = ACK);
+	peer_expect_read_bytes(10000);
+}
+
+static void answer_carries_the_ack(void **state)
+{
+	peer_enter(FT_TCP_ESTABLISHED);
+	SEND(.seq = 1, .ack = 1, .flags = ACK | PSH, .text = "ping");
+	peer_write("pong");
+	EXPECT(.seq = 1, .ack = 5, .flags = PSH | ACK, .text = "pong");
+	SEND(.seq = 5, .ack = 5, .flags = ACK);
+	peer_pass(FT_SECOND);
+}
+
+static void gap_is_told_by_duplicate_acks_and_filled(void **state)
+{
+	peer_enter(FT_TCP_ESTABLISHED);
+	SEND(.seq = 1001, .ack = 1, .flags = ACK, .bytes = 1000);
+	EXPECT(.seq = 1, .ack = 1, .flags = ACK);
+	SEND(.seq = 3001, .ack = 1, .flags = ACK, .bytes = 1000);
+	EXPECT(.seq = 1, .ack = 1, .flags = ACK);
+	peer_expect_read_error(-EAGAIN);
+	SEND(.seq = 1, .ack = 1, .flags = ACK, .bytes = 1000);
+	EXPECT(.seq = 1, .ack = 2001, .flags = ACK);
+	SEND(.seq = 2001, .ack = 1, .flags = ACK, .bytes = 1000);
+	EXPECT(.seq = 1, .ack = 4001, .flags = ACK);
+	peer_expect_read_bytes(4000);
+}
+
+static void fin_beyond_a_gap_waits_for_it(void **state)
+{
+	peer_enter(FT_TCP_ESTABLISHED);
+	SEND(.seq = 1001, .ack = 1, .flags = FIN | ACK, .bytes = 1000);
+	EXPECT(.seq = 1, .ack = 1, .flags = ACK);
+	ASSERT_STATE("ESTABLISHED");
+	SEND(.seq = 1, .ack = 1, .flags = ACK, .bytes = 1000);
+	EXPECT(.seq = 1, .ack = 2002, .flags = ACK);
+	ASSERT_STATE("CLOSE-WAIT");
+	peer_expect_read_bytes(2000);
+	peer_expect_read_error(0);
+}
+
+static void duplicate_is_acked_and_dropped(void **state)
+{
+	peer_enter(FT_TCP_ESTABLISHED);
+	SEND(.seq = 1, .ack = 1, .flags = ACK, .bytes = 100);
+	assert_int_equal(
+		SEND(.seq = 1, .ack = 1, .flags = ACK, .bytes = 100), FT_DROP_TCP_DUPLICATE);
+	EXPECT(.seq = 1, .ack = 101, .flags = ACK);
+	peer_expect_read_bytes(100);
+}
+
+static void partly_old_segment_gives_its_new_part(void **state)
+{
+	peer_enter(FT_TCP_ESTABLISHED);
+	SEND(.seq = 1, .ack = 1, .flags = ACK, .bytes = 100);
+	SEND(.seq = 51, .ack = 1, .flags = ACK, .bytes = 100);
+	EXPECT(.seq = 1, .ack = 151, .flags = ACK);
+	peer_expect_read_bytes(150);
+}
+
+static void segment_outside_the_window_is_acked_and_dropped(void **state)
+{
+	peer_enter(FT_TCP_ESTABLISHED);
+	assert_int_equal(SEND(.seq = 200000, .ack = 1, .flags = ACK, .text = "x"),
+		FT_DROP_TCP_OUT_OF_WINDOW);
+	EXPECT(.seq = 1, .ack = 1, .flags = ACK);
+	peer_expect_read_error(-EAGAIN);
+}
+
+// The buffer fills: the window closes exactly, does not move by little, opens when it is worth it.
+static void slow_reader_closes_and_opens_the_window(void **state)
+{
+	peer.config.tcp.receive_buffer = 4096;
+	peer_restart();
+	peer_enter(FT_TCP_ESTABLISHED);
+	for (uint32_t i = 0; i < 4; i++)
+		SEND(.seq = 1 + 1000 * i, .ack = 1, .flags = ACK, .bytes = 1000);
+	EXPECT(.seq = 1, .ack = 2001, .flags = ACK, .window = 2096);
+	EXPECT(.seq = 1, .ack = 4001, .flags = ACK, .window = 96);
+	SEND(.seq = 4001, .ack = 1, .flags = ACK, .bytes = 96);
+	QUIET(40 * FT_MILLISECOND);
+	EXPECT(.seq = 1, .ack = 4097, .flags = ACK, .is_window_shut = true);
+	SEND(.seq = 4097, .ack = 1, .flags = ACK, .bytes = 1); // the peer's probe
+	EXPECT(.seq = 1, .ack = 4097, .flags = ACK, .is_window_shut = true);
+	peer_expect_read_bytes(4096);
+	EXPECT(.seq = 1, .ack = 4097, .flags = ACK, .window = 4096);
+}
+
+// A FIN takes no room: one that stands at the very edge of the window is taken.
+static void fin_at_the_edge_of_a_full_window_is_taken(void **state)
+{
+	peer.config.tcp.receive_buffer = 4096;
+	peer_restart();
+	peer_enter(FT_TCP_ESTABLISHED);
+	for (uint32_t i = 0; i < 4; i++)
+		SEND(.seq = 1 + 1000 * i, .ack = 1, .flags = ACK, .bytes = 1000);
+	peer_take_all();
+	SEND(.seq = 4001, .ack = 1, .flags = FIN | ACK, .bytes = 96);
+	EXPECT(.seq = 1, .ack = 4098, .flags = ACK, .is_window_shut = true);
+	ASSERT_STATE("CLOSE-WAIT");
+	peer_expect_read_bytes(4096);
+	peer_expect_read_error(0);
+}
+
+// ---- urgent data (RFC 6093) ----
+
+static void urgent_byte_is_apart_and_stops_reading(void **state)
+{
+	uint8_t byte = 0;
+	const struct iovec iov = { &byte, 1 };
+
+	peer_enter(FT_TCP_ESTABLISHED);
+	SEND(.seq = 1, .ack = 1, .flags = ACK | URG, .text = "abXcd", .urgent = 3);
+	assert_int_equal(
+		ft_tcp_receive(&peer.stack, peer.conn, &iov, 1, FT_TCP_RECEIVE_URGENT, peer.now),
+		1);
+	assert_int_equal(byte, 'X');
+	peer_expect_read("ab");
+	assert_true(ft_tcp_is_at_mark(peer.conn));
+	peer_expect_read("cd");
+	peer_pass(FT_SECOND);
+	EXPECT(.seq = 1, .ack = 6, .flags = ACK);
+}
+
+// URGENT/11 (CVE-2019-12255 and its family): zero, far beyond, moving back.
+static void urgent_pointer_to_nothing_leaves_plain_data(void **state)
+{
+	peer_enter(FT_TCP_ESTABLISHED);
+	SEND(.seq = 1, .ack = 1, .flags = ACK | URG, .text = "ab", .urgent = 0);
+	peer_expect_read("ab");
+	SEND(.seq = 3, .ack = 1, .flags = ACK | URG, .text = "cd", .urgent = 65535);
+	peer_expect_read("cd");
+	SEND(.seq = 5, .ack = 1, .flags = ACK | URG, .text = "ef", .urgent = 6);
+	peer_expect_read("ef");
+	SEND(.seq = 7, .ack = 1, .flags = ACK | URG, .text = "gh", .urgent = 1);
+	peer_expect_read("gh");
+	peer_pass(FT_SECOND);
+	EXPECT(.seq = 1, .ack = 9, .flags = ACK);
+}
+
+static void urgent_pointer_of_zero_beyond_a_gap_marks_nothing(void **state)
+{
+	peer_enter(FT_TCP_ESTABLISHED);
+	SEND(.seq = 3, .ack = 1, .flags = ACK | URG, .text = "cd", .urgent = 0);
+	EXPECT(.seq = 1, .ack = 1, .flags = ACK);
+	SEND(.seq = 1, .ack = 1, .flags = ACK, .text = "ab");
+	EXPECT(.seq = 1, .ack = 5, .flags = ACK);
+	peer_expect_read("abcd");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		PEER_TEST(data_in_order_is_read_and_acked_late),
+		PEER_TEST(second_full_segment_is_acked_at_once),
+		PEER_TEST(burst_of_segments_is_acked_once),
+		PEER_TEST(answer_carries_the_ack),
+		PEER_TEST(gap_is_told_by_duplicate_acks_and_filled),
+		PEER_TEST(fin_beyond_a_gap_waits_for_it),
+		PEER_TEST(duplicate_is_acked_and_dropped),
+		PEER_TEST(partly_old_segment_gives_its_new_part),
+		PEER_TEST(segment_outside_the_window_is_acked_and_dropped),
+		PEER_TEST(slow_reader_closes_and_opens_the_window),
+		PEER_TEST(fin_at_the_edge_of_a_full_window_is_taken),
+		PEER_TEST(urgent_byte_is_apart_and_stops_reading),
+		PEER_TEST(urgent_pointer_to_nothing_leaves_plain_data),
+		PEER_TEST(urgent_pointer_of_zero_beyond_a_gap_marks_nothing),
+	};
+
+	ft_test_start_eal();
+	return cmocka_run_group_tests_name(
+		"tcp/receiving", tests, peer_make_pools, peer_free_pools);
+}
