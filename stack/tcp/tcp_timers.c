@@ -303,9 +303,16 @@ static void keepalive_expired(struct ft_stack *stack, struct ft_tcp_conn *conn, 
 	ft_conn_owe(stack, conn, FT_OWE_KEEPALIVE, "keepalive probe");
 }
 
+// A loop that stood still for long (a debugger, a virtual machine moved) finds this deadline passed
+// before it has tried anything. The peer gets the three tries of RFC 1122 4.2.3.5 (R1) first.
 static void user_expired(struct ft_stack *stack, struct ft_tcp_conn *conn, ft_time now)
 {
-	give_up(stack, conn, now);
+	bool is_trying = is_running(conn, FT_TCP_TIMER_RETRANSMIT) && conn->rtt.backoff < 3;
+
+	if (is_trying && conn->options.user_timeout == 0)
+		set(stack, conn, FT_TCP_TIMER_USER, conn->deadlines[FT_TCP_TIMER_RETRANSMIT]);
+	else
+		give_up(stack, conn, now);
 }
 
 static void quiet_expired(struct ft_stack *stack, struct ft_tcp_conn *conn, ft_time now)
