@@ -271,6 +271,11 @@ void ft_network_run(struct ft_network *network, ft_time limit)
 	network->limit = FT_NEVER;
 }
 
+void ft_network_skip(struct ft_network *network, ft_time duration)
+{
+	network->now += duration;
+}
+
 void ft_network_run_for(struct ft_network *network, ft_time duration)
 {
 	ft_time end = network->now + duration;

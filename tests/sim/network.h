@@ -139,6 +139,9 @@ void ft_network_vanish(struct ft_host *host);
 // The host restarts with an empty stack; its tasks never run again.
 void ft_network_restart(struct ft_host *host);
 
+// The machine room is frozen: no loop turns for so long, then all goes on.
+void ft_network_skip(struct ft_network *network, ft_time duration);
+
 // One step: the next event.
 void ft_network_step(struct ft_network *network);
 
