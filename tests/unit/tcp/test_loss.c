@@ -139,6 +139,19 @@ static void progress_keeps_the_connection_alive(void **state)
 	SEND(.seq = 1, .ack = 10001, .flags = ACK);
 }
 
+// Another connection may have been told meanwhile that the path takes less.
+static void timeout_asks_for_the_paths_mtu(void **state)
+{
+	peer_enter(FT_TCP_ESTABLISHED);
+	peer_write_bytes(1000);
+	EXPECT(.seq = 1, .ack = 1, .flags = PSH | ACK, .bytes = 1000);
+	ft_route_lower_mtu(&peer.stack, &ft_tcp_tuple(peer.conn)->remote, 640, peer.now);
+	QUIET(200 * FT_MILLISECOND);
+	EXPECT(.seq = 1, .ack = 1, .flags = ACK, .bytes = 600);
+	SEND(.seq = 1, .ack = 601, .flags = ACK);
+	EXPECT(.seq = 601, .ack = 1, .flags = PSH | ACK, .bytes = 400);
+}
+
 // RFC 5681 3.1: only the first timeout halves.
 static void second_timeout_leaves_ssthresh(void **state)
 {
@@ -296,6 +309,7 @@ int main(void)
 		PEER_TEST(unacknowledged_data_ends_the_connection_at_last),
 		PEER_TEST(echoed_timestamp_measures_after_a_loss),
 		PEER_TEST(progress_keeps_the_connection_alive),
+		PEER_TEST(timeout_asks_for_the_paths_mtu),
 		PEER_TEST(second_timeout_leaves_ssthresh),
 		PEER_TEST(shut_window_is_probed_ever_later),
 		PEER_TEST(probe_taken_goes_on_behind_it),
