@@ -180,7 +180,7 @@ static bool send_data(
 	if (!send_segment(stack, conn, seq, bytes, data_flags(conn, seq, bytes), now))
 		return false;
 	if (bytes > 0 && bytes < conn->mss)
-		conn->snd.sml = seq + bytes;
+		conn->snd.sml = ft_seq_later(conn->snd.sml, seq + bytes);
 	return true;
 }
 
