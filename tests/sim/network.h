@@ -17,7 +17,7 @@
 #include "stack.h"
 
 #define FT_NETWORK_HOSTS 4
-#define FT_NETWORK_TASKS 64
+#define FT_NETWORK_TASKS 128
 #define FT_NIC_RING	 1024 // frames that wait in a NIC for the next turn
 
 struct ft_task;

@@ -318,6 +318,92 @@ static void three_hosts_all_talk(uint64_t seed)
 	ft_network_free(&network);
 }
 
+// ---- a host talks to itself, over its own address and over 127.0.0.1 ----
+
+static void connect_to_myself(void *arg)
+{
+	struct ft_host *self = network.hosts[0];
+	struct ft_host loopback = { .address = ft_addr_from_ip4(RTE_BE32(0x7f000001)) };
+	const struct ft_host *ways[] = { self, &loopback };
+
+	for (int i = 0; i < 2; i++) {
+		int fd = ft_traffic_connect(ways[i], 7);
+
+		ft_traffic_exchange(fd, 1, 2, STREAM_BYTES);
+		ft_expect_ok(ft_close(fd));
+	}
+	ft_expect_errno(ft_traffic_try_connect(self, 99), ECONNREFUSED);
+}
+
+static void accept_from_myself(void *arg)
+{
+	int listener = ft_traffic_listen(7, 1);
+
+	for (int i = 0; i < 2; i++) {
+		int fd = ft_traffic_accept(listener);
+
+		ft_traffic_exchange(fd, 2, 1, STREAM_BYTES);
+		ft_expect_ok(ft_close(fd));
+	}
+	ft_expect_ok(ft_close(listener));
+}
+
+static void host_talks_to_itself(uint64_t seed)
+{
+	ft_network_init(&network, seed);
+	ft_network_add(&network, NULL, 0);
+	ft_network_vary_nic(network.hosts[0]);
+	ft_task_start(&network, network.hosts[0], accept_from_myself, NULL);
+	ft_task_start(&network, network.hosts[0], connect_to_myself, NULL);
+	ft_network_run(&network, 60 * FT_SECOND);
+	ft_expect_equal(ft_network_count(network.hosts[0], FT_COUNTER_TCP_RETRANSMITTED), 0);
+	ft_network_free(&network);
+}
+
+// ---- more callers at once than the listener's backlog holds: all are served in the end ----
+
+#define CALLERS 60
+
+static void serve_slowly(void *arg)
+{
+	int listener = ft_traffic_listen(7, 4);
+
+	for (uint32_t i = 0; i < CALLERS; i++) {
+		int fd = ft_traffic_accept(listener);
+
+		ft_task_sleep(20 * FT_MILLISECOND);
+		ft_traffic_receive(fd, 1, 0, 100);
+		ft_traffic_send(fd, 2, 0, 100);
+		ft_expect_ok(ft_close(fd));
+	}
+	ft_expect_ok(ft_close(listener));
+}
+
+static void call(void *arg)
+{
+	int fd;
+
+	ft_task_sleep(ft_random_below(&network.random, 500) * FT_MILLISECOND);
+	fd = ft_traffic_connect(server_host(), 7);
+	ft_traffic_send(fd, 1, 0, 100);
+	ft_traffic_receive(fd, 2, 0, 100);
+	ft_traffic_receive_end(fd);
+	ft_expect_ok(ft_close(fd));
+}
+
+static void backlog_overflows_all_are_served(uint64_t seed)
+{
+	static const struct ft_wire wire = { .delay = FT_MILLISECOND };
+
+	ft_network_pair(&network, seed, NULL, &wire);
+	ft_task_start(&network, server_host(), serve_slowly, NULL);
+	for (uint32_t i = 0; i < CALLERS; i++)
+		ft_task_start(&network, network.hosts[FT_CLIENT], call, NULL);
+	ft_network_run(&network, 600 * FT_SECOND);
+	ft_expect(server_host()->stack.counters.dropped_input[FT_DROP_TCP_BACKLOG_FULL] > 0);
+	ft_network_free(&network);
+}
+
 int main(int argc, char **argv)
 {
 	static const struct ft_scenario scenarios[] = {
@@ -326,6 +412,8 @@ int main(int argc, char **argv)
 			every_port_used_other_destination_works, 1 },
 		{ "short_connections_in_a_row", short_connections_in_a_row, 2 },
 		{ "three_hosts_all_talk", three_hosts_all_talk, 20 },
+		{ "host_talks_to_itself", host_talks_to_itself, 10 },
+		{ "backlog_overflows_all_are_served", backlog_overflows_all_are_served, 3 },
 		{ 0 },
 	};
 
