@@ -9,6 +9,7 @@ import resource
 import select
 import socket
 import struct
+import subprocess
 import threading
 import time
 
@@ -91,6 +92,21 @@ def arp_is_asked_again_after_flush(wire):
         wire.kernel_run("ip", "neigh", "flush", "dev", wire.kernel_link)
         said = wire.kernel_run("ping", "-c", "1", "-W", "5", wire.OURS)
         assert "1 received" in said, said
+
+
+@test
+def ping_with_ip_options(wire):
+    """Record route: the option is skipped, the echo answered."""
+    said = wire.kernel_run("ping", "-R", "-c", "1", "-W", "5", wire.OURS)
+    assert "1 received" in said, said
+
+
+@test
+def ping_to_broadcast_is_not_answered(wire):
+    with inside(wire.namespace):
+        done = subprocess.run(["ping", "-b", "-c", "2", "-i", "0.2", "-W", "1", "10.9.0.255"],
+                              capture_output=True, text=True)
+    assert " 0 received" in done.stdout, done.stdout
 
 
 # ---- TCP ----
@@ -235,6 +251,28 @@ def tcp_small_segments(wire):
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG, 88)
         connection.connect((wire.OURS, 7))
         echo_megabytes(connection, 1)
+
+
+@test
+def tcp_smaller_mtu_at_the_kernel(wire):
+    wire.kernel_run("ip", "link", "set", wire.kernel_link, "mtu", "600")
+    try:
+        with tcp(wire) as connection:
+            echo_megabytes(connection, 1)
+    finally:
+        wire.kernel_run("ip", "link", "set", wire.kernel_link, "mtu", "1500")
+
+
+@test
+def tcp_goes_on_after_the_link_was_down(wire):
+    with tcp(wire) as connection:
+        connection.sendall(b"before")
+        assert receive_exactly(connection, 6) == b"before"
+        wire.kernel_run("ip", "link", "set", wire.kernel_link, "down")
+        connection.sendall(b"meanwhile")
+        time.sleep(2)
+        wire.kernel_run("ip", "link", "set", wire.kernel_link, "up")
+        assert receive_exactly(connection, 9) == b"meanwhile"
 
 
 @test
