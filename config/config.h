@@ -79,7 +79,6 @@ struct ft_config {
 		struct ft_config_range ephemeral_ports;
 		uint32_t sockets;
 		uint64_t receive_buffer;
-		uint64_t send_buffer;
 	} udp;
 	struct {
 		uint32_t descriptors; // the most a process (here: a stack) may have open

@@ -101,7 +101,6 @@ const struct ft_option ft_options[] = {
 	PORTS(udp, ephemeral_ports, "49152-65535", "ports chosen for sockets that are not bound"),
 	NUMBER(udp, sockets, 1, 1048576, "4096", "sockets at once"),
 	BYTES(udp, receive_buffer, 4 * KIB, GIB, "256K", "packet memory a socket may hold"),
-	BYTES(udp, send_buffer, 4 * KIB, GIB, "256K", "largest amount waiting to be sent"),
 
 	NUMBER(socket, descriptors, 16, 16777216, "131072", "descriptors open at once"),
 

@@ -14,5 +14,3 @@ void ft_log_init(void);
 	rte_log(RTE_LOG_WARNING, ft_log_type, "fourtuple: " format "\n", ##__VA_ARGS__)
 #define ft_log_info(format, ...) \
 	rte_log(RTE_LOG_INFO, ft_log_type, "fourtuple: " format "\n", ##__VA_ARGS__)
-#define ft_log_debug(format, ...) \
-	rte_log(RTE_LOG_DEBUG, ft_log_type, "fourtuple: " format "\n", ##__VA_ARGS__)

@@ -68,6 +68,17 @@ static inline struct ft_pkt_info *ft_pkt_info_clear(struct rte_mbuf *pkt)
 	return info;
 }
 
+// Bytes of memory that a packet occupies, over all its mbufs: whole buffers, however little is in
+// them, so that a peer that sends single bytes is charged what it costs.
+static inline uint64_t ft_pkt_occupied_bytes(const struct rte_mbuf *pkt)
+{
+	uint64_t bytes = 0;
+
+	for (; pkt != NULL; pkt = pkt->next)
+		bytes += sizeof(*pkt) + pkt->priv_size + pkt->buf_len;
+	return bytes;
+}
+
 // A pool of `count` packets with `data_bytes` of room behind the headroom, on NUMA node `socket`
 // (SOCKET_ID_ANY for any). Returns NULL with rte_errno set.
 struct rte_mempool *ft_pkt_pool_create(

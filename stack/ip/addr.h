@@ -45,6 +45,12 @@ static inline bool ft_addr_is_any(const struct ft_addr *addr)
 	       (addr->words[2] == 0 || addr->words[2] == RTE_BE32(0xffff));
 }
 
+// Every address of ours, in the family of `addr`.
+static inline struct ft_addr ft_addr_any_like(const struct ft_addr *addr)
+{
+	return ft_addr_is_ip4(addr) ? ft_addr_from_ip4(0) : (struct ft_addr){ 0 };
+}
+
 // 224.0.0.0/4 or ff00::/8.
 static inline bool ft_addr_is_multicast(const struct ft_addr *addr)
 {

@@ -40,6 +40,25 @@ uint16_t ft_ip_header_bytes(const struct ft_addr *destination)
 					   : sizeof(struct rte_ipv6_hdr);
 }
 
+uint16_t ft_ip_default_payload(const struct ft_addr *destination)
+{
+	uint16_t smallest_mtu = ft_addr_is_ip4(destination) ? 576 : 1280;
+
+	return smallest_mtu - ft_ip_header_bytes(destination);
+}
+
+// IPv6's length field does not count the header.
+uint32_t ft_ip_largest_payload(const struct ft_addr *destination)
+{
+	return ft_addr_is_ip4(destination) ? RTE_IPV4_MAX_PKT_LEN - sizeof(struct rte_ipv4_hdr)
+					   : UINT16_MAX;
+}
+
+bool ft_ip_may_lack_checksum(struct rte_mbuf *pkt)
+{
+	return ft_addr_is_ip4(&ft_pkt_info(pkt)->tuple.local);
+}
+
 int ft_ip_init(struct ft_stack *stack)
 {
 	int error = ft_route_init(stack);

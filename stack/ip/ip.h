@@ -62,5 +62,15 @@ bool ft_ip_has_good_checksum(struct ft_stack *stack, struct rte_mbuf *pkt);
 // Header bytes that IP adds for this destination (20 for IPv4): what TCP's MSS is computed with.
 uint16_t ft_ip_header_bytes(const struct ft_addr *destination);
 
+// The largest IP payload that any path to this family's hosts carries whole: what TCP may send to a
+// peer that does not say (RFC 9293 3.7.1; less 20 bytes of TCP header: 536 for IPv4).
+uint16_t ft_ip_default_payload(const struct ft_addr *destination);
+
+// The largest payload of one IP packet, cut on the way or not (65,515 for IPv4).
+uint32_t ft_ip_largest_payload(const struct ft_addr *destination);
+
+// Whether UDP may do without a checksum: IPv4 alone allows that (RFC 768; RFC 8200 8.1).
+bool ft_ip_may_lack_checksum(struct rte_mbuf *pkt);
+
 int ft_ip_init(struct ft_stack *stack);
 void ft_ip_free(struct ft_stack *stack);

@@ -286,10 +286,10 @@ static bool contradicts(const struct datagram *datagram, const struct fragment *
 	return fragment->is_last && end_bytes < datagram->end_bytes;
 }
 
-// Notes the fragment in the bitmap, or says why it cannot belong to this datagram. Bytes that came
-// before may come again (networks duplicate packets) and change nothing; but a fragment partly new
-// and partly old is an attempt to make two readers see different datagrams.
-static enum ft_drop place(struct datagram *datagram, const struct fragment *fragment)
+// Why the fragment cannot belong to this datagram, or FT_TAKEN. Bytes that came before may come
+// again (networks duplicate packets) and change nothing; but a fragment partly new and partly old
+// is an attempt to make two readers see different datagrams.
+static enum ft_drop check_place(const struct datagram *datagram, const struct fragment *fragment)
 {
 	uint32_t end_bytes = fragment->offset + fragment->length;
 	uint32_t first = fragment->offset / BLOCK_BYTES;
@@ -305,25 +305,31 @@ static enum ft_drop place(struct datagram *datagram, const struct fragment *frag
 	case NONE:
 		break;
 	}
-	mark(datagram, first, last);
+	return FT_TAKEN;
+}
+
+static void place(struct datagram *datagram, const struct fragment *fragment)
+{
+	uint32_t end_bytes = fragment->offset + fragment->length;
+
+	mark(datagram, fragment->offset / BLOCK_BYTES, (end_bytes - 1) / BLOCK_BYTES);
 	datagram->present_bytes += fragment->length;
 	datagram->end_bytes = RTE_MAX(datagram->end_bytes, end_bytes);
 	if (fragment->is_last)
 		datagram->total_bytes = end_bytes;
-	return FT_TAKEN;
 }
 
 static enum ft_drop join(struct ft_stack *stack, struct datagram *datagram, struct rte_mbuf *pkt)
 {
 	struct fragment fragment = read_fragment(pkt);
-	enum ft_drop reason;
+	enum ft_drop reason = check_place(datagram, &fragment);
 
+	if (reason != FT_TAKEN)
+		return reason;
 	while (!can_hold(stack, pkt))
 		if (!evict_oldest(stack, datagram))
 			return FT_DROP_IP_FRAGMENT_LIMIT;
-	reason = place(datagram, &fragment);
-	if (reason != FT_TAKEN)
-		return reason;
+	place(datagram, &fragment);
 	hold(stack, datagram, pkt);
 	if (fragment.offset == 0)
 		datagram->first = pkt;

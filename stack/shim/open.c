@@ -88,6 +88,7 @@ static bool has_to_linger(const struct ft_socket *socket)
 {
 	return socket->description.descriptors == 1 && !socket->description.is_nonblocking &&
 	       socket->conn != NULL && socket->has_linger && socket->linger_s > 0 &&
+	       ft_tcp_state(socket->conn) != FT_TCP_SYN_SENT &&
 	       ft_tcp_readable_bytes(socket->conn) == 0;
 }
 

@@ -90,7 +90,7 @@ static ssize_t receive_stream(struct ft_stack *stack, struct ft_socket *socket,
 		if (count != -EAGAIN && (count <= 0 || is_enough(socket, received, bytes, flags)))
 			break;
 		error = ft_wait_turn(&wait);
-	} while (error == 0);
+	} while (error == 0 && (received == 0 || !is_enough(socket, received, bytes, flags)));
 	if (received > 0 || count == 0)
 		return received;
 	return error != 0 ? error : count;

@@ -384,7 +384,7 @@ static int get_option(struct ft_stack *stack, struct ft_socket *socket, int leve
 		return error != 0 ? error : ft_sockopt_write_int(number, value, length);
 	case IPPROTO_TCP:
 		if (!socket->is_udp)
-			return ft_sockopt_tcp_get(socket, name, value, length);
+			return ft_sockopt_tcp_get(stack, socket, name, value, length);
 		return -ENOPROTOOPT;
 	default:
 		return -ENOPROTOOPT;

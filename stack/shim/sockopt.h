@@ -19,6 +19,7 @@ int ft_sockopt_apply(
 	struct ft_stack *stack, struct ft_socket *socket, const struct ft_tcp_options *options);
 
 // The level IPPROTO_TCP (sockopt_tcp.c).
-int ft_sockopt_tcp_get(struct ft_socket *socket, int name, void *value, socklen_t *length);
+int ft_sockopt_tcp_get(
+	struct ft_stack *stack, struct ft_socket *socket, int name, void *value, socklen_t *length);
 int ft_sockopt_tcp_set(struct ft_stack *stack, struct ft_socket *socket, int name,
 	const void *value, socklen_t length);

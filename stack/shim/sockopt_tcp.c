@@ -23,14 +23,15 @@ static int maximum_segment(const struct ft_socket *socket, const struct ft_tcp_o
 	return options->mss != 0 ? options->mss : DEFAULT_MSS;
 }
 
-static int get_info(const struct ft_socket *socket, void *value, socklen_t *length)
+static int get_info(
+	struct ft_stack *stack, const struct ft_socket *socket, void *value, socklen_t *length)
 {
 	struct tcp_info info = { .tcpi_state = TCP_CLOSE };
 
 	if (socket->listener != NULL)
 		info.tcpi_state = TCP_LISTEN;
 	else if (socket->conn != NULL)
-		ft_tcp_info(socket->conn, ft_thread_now(), &info);
+		ft_tcp_info(stack, socket->conn, ft_thread_now(), &info);
 	return ft_sockopt_write(&info, sizeof(info), value, length);
 }
 
@@ -69,14 +70,15 @@ static int get_number(const struct ft_socket *socket, int name, int *number)
 	}
 }
 
-int ft_sockopt_tcp_get(struct ft_socket *socket, int name, void *value, socklen_t *length)
+int ft_sockopt_tcp_get(
+	struct ft_stack *stack, struct ft_socket *socket, int name, void *value, socklen_t *length)
 {
 	struct ft_tcp_options options;
 	int number, error;
 
 	switch (name) {
 	case TCP_INFO:
-		return get_info(socket, value, length);
+		return get_info(stack, socket, value, length);
 	case TCP_CONGESTION:
 		ft_sockopt_current(socket, &options);
 		return ft_sockopt_write(

@@ -79,10 +79,8 @@ static void set_defaults(struct ft_stack *stack, struct ft_socket *socket, bool 
 	ft_list_init(&socket->watches);
 	ft_list_init(&socket->binding.node);
 	ft_tcp_options_init(stack, &socket->options);
-	if (is_udp) {
+	if (is_udp)
 		socket->options.receive_buffer = stack->config.udp.receive_buffer;
-		socket->options.send_buffer = stack->config.udp.send_buffer;
-	}
 }
 
 int ft_socket_create(struct ft_stack *stack, bool is_udp, struct ft_socket **created, int *fd)

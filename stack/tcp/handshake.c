@@ -12,8 +12,7 @@
 #include "tcp/tcp_timers.h"
 #include "tcp/window.h"
 
-#define DEFAULT_MSS	536 // of a peer that sends no MSS option (RFC 9293 3.7.1)
-#define MINIMUM_MSS	64  // a peer that says less wants to cost us packets (CVE-2019-11479)
+#define MINIMUM_MSS	64 // a peer that says less wants to cost us packets (CVE-2019-11479)
 #define TIMESTAMP_BYTES 12
 #define RESTARTED_RTO	(3 * FT_SECOND) // RFC 6298 (5.7)
 
@@ -22,6 +21,12 @@
 static uint16_t lower(uint16_t mss, uint32_t limit)
 {
 	return limit != 0 && limit < mss ? (uint16_t)limit : mss;
+}
+
+// Of a peer that sends no MSS option (RFC 9293 3.7.1).
+static uint16_t default_mss(const struct ft_tcp_conn *conn)
+{
+	return ft_ip_default_payload(&conn->tuple.remote) - sizeof(struct rte_tcp_hdr);
 }
 
 // What an MTU leaves for the payload, further limited by configuration and TCP_MAXSEG.
@@ -65,8 +70,8 @@ void ft_handshake_begin(struct ft_stack *stack, struct ft_tcp_conn *conn, uint32
 	conn->snd.max = iss;
 	conn->snd.sml = iss;
 	conn->ts_offset = ft_isn_timestamp_offset(&stack->key, &conn->tuple);
-	conn->offer_mss = DEFAULT_MSS;
-	conn->rcv_mss = DEFAULT_MSS;
+	conn->offer_mss = default_mss(conn);
+	conn->rcv_mss = conn->offer_mss;
 	conn->announced_mss = mss_of_mtu(stack, conn, stack->netif.mtu);
 	conn->last_sent = now;
 	conn->last_received = now;
@@ -123,7 +128,7 @@ static void measure_handshake(struct ft_stack *stack, struct ft_tcp_conn *conn, 
 	ft_time rtt;
 
 	if (ft_retransmit_measure(&conn->retransmit, conn->snd.iss + 1, now, &rtt))
-		ft_rtt_sample(&conn->rtt, rtt, 1, &limits);
+		ft_rtt_sample(&conn->rtt, rtt, &limits);
 	else if (conn->was_syn_lost)
 		ft_rtt_restart(&conn->rtt, RESTARTED_RTO);
 }

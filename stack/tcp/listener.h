@@ -4,8 +4,8 @@
 //	SYN ──► SYN queue ──final ACK──► accept queue ──accept()──► a socket
 //	        SYN-RECEIVED             ESTABLISHED, CLOSE-WAIT, or reset meanwhile
 //
-// Both hold at most `backlog` connections (the accept queue one more, as on Linux). A full SYN
-// queue or accept queue drops SYNs. When the accept queue is full the final ACK is ignored: the
+// Each holds at most `backlog` connections and one more, as on Linux. A full SYN queue or accept
+// queue drops SYNs. When the accept queue is full the final ACK is ignored: the
 // connection stays in SYN-RECEIVED, its SYN-ACK is retransmitted, and the ACK that answers tries
 // again.
 #pragma once

@@ -12,22 +12,12 @@ struct ft_receive_memory {
 	struct ft_budget *packets; // mbufs, over all sockets of the stack: stack->receive_held
 };
 
-// Bytes of memory that all mbufs of a packet occupy.
-static inline uint64_t ft_receive_memory_bytes(const struct rte_mbuf *pkt)
-{
-	uint64_t bytes = 0;
-
-	for (; pkt != NULL; pkt = pkt->next)
-		bytes += sizeof(*pkt) + pkt->priv_size + pkt->buf_len;
-	return bytes;
-}
-
 // FT_TAKEN, or which bound was hit: the connection's (TCP_QUEUE_FULL) or the stack's
 // (RECEIVE_MEMORY).
 static inline enum ft_drop ft_receive_memory_take(
 	struct ft_receive_memory *memory, const struct rte_mbuf *pkt)
 {
-	uint64_t bytes = ft_receive_memory_bytes(pkt);
+	uint64_t bytes = ft_pkt_occupied_bytes(pkt);
 
 	if (!ft_budget_take(&memory->bytes, bytes))
 		return FT_DROP_TCP_QUEUE_FULL;
@@ -41,6 +31,6 @@ static inline enum ft_drop ft_receive_memory_take(
 static inline void ft_receive_memory_give(
 	struct ft_receive_memory *memory, const struct rte_mbuf *pkt)
 {
-	ft_budget_give(&memory->bytes, ft_receive_memory_bytes(pkt));
+	ft_budget_give(&memory->bytes, ft_pkt_occupied_bytes(pkt));
 	ft_budget_give(memory->packets, pkt->nb_segs);
 }

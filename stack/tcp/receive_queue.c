@@ -31,13 +31,18 @@ enum ft_drop ft_receive_queue_append(
 	return FT_TAKEN;
 }
 
-uint64_t ft_receive_queue_peek(
-	const struct ft_receive_queue *queue, const struct iovec *iov, int iov_count, uint64_t most)
+uint64_t ft_receive_queue_peek(const struct ft_receive_queue *queue, uint64_t from,
+	const struct iovec *iov, int iov_count, uint64_t most)
 {
 	struct ft_iov walk = { .iov = iov, .count = iov_count };
 	struct rte_mbuf *pkt = queue->packets.first;
-	uint32_t offset = 0; // of this packet's payload, copied already
+	uint64_t offset = from; // of this packet's payload, done already
 	uint64_t total = 0;
+
+	while (pkt != NULL && offset >= ft_pkt_info(pkt)->payload_length) {
+		offset -= ft_pkt_info(pkt)->payload_length;
+		pkt = ft_pkt_info(pkt)->next;
+	}
 
 	while (pkt != NULL && total < most) {
 		const struct ft_pkt_info *info = ft_pkt_info(pkt);

@@ -26,11 +26,11 @@ void ft_receive_queue_init(struct ft_receive_queue *queue);
 enum ft_drop ft_receive_queue_append(
 	struct ft_receive_queue *queue, struct rte_mbuf *pkt, struct ft_receive_memory *memory);
 
-// Copies bytes from the front, at most `most` (the distance to the urgent mark, or UINT64_MAX) and
-// at most what `iov` holds. Returns how many; removes nothing. RECEIVE is this, then a discard of
-// as many; MSG_PEEK is this alone; MSG_TRUNC a discard alone.
-uint64_t ft_receive_queue_peek(const struct ft_receive_queue *queue, const struct iovec *iov,
-	int iov_count, uint64_t most);
+// Copies bytes, beginning `from` bytes behind the front, at most `most` (the distance to the urgent
+// mark, or UINT64_MAX) and at most what `iov` holds. Returns how many; removes nothing. RECEIVE is
+// this, then a discard of as many; MSG_PEEK is this alone; MSG_TRUNC a discard alone.
+uint64_t ft_receive_queue_peek(const struct ft_receive_queue *queue, uint64_t from,
+	const struct iovec *iov, int iov_count, uint64_t most);
 
 // The byte `offset` bytes behind the front: the urgent one. False when it is not there.
 bool ft_receive_queue_byte_at(const struct ft_receive_queue *queue, uint64_t offset, uint8_t *byte);

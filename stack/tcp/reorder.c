@@ -168,15 +168,14 @@ struct rte_mbuf *ft_reorder_pop(struct ft_reorder *reorder, struct ft_receive_me
 struct rte_mbuf *ft_reorder_take(
 	struct ft_reorder *reorder, uint32_t rcv_nxt, struct ft_receive_memory *memory)
 {
-	while (reorder->first_block != NULL &&
-		ft_seq_is_at_or_before(start_of(reorder->first_block), rcv_nxt)) {
-		struct rte_mbuf *pkt = ft_reorder_pop(reorder, memory);
+	struct rte_mbuf *pkt;
+	uint32_t old;
 
-		if (ft_seq_is_after(end_of(pkt), rcv_nxt)) {
-			ft_segment_cut_front(pkt, rcv_nxt - start_of(pkt));
-			return pkt;
-		}
-		rte_pktmbuf_free(pkt);
-	}
-	return NULL;
+	if (reorder->first_block == NULL ||
+		ft_seq_is_after(start_of(reorder->first_block), rcv_nxt))
+		return NULL;
+	pkt = ft_reorder_pop(reorder, memory);
+	old = rcv_nxt - start_of(pkt);
+	ft_segment_cut_front(pkt, RTE_MIN(old, (uint32_t)ft_pkt_info(pkt)->payload_length));
+	return pkt;
 }

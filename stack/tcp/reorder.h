@@ -44,9 +44,9 @@ static inline bool ft_reorder_is_empty(const struct ft_reorder *reorder)
 enum ft_drop ft_reorder_insert(
 	struct ft_reorder *reorder, struct rte_mbuf *pkt, struct ft_receive_memory *memory);
 
-// After RCV.NXT moved to `rcv_nxt`: the packet that holds the byte there, cut to begin exactly
-// there, or NULL. Its info->payload_length says how far RCV.NXT moves when it is appended to the
-// receive queue; then call again. Packets wholly overtaken by RCV.NXT are freed.
+// After RCV.NXT moved to `rcv_nxt`: the first packet, cut to begin exactly there, or NULL when it
+// begins later. Its info->payload_length says how far RCV.NXT moves when it is appended to the
+// receive queue; then call again. It is 0 when RCV.NXT has overtaken the whole packet.
 struct rte_mbuf *ft_reorder_take(
 	struct ft_reorder *reorder, uint32_t rcv_nxt, struct ft_receive_memory *memory);
 

@@ -43,8 +43,6 @@ struct ft_retransmit {
 	uint32_t partial_acks; // in this recovery: only the first restarts the timer (RFC 6582 3.2)
 	uint8_t phase;	       // enum ft_retransmit_phase
 	bool is_timing;
-	bool had_partial_ack; // in this recovery: only the first restarts the timer (RFC 6582 3.2
-			      // (4))
 };
 
 void ft_retransmit_init(struct ft_retransmit *retransmit, uint32_t iss);

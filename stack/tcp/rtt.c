@@ -9,7 +9,7 @@ static const ft_time granularity = 1ull << FT_WHEEL_TICK_BITS;
 
 void ft_rtt_init(struct ft_rtt *rtt, ft_time initial)
 {
-	*rtt = (struct ft_rtt){ .rto = initial, .lowest = FT_NEVER };
+	*rtt = (struct ft_rtt){ .rto = initial };
 }
 
 // (2.2)
@@ -20,25 +20,22 @@ static void take_first(struct ft_rtt *rtt, ft_time measured)
 	rtt->has_sample = true;
 }
 
-// (2.3): alpha = 1/8, beta = 1/4, each divided by the samples in a round trip.
-static void take_next(struct ft_rtt *rtt, ft_time measured, uint32_t samples_per_rtt)
+// (2.3): alpha = 1/8, beta = 1/4.
+static void take_next(struct ft_rtt *rtt, ft_time measured)
 {
-	const int64_t samples = RTE_MAX(samples_per_rtt, 1u);
 	const int64_t error = (int64_t)measured - (int64_t)rtt->srtt;
 	const int64_t distance = error < 0 ? -error : error;
 
-	rtt->rttvar += (distance - (int64_t)rtt->rttvar) / (4 * samples);
-	rtt->srtt += error / (8 * samples);
+	rtt->rttvar += (distance - (int64_t)rtt->rttvar) / 4;
+	rtt->srtt += error / 8;
 }
 
-void ft_rtt_sample(struct ft_rtt *rtt, ft_time measured, uint32_t samples_per_rtt,
-	const struct ft_rtt_limits *limits)
+void ft_rtt_sample(struct ft_rtt *rtt, ft_time measured, const struct ft_rtt_limits *limits)
 {
 	if (rtt->has_sample)
-		take_next(rtt, measured, samples_per_rtt);
+		take_next(rtt, measured);
 	else
 		take_first(rtt, measured);
-	rtt->lowest = RTE_MIN(rtt->lowest, measured);
 	rtt->rto = rtt->srtt + RTE_MAX(granularity, 4 * rtt->rttvar);
 	rtt->rto = RTE_MAX(rtt->rto, limits->minimum);
 	rtt->backoff = 0;

@@ -15,7 +15,6 @@ struct ft_rtt {
 	ft_time srtt; // smoothed; meaningful when has_sample
 	ft_time rttvar;
 	ft_time rto;	 // before backoff; `initial` until the first sample
-	ft_time lowest;	 // the shortest round trip seen, FT_NEVER before the first
 	uint8_t backoff; // how often the timeout has doubled since the last valid sample
 	bool has_sample;
 };
@@ -24,18 +23,13 @@ struct ft_rtt {
 void ft_rtt_init(struct ft_rtt *rtt, ft_time initial);
 
 // One measurement (2.2, 2.3). It must be of a segment sent once only, or from a timestamp echo:
-// that is Karn's algorithm, kept by who measures (retransmit.h). `samples_per_rtt` is how many
-// measurements one window gives: 1 when one segment at a time is timed; with timestamps
-// ceil(flight / (2 * MSS)) keeps the memory of the average as long (RFC 7323 appendix G). 0 counts
-// as
-// 1. Ends any backoff.
-void ft_rtt_sample(struct ft_rtt *rtt, ft_time measured, uint32_t samples_per_rtt,
-	const struct ft_rtt_limits *limits);
+// that is Karn's algorithm, kept by who measures (tcp_ack.c). Ends any backoff.
+void ft_rtt_sample(struct ft_rtt *rtt, ft_time measured, const struct ft_rtt_limits *limits);
 
 // The timer expired: the next timeout is twice as long (5.5).
 void ft_rtt_back_off(struct ft_rtt *rtt);
 
-// New data was acknowledged without giving a sample, so the path is alive: no longer backed off.
+// The peer has opened its window, so the path is alive and what backed off was the persist timer.
 void ft_rtt_end_backoff(struct ft_rtt *rtt);
 
 // The handshake was retransmitted and data begins with nothing measured: the timeout starts again

@@ -1,5 +1,6 @@
 #include "tcp/segment.h"
 
+#include <assert.h>
 #include <string.h>
 
 #include <rte_tcp.h>
@@ -191,15 +192,14 @@ static void write_syn_options(uint8_t *to, const struct ft_segment *seg)
 	}
 }
 
-bool ft_segment_write(struct rte_mbuf *pkt, const struct ft_segment *seg, uint16_t source_port,
+void ft_segment_write(struct rte_mbuf *pkt, const struct ft_segment *seg, uint16_t source_port,
 	uint16_t destination_port)
 {
 	const uint16_t bytes = ft_segment_header_bytes(seg);
 	struct rte_tcp_hdr *header = (struct rte_tcp_hdr *)rte_pktmbuf_prepend(pkt, bytes);
 	uint8_t *options = (uint8_t *)(header + 1);
 
-	if (header == NULL)
-		return false;
+	assert(header != NULL);
 	*header = (struct rte_tcp_hdr){
 		.src_port = rte_cpu_to_be_16(source_port),
 		.dst_port = rte_cpu_to_be_16(destination_port),
@@ -214,7 +214,6 @@ bool ft_segment_write(struct rte_mbuf *pkt, const struct ft_segment *seg, uint16
 		write_syn_options(options, seg);
 	else if (seg->options & FT_TCP_HAS_TIMESTAMP)
 		write_timestamp(write_pair(options, false), seg);
-	return true;
 }
 
 // ---- received ----

@@ -53,9 +53,9 @@ uint16_t ft_segment_header_bytes(const struct ft_segment *seg);
 //	with SYN    MSS | SACK-permitted, or NOP NOP | timestamp | NOP | window scale
 //	without     NOP NOP timestamp
 //
-// Others are not written, `length` is not read. The checksum field is zero: IP fills it in. Returns
-// false when the headroom is too small, which a fresh packet's never is.
-bool ft_segment_write(struct rte_mbuf *pkt, const struct ft_segment *seg, uint16_t source_port,
+// Others are not written, `length` is not read. The checksum field is zero: IP fills it in. The
+// headroom must be that of a fresh packet.
+void ft_segment_write(struct rte_mbuf *pkt, const struct ft_segment *seg, uint16_t source_port,
 	uint16_t destination_port);
 
 // ---- received: taking only a part (RFC 9293 3.10.7.4: "segments ... trimmed to the window") ----

@@ -24,11 +24,6 @@ static inline bool ft_seq_is_at_or_after(uint32_t a, uint32_t b)
 	return (int32_t)(a - b) >= 0;
 }
 
-static inline uint32_t ft_seq_earlier(uint32_t a, uint32_t b)
-{
-	return ft_seq_is_before(a, b) ? a : b;
-}
-
 static inline uint32_t ft_seq_later(uint32_t a, uint32_t b)
 {
 	return ft_seq_is_before(a, b) ? b : a;

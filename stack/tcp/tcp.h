@@ -107,6 +107,7 @@ int ft_tcp_connect(struct ft_stack *stack, const struct ft_tuple *tuple, struct 
 // read when a SYN comes, so later changes count.
 int ft_tcp_listen(struct ft_stack *stack, struct ft_binding *binding, struct ft_socket *socket,
 	const struct ft_tcp_options *options, uint32_t backlog, struct ft_tcp_listener **listener);
+// `backlog` is taken as it is; the shim limits it to tcp.backlog.
 void ft_tcp_set_backlog(struct ft_tcp_listener *listener, uint32_t backlog);
 // Resets what was not accepted, frees the listener; the binding stays the caller's.
 void ft_tcp_close_listener(struct ft_stack *stack, struct ft_tcp_listener *listener, ft_time now);
@@ -170,4 +171,5 @@ int ft_tcp_set_options(struct ft_stack *stack, struct ft_tcp_conn *conn,
 	const struct ft_tcp_options *options, ft_time now);
 uint16_t ft_tcp_mss(const struct ft_tcp_conn *conn); // TCP_MAXSEG of a connection, bytes of payload
 // Fills what it knows, truthfully; fields for what does not exist here are zero.
-void ft_tcp_info(const struct ft_tcp_conn *conn, ft_time now, struct tcp_info *info);
+void ft_tcp_info(
+	struct ft_stack *stack, const struct ft_tcp_conn *conn, ft_time now, struct tcp_info *info);

@@ -30,6 +30,8 @@ void ft_tcp_ack_update_window(struct ft_arrival *arrival)
 	conn->snd.max_wnd = RTE_MAX(conn->snd.max_wnd, window);
 	conn->snd.wl1 = seg->seq;
 	conn->snd.wl2 = seg->ack;
+	if (!was_closed && window == 0)
+		ft_tcp_timers_window_closed(arrival->stack, conn, arrival->now);
 	if (was_closed && window > 0) {
 		// A probe in flight was not taken, or this would acknowledge it.
 		conn->snd.nxt = conn->snd.una;
@@ -42,23 +44,22 @@ void ft_tcp_ack_update_window(struct ft_arrival *arrival)
 // One segment is timed in each round trip, to the nanosecond. What was sent again can't be timed so
 // (Karn); then a timestamp's echo tells, to the millisecond. But where it was the ACK that got
 // lost, the peer still echoes the first copy, and all the waiting since would seem to be the
-// path's: so one such sample counts for no more than one step of backoff.
+// path's: so one such sample counts for no more than one step of backoff. Without a measurement the
+// timeout stays backed off (RFC 6298 5), or a path grown slower would never be measured again.
 static void measure(struct ft_arrival *arrival)
 {
 	struct ft_tcp_conn *conn = arrival->conn;
 	struct ft_rtt_limits limits = ft_tcp_timers_limits(arrival->stack);
 	uint32_t clock = ft_isn_timestamp(conn->ts_offset, arrival->now);
 	ft_time echoed = (clock - arrival->seg.ts_echo) * FT_MILLISECOND;
-	bool has_echo = conn->has_timestamps && arrival->seg.ts_echo != 0 &&
-			echoed < limits.maximum && !conn->retransmit.is_timing;
+	bool has_echo =
+		conn->has_timestamps && arrival->seg.ts_echo != 0 && !conn->retransmit.is_timing;
 	ft_time rtt;
 
 	if (ft_retransmit_measure(&conn->retransmit, arrival->seg.ack, arrival->now, &rtt))
-		ft_rtt_sample(&conn->rtt, rtt, 1, &limits);
+		ft_rtt_sample(&conn->rtt, rtt, &limits);
 	else if (has_echo)
-		ft_rtt_sample(&conn->rtt, RTE_MIN(echoed, 2 * conn->rtt.rto), 1, &limits);
-	else
-		ft_rtt_end_backoff(&conn->rtt);
+		ft_rtt_sample(&conn->rtt, RTE_MIN(echoed, 2 * conn->rtt.rto), &limits);
 }
 
 static void drop_acked(struct ft_arrival *arrival, uint32_t acked)

@@ -123,10 +123,9 @@ int ft_tcp_listen(struct ft_stack *stack, struct ft_binding *binding, struct ft_
 
 	if (opened == NULL)
 		return -ENOMEM;
-	*opened = (struct ft_tcp_listener){ .binding = binding,
-		.socket = socket,
-		.options = options,
-		.backlog = RTE_MIN(backlog, stack->config.tcp.backlog) };
+	*opened = (struct ft_tcp_listener){
+		.binding = binding, .socket = socket, .options = options, .backlog = backlog
+	};
 	ft_list_init(&opened->syn_queue);
 	ft_list_init(&opened->accept_queue);
 	binding->listener = opened;

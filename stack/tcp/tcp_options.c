@@ -2,10 +2,12 @@
 #include <errno.h>
 #include <netinet/tcp.h>
 #include <string.h>
+#include <sys/epoll.h>
 
 #include "stack.h"
 #include "tcp/conn.h"
 #include "tcp/handshake.h"
+#include "tcp/tcp_readiness.h"
 #include "tcp/tcp_timers.h"
 
 void ft_tcp_get_options(const struct ft_tcp_conn *conn, struct ft_tcp_options *options)
@@ -53,6 +55,8 @@ static void apply(struct ft_stack *stack, struct ft_tcp_conn *conn,
 		ft_tcp_timers_options_changed(stack, conn, now);
 	if (has_released(before, after))
 		ft_conn_owe(stack, conn, FT_OWE_OUTPUT, "data that was held back");
+	if (before->send_buffer != after->send_buffer)
+		ft_conn_notify(stack, conn, ft_tcp_readiness(conn) & EPOLLOUT);
 	if (after->quick_ack && !before->quick_ack && conn->rcv.acked != conn->rcv.nxt)
 		ft_conn_owe(stack, conn, FT_OWE_ACK, "ACK, TCP_QUICKACK");
 }
@@ -121,10 +125,12 @@ static void fill_congestion(const struct ft_tcp_conn *conn, struct tcp_info *inf
 	info->tcpi_total_retrans = conn->total_retransmits;
 }
 
-static void fill_times(const struct ft_tcp_conn *conn, ft_time now, struct tcp_info *info)
+static void fill_times(const struct ft_stack *stack, const struct ft_tcp_conn *conn, ft_time now,
+	struct tcp_info *info)
 {
-	info->tcpi_rto =
-		(uint32_t)((conn->rtt.rto << RTE_MIN(conn->rtt.backoff, 16)) / FT_MICROSECOND);
+	struct ft_rtt_limits limits = ft_tcp_timers_limits(stack);
+
+	info->tcpi_rto = (uint32_t)(ft_rtt_timeout(&conn->rtt, &limits) / FT_MICROSECOND);
 	info->tcpi_rtt = (uint32_t)(conn->rtt.srtt / FT_MICROSECOND);
 	info->tcpi_rttvar = (uint32_t)(conn->rtt.rttvar / FT_MICROSECOND);
 	info->tcpi_last_data_sent = (uint32_t)((now - conn->last_sent) / FT_MILLISECOND);
@@ -132,15 +138,16 @@ static void fill_times(const struct ft_tcp_conn *conn, ft_time now, struct tcp_i
 	info->tcpi_last_data_recv = (uint32_t)((now - conn->last_received) / FT_MILLISECOND);
 }
 
-// What segments are cut for.
-static uint32_t path_mtu(const struct ft_tcp_conn *conn)
+static uint32_t path_mtu(struct ft_stack *stack, const struct ft_tcp_conn *conn, ft_time now)
 {
-	struct ft_segment seg = { .options = conn->has_timestamps ? FT_TCP_HAS_TIMESTAMP : 0 };
+	struct ft_route route = { .mtu = stack->netif.mtu };
 
-	return ft_ip_header_bytes(&conn->tuple.remote) + ft_segment_header_bytes(&seg) + conn->mss;
+	ft_route_find(stack, &conn->tuple.remote, now, &route);
+	return route.mtu;
 }
 
-void ft_tcp_info(const struct ft_tcp_conn *conn, ft_time now, struct tcp_info *info)
+void ft_tcp_info(
+	struct ft_stack *stack, const struct ft_tcp_conn *conn, ft_time now, struct tcp_info *info)
 {
 	*info = (struct tcp_info){
 		.tcpi_state = linux_state[conn->state],
@@ -155,8 +162,8 @@ void ft_tcp_info(const struct ft_tcp_conn *conn, ft_time now, struct tcp_info *i
 		.tcpi_rcv_mss = conn->rcv_mss,
 		.tcpi_advmss = conn->announced_mss,
 		.tcpi_rcv_space = conn->rcv.wnd,
-		.tcpi_pmtu = path_mtu(conn),
+		.tcpi_pmtu = path_mtu(stack, conn, now),
 	};
 	fill_congestion(conn, info);
-	fill_times(conn, now, info);
+	fill_times(stack, conn, now, info);
 }

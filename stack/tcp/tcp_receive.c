@@ -5,6 +5,7 @@
 
 #include "stack.h"
 #include "tcp/conn.h"
+#include "tcp/tcp_readiness.h"
 #include "tcp/tcp_timers.h"
 
 // ---- sixth, check the URG bit ----
@@ -113,12 +114,15 @@ static void take_what_waited(struct ft_arrival *arrival)
 
 	while ((pkt = ft_reorder_take(&conn->reorder, conn->rcv.nxt, &conn->receive_memory)) !=
 		NULL) {
-		enum ft_drop reason = take_in_order(arrival, pkt);
+		bool is_overtaken = ft_pkt_info(pkt)->payload_length == 0;
+		enum ft_drop reason =
+			is_overtaken ? FT_DROP_TCP_DUPLICATE : take_in_order(arrival, pkt);
 
-		if (reason != FT_TAKEN) {
-			ft_stack_drop_late(arrival->stack, pkt, reason);
+		if (reason == FT_TAKEN)
+			continue;
+		ft_stack_drop_late(arrival->stack, pkt, reason);
+		if (!is_overtaken)
 			return;
-		}
 	}
 }
 
@@ -239,6 +243,7 @@ enum ft_drop ft_tcp_receive_fin_step(struct ft_arrival *arrival)
 		ft_conn_enter_time_wait(arrival->stack, conn, arrival->now);
 		break;
 	}
-	ft_conn_notify(arrival->stack, conn, EPOLLIN | EPOLLRDHUP);
+	ft_conn_notify(
+		arrival->stack, conn, EPOLLIN | EPOLLRDHUP | (ft_tcp_readiness(conn) & EPOLLHUP));
 	return FT_TAKEN;
 }

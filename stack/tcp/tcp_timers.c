@@ -4,21 +4,22 @@
 //              timeout, which doubles each time. A handshake gives up after tcp.syn_retries or
 //              tcp.synack_retries; data does not count tries but time (USER).
 //              The same deadline is the persist timer (RFC 9293 3.8.6.1): when the window is
-//              closed, or nothing is in flight but something waits that Cork or silly-window
-//              avoidance holds back, no ACK will come to wake us, so a probe goes out, again and
-//              again, ever later.
+//              closed no ACK will come to wake us, so a probe goes out, again and again, ever
+//              later. And it ends the patience of Cork and silly-window avoidance when nothing is
+//              in flight and something waits.
 // DELAYED ACK  Data was received and not acknowledged: an ACK goes out if by tcp.delayed_ack no
 //              data has carried it (RFC 9293 3.8.6.3).
 // KEEPALIVE    With SO_KEEPALIVE: nothing was heard for keepalive_idle, so ask; then every
-//              keepalive_interval; after keepalive_count questions without an answer the
-//              connection is reset (RFC 9293 3.8.4).
+//              keepalive_interval; after keepalive_count questions without an answer, or after
+//              the user timeout the application asked for, the connection is reset (RFC 9293
+//              3.8.4, tcp(7)).
 // USER         Something is not acknowledged, and there was no progress for the user timeout: the
 //              connection ends (RFC 9293 3.8.3). A closed window does not count: while the peer
-//              answers probes it is alive, and PROBES_UNANSWERED in a row end the connection. It
-//              does count when the application asked for the timeout, as on Linux, and when the
-//              application has closed the connection: peers cannot hoard those.
+//              answers probes it is alive, and PROBES_UNANSWERED in a row end the connection. But
+//              it does count when the application asked for the timeout, as on Linux, and when
+//              the application has closed the connection: peers cannot hoard those.
 // QUIET        FIN-WAIT-2 of a connection the application closed: the peer's FIN does not come.
-//              TIME-WAIT: 2 MSL have passed.
+//              Then TIME-WAIT: 2 MSL have passed.
 //
 // All share one node in the wheel. It stands at the earliest deadline or before it: when a deadline
 // moves back, the node stays and expires once for nothing, so that the retransmission timer, which
@@ -142,6 +143,13 @@ void ft_tcp_timers_output_done(struct ft_stack *stack, struct ft_tcp_conn *conn,
 		start_user_timer(stack, conn, now);
 }
 
+// The peer may take back what it offered while data is in flight (RFC 9293 3.8.6: robust to that).
+void ft_tcp_timers_window_closed(struct ft_stack *stack, struct ft_tcp_conn *conn, ft_time now)
+{
+	if (is_running(conn, FT_TCP_TIMER_USER))
+		start_user_timer(stack, conn, now);
+}
+
 // What waited goes out at once, and its loss is then found by a timeout that starts anew.
 void ft_tcp_timers_window_opened(struct ft_stack *stack, struct ft_tcp_conn *conn, ft_time now)
 {
@@ -247,7 +255,7 @@ static void persist_timed_out(struct ft_stack *stack, struct ft_tcp_conn *conn, 
 	conn->unanswered_probes++;
 	conn->snd.nxt = conn->snd.una;
 	back_off(stack, conn, now);
-	ft_conn_owe(stack, conn, FT_OWE_PROBE, "probe, data was held back too long");
+	ft_conn_owe(stack, conn, FT_OWE_PROBE, "probe of a closed window");
 }
 
 // RFC 6298 (5.4) to (5.6), RFC 5681 3.1: all in flight counts as lost, and is sent again from
@@ -266,12 +274,14 @@ static void data_timed_out(struct ft_stack *stack, struct ft_tcp_conn *conn, ft_
 
 static void retransmit_expired(struct ft_stack *stack, struct ft_tcp_conn *conn, ft_time now)
 {
-	bool is_held_back = !ft_conn_has_in_flight(conn) || conn->snd.wnd == 0;
+	bool is_held_back = !ft_conn_has_in_flight(conn) && conn->snd.wnd > 0;
 
 	if (!ft_conn_is_synchronized(conn)) {
 		ft_stack_count(stack, FT_COUNTER_TCP_TIMEOUTS);
 		handshake_timed_out(stack, conn, now);
 	} else if (is_held_back && ft_conn_data_waits(conn)) {
+		ft_conn_owe(stack, conn, FT_OWE_PROBE, "data held back long enough");
+	} else if (conn->snd.wnd == 0 && ft_conn_data_waits(conn)) {
 		persist_timed_out(stack, conn, now);
 	} else if (conn->snd.una != conn->snd.max) {
 		ft_stack_count(stack, FT_COUNTER_TCP_TIMEOUTS);
@@ -284,6 +294,15 @@ static void delayed_ack_expired(struct ft_stack *stack, struct ft_tcp_conn *conn
 	ft_conn_owe(stack, conn, FT_OWE_ACK, "ACK, delayed long enough");
 }
 
+// A user timeout that the application asked for counts time instead of probes (tcp(7)).
+static bool has_kept_silent(const struct ft_tcp_conn *conn, ft_time now)
+{
+	if (conn->options.user_timeout != 0)
+		return conn->unanswered_probes > 0 &&
+		       now - conn->last_heard >= conn->options.user_timeout;
+	return conn->unanswered_probes >= conn->options.keepalive_count;
+}
+
 static void keepalive_expired(struct ft_stack *stack, struct ft_tcp_conn *conn, ft_time now)
 {
 	ft_time idle_until = conn->last_heard + conn->options.keepalive_idle;
@@ -294,7 +313,7 @@ static void keepalive_expired(struct ft_stack *stack, struct ft_tcp_conn *conn, 
 			RTE_MAX(idle_until, now + conn->options.keepalive_interval));
 		return;
 	}
-	if (conn->unanswered_probes >= conn->options.keepalive_count) {
+	if (has_kept_silent(conn, now)) {
 		give_up(stack, conn, now);
 		return;
 	}

@@ -19,7 +19,8 @@ void ft_tcp_timers_acked(
 	struct ft_stack *stack, struct ft_tcp_conn *conn, bool may_restart, ft_time now);
 // Output sent what it could; something may have been held back.
 void ft_tcp_timers_output_done(struct ft_stack *stack, struct ft_tcp_conn *conn, ft_time now);
-// The peer's window opened again.
+// The peer's window closed, or opened again.
+void ft_tcp_timers_window_closed(struct ft_stack *stack, struct ft_tcp_conn *conn, ft_time now);
 void ft_tcp_timers_window_opened(struct ft_stack *stack, struct ft_tcp_conn *conn, ft_time now);
 
 // An ACK is due, but may wait for data to ride on.

@@ -125,19 +125,32 @@ static ssize_t no_bytes(struct ft_tcp_conn *conn)
 	return -EAGAIN;
 }
 
+// Looking changes nothing, so what a read would pass over is looked past.
+static ssize_t peek(struct ft_tcp_conn *conn, const struct iovec *iov, int iov_count, int flags)
+{
+	bool is_at_mark = ft_tcp_is_at_mark(conn) && is_mark_readable(conn);
+	uint64_t from = is_at_mark && !conn->options.oob_inline;
+	uint64_t most = is_at_mark ? UINT64_MAX : bytes_before_mark(conn);
+	uint64_t readable = RTE_MIN(conn->receive_queue.bytes - from, most);
+
+	if (readable == 0)
+		return no_bytes(conn);
+	if (flags & FT_TCP_RECEIVE_DISCARD)
+		return (ssize_t)RTE_MIN(bytes_of(iov, iov_count), readable);
+	return (ssize_t)ft_receive_queue_peek(&conn->receive_queue, from, iov, iov_count, most);
+}
+
 static uint64_t take_bytes(
 	struct ft_tcp_conn *conn, const struct iovec *iov, int iov_count, int flags)
 {
-	uint64_t most = bytes_before_mark(conn);
+	uint64_t most = RTE_MIN(bytes_before_mark(conn), conn->receive_queue.bytes);
 	uint64_t bytes;
 
-	most = RTE_MIN(most, conn->receive_queue.bytes);
 	if (flags & FT_TCP_RECEIVE_DISCARD)
 		bytes = RTE_MIN(bytes_of(iov, iov_count), most);
 	else
-		bytes = ft_receive_queue_peek(&conn->receive_queue, iov, iov_count, most);
-	if (!(flags & FT_TCP_RECEIVE_PEEK))
-		ft_receive_queue_discard(&conn->receive_queue, bytes, &conn->receive_memory);
+		bytes = ft_receive_queue_peek(&conn->receive_queue, 0, iov, iov_count, most);
+	ft_receive_queue_discard(&conn->receive_queue, bytes, &conn->receive_memory);
 	return bytes;
 }
 
@@ -148,6 +161,8 @@ ssize_t ft_tcp_receive(struct ft_stack *stack, struct ft_tcp_conn *conn, const s
 
 	if (flags & FT_TCP_RECEIVE_URGENT)
 		return receive_urgent(conn, iov, iov_count, flags);
+	if (flags & FT_TCP_RECEIVE_PEEK)
+		return peek(conn, iov, iov_count, flags);
 	pass_mark(conn);
 	if (conn->receive_queue.bytes == 0)
 		return no_bytes(conn);

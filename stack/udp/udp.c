@@ -44,6 +44,15 @@ void ft_udp_free(struct ft_stack *stack)
 	ft_pool_free(&stack->udp.sockets);
 }
 
+// Zero: the sender did not compute one (RFC 768).
+static bool has_good_checksum(
+	struct ft_stack *stack, struct rte_mbuf *pkt, const struct rte_udp_hdr *header)
+{
+	if (header->dgram_cksum == 0)
+		return ft_ip_may_lack_checksum(pkt);
+	return ft_ip_has_good_checksum(stack, pkt);
+}
+
 enum ft_drop ft_udp_parse(struct ft_stack *stack, struct rte_mbuf *pkt)
 {
 	struct ft_pkt_info *info = ft_pkt_info(pkt);
@@ -65,8 +74,7 @@ enum ft_drop ft_udp_parse(struct ft_stack *stack, struct rte_mbuf *pkt)
 	info->tuple.remote_port = rte_be_to_cpu_16(header->src_port);
 	info->payload_offset = info->transport_offset + sizeof(*header);
 	info->payload_length = length - sizeof(*header);
-	// Zero: the sender did not compute one (RFC 768).
-	if (header->dgram_cksum != 0 && !ft_ip_has_good_checksum(stack, pkt))
+	if (!has_good_checksum(stack, pkt, header))
 		return FT_DROP_UDP_BAD_CHECKSUM;
 	return info->tuple.local_port == 0 ? FT_DROP_UDP_BAD_PORT : FT_TAKEN;
 }
@@ -146,7 +154,9 @@ static struct ft_udp_socket *find_connected(struct ft_stack *stack, const struct
 }
 
 // An unconnected socket is not told: it could not know which of its datagrams failed (RFC 1122
-// 4.1.3.3 leaves it open, Linux and BSD do the same). A smaller path MTU counts for everyone.
+// 4.1.3.3 leaves it open, Linux and BSD do the same). A connected one is told of all, also of what may
+// pass, such as a host unreachable (RFC 1122 4.1.3.3 asks for it; Linux keeps those back unless
+// IP_RECVERR is set). A smaller path MTU counts for everyone.
 enum ft_drop ft_udp_error(struct ft_stack *stack, const struct ft_icmp_error *error, ft_time now)
 {
 	struct ft_udp_socket *udp = find_connected(stack, &error->tuple);

@@ -14,9 +14,6 @@
 struct ft_socket;
 struct ft_stack;
 
-// 65,535 less the headers of IPv4 and UDP.
-#define FT_UDP_MAX_PAYLOAD 65507
-
 struct ft_udp {
 	struct ft_pool sockets; // struct ft_udp_socket
 	struct ft_conn_table connected;

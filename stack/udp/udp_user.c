@@ -62,10 +62,11 @@ int ft_udp_bind(struct ft_stack *stack, struct ft_udp_socket *udp, const struct 
 	return error;
 }
 
-// A socket that sends before it was bound gets a port at all addresses.
-static int choose_port(struct ft_stack *stack, struct ft_udp_socket *udp)
+// A socket that sends before it was bound gets a port at all addresses of the peer's family.
+static int choose_port(
+	struct ft_stack *stack, struct ft_udp_socket *udp, const struct ft_addr *remote)
 {
-	const struct ft_addr any = ft_addr_from_ip4(INADDR_ANY);
+	const struct ft_addr any = ft_addr_any_like(remote);
 
 	if (udp->is_bound)
 		return 0;
@@ -123,7 +124,7 @@ int ft_udp_connect(struct ft_stack *stack, struct ft_udp_socket *udp, const stru
 	forget_peer(stack, udp);
 	error = find_way(stack, udp, remote, now, &route);
 	if (error == 0)
-		error = choose_port(stack, udp);
+		error = choose_port(stack, udp, remote);
 	if (error != 0)
 		return error;
 	udp->tuple = (struct ft_tuple){
@@ -199,16 +200,18 @@ static bool has_room(const struct ft_stack *stack)
 	return stack->tx_count < FT_TX_QUEUE / 2 && stack->loopback.count < FT_LOOPBACK_QUEUE / 2;
 }
 
-static int check_send(
-	struct ft_udp_socket *udp, bool has_remote, uint16_t remote_port, uint64_t bytes)
+static int check_send(struct ft_udp_socket *udp, const struct ft_addr *remote, uint16_t remote_port,
+	uint64_t bytes)
 {
+	const struct ft_addr *destination = remote != NULL ? remote : &udp->tuple.remote;
+
 	if (udp->is_shut_write)
 		return -EPIPE;
-	if (bytes > FT_UDP_MAX_PAYLOAD)
-		return -EMSGSIZE;
-	if (!has_remote && !udp->is_connected)
+	if (remote == NULL && !udp->is_connected)
 		return -EDESTADDRREQ;
-	if ((has_remote ? remote_port : udp->tuple.remote_port) == 0)
+	if (bytes > ft_ip_largest_payload(destination) - sizeof(struct rte_udp_hdr))
+		return -EMSGSIZE;
+	if ((remote != NULL ? remote_port : udp->tuple.remote_port) == 0)
 		return -EINVAL;
 	return -ft_udp_take_error(udp);
 }
@@ -225,13 +228,13 @@ ssize_t ft_udp_send(struct ft_stack *stack, struct ft_udp_socket *udp, const str
 	struct rte_mbuf *pkt;
 	int error;
 
-	error = check_send(udp, remote != NULL, remote_port, bytes);
+	error = check_send(udp, remote, remote_port, bytes);
 	if (error != 0)
 		return error;
 	send.destination = remote != NULL ? *remote : udp->tuple.remote;
 	error = find_way(stack, udp, &send.destination, now, &route);
 	if (error == 0)
-		error = choose_port(stack, udp);
+		error = choose_port(stack, udp, &send.destination);
 	if (error != 0)
 		return error;
 	send.source = udp->is_connected ? udp->tuple.local : route.source;

@@ -119,7 +119,7 @@ static void echoed_timestamp_measures_after_a_loss(void **state)
 	peer_pass(100 * FT_MILLISECOND);
 	SEND(.seq = 1, .ack = 6, .flags = ACK, .options = FT_TCP_HAS_TIMESTAMP, .ts_value = 2,
 		.ts_echo = peer.last.ts_value);
-	ft_tcp_info(peer.conn, peer.now, &info);
+	ft_tcp_info(&peer.stack, peer.conn, peer.now, &info);
 	assert_in_range(info.tcpi_rtt, 12000, 13000); // an eighth of 100 ms
 	assert_int_equal(info.tcpi_backoff, 0);
 }
@@ -164,7 +164,7 @@ static void second_timeout_leaves_ssthresh(void **state)
 		QUIET(200 * FT_MILLISECOND << i);
 		peer_expect_segments(0, 1);
 	}
-	ft_tcp_info(peer.conn, peer.now, &info);
+	ft_tcp_info(&peer.stack, peer.conn, peer.now, &info);
 	assert_int_equal(info.tcpi_snd_ssthresh, 5);
 	assert_int_equal(info.tcpi_snd_cwnd, 1);
 }

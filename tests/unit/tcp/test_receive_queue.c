@@ -66,7 +66,7 @@ static uint64_t peek(void *to, uint64_t bytes, uint64_t most)
 {
 	const struct iovec iov = { to, bytes };
 
-	return ft_receive_queue_peek(&queue, &iov, 1, most);
+	return ft_receive_queue_peek(&queue, 0, &iov, 1, most);
 }
 
 static void bytes_come_out_as_they_came(void **state)
@@ -98,7 +98,7 @@ static void peek_scatters_and_removes_nothing(void **state)
 	arrive(FULL);
 	arrive(FULL);
 	for (int twice = 0; twice < 2; twice++) {
-		assert_int_equal(ft_receive_queue_peek(&queue, iov, 4, UINT64_MAX), FULL + 200);
+		assert_int_equal(ft_receive_queue_peek(&queue, 0, iov, 4, UINT64_MAX), FULL + 200);
 		assert_memory_equal(a, stream, 100);
 		assert_memory_equal(b, stream + 100, FULL);
 		assert_memory_equal(c, stream + 100 + FULL, 100);

@@ -83,8 +83,8 @@ static uint32_t take_from(uint32_t from)
 	while ((pkt = ft_reorder_take(&reorder, FIRST + from, &memory)) != NULL) {
 		const struct ft_pkt_info *info = ft_pkt_info(pkt);
 
-		assert_int_equal(info->seg.seq, FIRST + from);
-		assert_int_not_equal(info->payload_length, 0);
+		if (info->payload_length > 0)
+			assert_int_equal(info->seg.seq, FIRST + from);
 		assert_int_equal(pkt->pkt_len, info->payload_offset + info->payload_length);
 		assert_memory_equal(rte_pktmbuf_mtod_offset(pkt, uint8_t *, info->payload_offset),
 			stream + from, info->payload_length);
