@@ -1,4 +1,4 @@
-// Peers: connect(2) and accept(2).
+// Peers: connect(2), accept(2), shutdown(2).
 #include <errno.h>
 
 #include "fourtuple.h"
@@ -114,15 +114,27 @@ static int connect_tcp(struct ft_stack *stack, struct ft_socket *socket,
 	return error != 0 ? error : await_connection(stack, socket, -EINPROGRESS);
 }
 
+static int stop_listening(struct ft_stack *stack, struct ft_socket *socket)
+{
+	ft_tcp_close_listener(stack, socket->listener, ft_thread_now());
+	socket->listener = NULL;
+	ft_port_unlisten(&stack->tcp.ports, &socket->binding);
+	ft_socket_notify(stack, socket, EPOLLIN | EPOLLOUT | EPOLLHUP);
+	return 0;
+}
+
 // AF_UNSPEC: back to a socket without a peer, a TCP connection being reset (connect(2)).
 static int disconnect(struct ft_stack *stack, struct ft_socket *socket)
 {
 	if (socket->is_udp) {
 		ft_udp_disconnect(stack, socket->udp);
+	} else if (socket->listener != NULL) {
+		return stop_listening(stack, socket);
 	} else if (socket->conn != NULL) {
 		ft_tcp_abort(stack, socket->conn, ft_thread_now());
 		socket->conn = NULL;
 		socket->is_connecting = false;
+		ft_socket_notify(stack, socket, EPOLLOUT | EPOLLHUP);
 	}
 	return 0;
 }
@@ -241,4 +253,32 @@ int ft_accept4(int fd, struct sockaddr *address, socklen_t *length, int flags)
 int ft_accept(int fd, struct sockaddr *address, socklen_t *length)
 {
 	return ft_accept4(fd, address, length, 0);
+}
+
+static int shut_down(struct ft_stack *stack, struct ft_socket *socket, int how)
+{
+	bool read = how == SHUT_RD || how == SHUT_RDWR;
+	bool write = how == SHUT_WR || how == SHUT_RDWR;
+
+	if (!read && !write)
+		return -EINVAL;
+	if (socket->is_udp)
+		return ft_udp_shutdown(stack, socket->udp, read, write);
+	if (socket->listener != NULL) // writing ends nothing there: as in Linux
+		return read ? stop_listening(stack, socket) : 0;
+	if (socket->conn == NULL)
+		return -ENOTCONN;
+	if (ft_tcp_state(socket->conn) == FT_TCP_SYN_SENT) // an attempt is given up as a whole
+		return disconnect(stack, socket);
+	return ft_tcp_shutdown(stack, socket->conn, read, write, ft_thread_now());
+}
+
+int ft_shutdown(int fd, int how)
+{
+	struct ft_stack *stack;
+	struct ft_socket *socket = ft_call_socket(fd, &stack);
+
+	if (socket == NULL)
+		return -1;
+	return ft_call_result(shut_down(stack, socket, how));
 }

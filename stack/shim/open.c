@@ -1,4 +1,4 @@
-// Beginning and end: socket(2), dup(2), shutdown(2), close(2).
+// Beginning and end: socket(2), dup(2), close(2).
 #include <errno.h>
 
 #include "fourtuple.h"
@@ -44,41 +44,6 @@ int ft_dup(int fd)
 	if (description == NULL)
 		return -1;
 	return ft_call_result(ft_descriptor_take(&stack->sockets->descriptors, description, 0));
-}
-
-static int shut_down_listener(struct ft_stack *stack, struct ft_socket *socket)
-{
-	ft_tcp_close_listener(stack, socket->listener, ft_thread_now());
-	socket->listener = NULL;
-	ft_port_unlisten(&stack->tcp.ports, &socket->binding);
-	ft_socket_notify(stack, socket, EPOLLIN | EPOLLOUT | EPOLLHUP);
-	return 0;
-}
-
-static int shut_down(struct ft_stack *stack, struct ft_socket *socket, int how)
-{
-	bool read = how == SHUT_RD || how == SHUT_RDWR;
-	bool write = how == SHUT_WR || how == SHUT_RDWR;
-
-	if (!read && !write)
-		return -EINVAL;
-	if (socket->is_udp)
-		return ft_udp_shutdown(stack, socket->udp, read, write);
-	if (socket->listener != NULL) // writing ends nothing there: as in Linux
-		return read ? shut_down_listener(stack, socket) : 0;
-	if (socket->conn == NULL)
-		return -ENOTCONN;
-	return ft_tcp_shutdown(stack, socket->conn, read, write, ft_thread_now());
-}
-
-int ft_shutdown(int fd, int how)
-{
-	struct ft_stack *stack;
-	struct ft_socket *socket = ft_call_socket(fd, &stack);
-
-	if (socket == NULL)
-		return -1;
-	return ft_call_result(shut_down(stack, socket, how));
 }
 
 // Only the last descriptor of a blocking socket with SO_LINGER waits, and only for what the peer
