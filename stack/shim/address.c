@@ -33,11 +33,14 @@ int ft_address_write(
 		.sin_addr.s_addr = ft_addr_ip4(addr),
 	};
 
-	if (to == NULL || length == NULL)
+	if (length == NULL)
 		return -EFAULT;
 	if ((int)*length < 0)
 		return -EINVAL;
-	memcpy(to, &in, *length < sizeof(in) ? *length : sizeof(in));
+	if (to == NULL && *length > 0)
+		return -EFAULT;
+	if (*length > 0)
+		memcpy(to, &in, *length < sizeof(in) ? *length : sizeof(in));
 	*length = sizeof(in);
 	return 0;
 }

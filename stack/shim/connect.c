@@ -146,10 +146,10 @@ static int connect_to(struct ft_stack *stack, struct ft_socket *socket,
 	uint16_t port;
 	int error;
 
+	if (length < sizeof(address->sa_family) || length > sizeof(struct sockaddr_storage))
+		return -EINVAL;
 	if (address == NULL)
 		return -EFAULT;
-	if (length < sizeof(address->sa_family))
-		return -EINVAL;
 	if (address->sa_family == AF_UNSPEC)
 		return disconnect(stack, socket);
 	error = ft_address_read(address, length, &remote, &port);
