@@ -193,6 +193,7 @@ static int take_connection(struct ft_stack *stack, struct ft_socket *listening, 
 	}
 	ft_tcp_attach(socket->conn, socket);
 	ft_tcp_get_options(socket->conn, &socket->options);
+	socket->may_broadcast = listening->may_broadcast;
 	socket->has_linger = listening->has_linger;
 	socket->linger_s = listening->linger_s;
 	socket->receive_timeout = listening->receive_timeout;
