@@ -202,9 +202,25 @@ ssize_t ft_recv(int fd, void *bytes, size_t count, int flags)
 	return ft_recvfrom(fd, bytes, count, flags, NULL, NULL);
 }
 
+// Unlike recv(), read() of nothing takes nothing and waits for nothing (POSIX), be it a datagram.
+static ssize_t read_message(int fd, struct msghdr *message)
+{
+	struct ft_stack *stack;
+	uint64_t bytes;
+
+	if (ft_call_socket(fd, &stack) == NULL)
+		return -1;
+	if (ft_message_check(message, &bytes) == 0 && bytes == 0)
+		return 0;
+	return receive_from(fd, message, 0);
+}
+
 ssize_t ft_read(int fd, void *bytes, size_t count)
 {
-	return ft_recvfrom(fd, bytes, count, 0, NULL, NULL);
+	struct iovec iov;
+	struct msghdr message = ft_message_of(&iov, bytes, count);
+
+	return read_message(fd, &message);
 }
 
 ssize_t ft_readv(int fd, const struct iovec *iov, int iov_count)
@@ -213,5 +229,5 @@ ssize_t ft_readv(int fd, const struct iovec *iov, int iov_count)
 
 	if (iov_count < 0 || iov_count > FT_MESSAGE_IOV_MAX)
 		return ft_call_result(-EINVAL);
-	return receive_from(fd, &message, 0);
+	return read_message(fd, &message);
 }
