@@ -76,6 +76,8 @@ static ssize_t receive_stream(struct ft_stack *stack, struct ft_socket *socket,
 	ssize_t count;
 	int error = 0;
 
+	if (socket->conn == NULL && socket->listener == NULL && (flags & MSG_OOB))
+		return -EINVAL; // no urgent byte there, says Linux before anything else
 	if (socket->conn == NULL)
 		return -ENOTCONN;
 	ft_wait_begin(&wait, socket->description.is_nonblocking || (flags & MSG_DONTWAIT),
