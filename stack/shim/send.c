@@ -58,8 +58,6 @@ static ssize_t send_stream(struct ft_stack *stack, struct ft_socket *socket,
 
 	if (socket->conn == NULL)
 		return -EPIPE; // Linux's answer, with its SIGPIPE, for a stream never connected
-	if (bytes == 0)
-		return 0;
 	ft_wait_begin(&wait, socket->description.is_nonblocking || (flags & MSG_DONTWAIT),
 		socket->send_timeout);
 	do {
