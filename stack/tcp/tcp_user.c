@@ -118,9 +118,12 @@ static ssize_t receive_urgent(
 // What there is to say when no byte can be read.
 static ssize_t no_bytes(struct ft_tcp_conn *conn)
 {
+	// The peer has ended the stream: what went wrong since is for the writer to hear.
+	if (conn->is_fin_received)
+		return 0;
 	if (conn->error != 0)
 		return -ft_tcp_take_error(conn);
-	if (conn->is_fin_received || conn->is_read_shut || conn->state == FT_TCP_CLOSED)
+	if (conn->is_read_shut || conn->state == FT_TCP_CLOSED)
 		return 0;
 	return -EAGAIN;
 }
