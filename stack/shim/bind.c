@@ -151,14 +151,21 @@ int ft_getsockname(int fd, struct sockaddr *address, socklen_t *length)
 	return ft_call_result(ft_address_write(&binding->address, binding->port, address, length));
 }
 
+// A connection in TIME-WAIT has said goodbye: Linux, too, knows no peer then.
 static bool has_peer(const struct ft_socket *socket)
 {
 	if (socket->is_udp)
 		return socket->udp->is_connected;
 	if (socket->conn == NULL)
 		return false;
-	return ft_tcp_state(socket->conn) != FT_TCP_SYN_SENT &&
-	       ft_tcp_state(socket->conn) != FT_TCP_CLOSED;
+	switch (ft_tcp_state(socket->conn)) {
+	case FT_TCP_SYN_SENT:
+	case FT_TCP_TIME_WAIT:
+	case FT_TCP_CLOSED:
+		return false;
+	default:
+		return true;
+	}
 }
 
 int ft_getpeername(int fd, struct sockaddr *address, socklen_t *length)

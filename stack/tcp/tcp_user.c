@@ -218,7 +218,8 @@ static void close_writing(struct ft_stack *stack, struct ft_tcp_conn *conn)
 int ft_tcp_shutdown(
 	struct ft_stack *stack, struct ft_tcp_conn *conn, bool read, bool write, ft_time now)
 {
-	if (conn->state == FT_TCP_CLOSED || conn->state == FT_TCP_SYN_SENT)
+	if (conn->state == FT_TCP_CLOSED || conn->state == FT_TCP_SYN_SENT ||
+		conn->state == FT_TCP_TIME_WAIT)
 		return -ENOTCONN;
 	if (read)
 		conn->is_read_shut = true;
