@@ -187,8 +187,13 @@ static void trim(struct ft_arrival *arrival)
 		arrival->stack, conn, FT_OWE_ACK, "ACK, part of a segment is beyond the window");
 }
 
-// The application closed and will read nothing: the peer must not believe that its data arrived
-// (RFC 9293 3.10.4, RFC 2525 2.17).
+// The application closed, or shut down both ways, and will read nothing.
+static bool is_deaf(const struct ft_tcp_conn *conn)
+{
+	return conn->is_orphan || (conn->is_read_shut && conn->is_fin_queued);
+}
+
+// The peer must not believe that its data arrived (RFC 9293 3.10.4, RFC 2525 2.17).
 static enum ft_drop refuse_data(struct ft_arrival *arrival)
 {
 	arrival->owes_reset = true;
@@ -205,7 +210,7 @@ enum ft_drop ft_tcp_receive_text_step(struct ft_arrival *arrival)
 	trim(arrival);
 	if (arrival->seg.length == 0)
 		return FT_TAKEN;
-	if (conn->is_orphan && ft_pkt_info(arrival->pkt)->payload_length > 0)
+	if (is_deaf(conn) && ft_pkt_info(arrival->pkt)->payload_length > 0)
 		return refuse_data(arrival);
 	return arrival->seg.seq == conn->rcv.nxt ? receive_in_order(arrival)
 						 : receive_out_of_order(arrival);
