@@ -80,12 +80,13 @@ static bool is_mark_readable(const struct ft_tcp_conn *conn)
 }
 
 // RFC 6093 6: without SO_OOBINLINE the urgent byte is not part of the stream; a reader that stands
-// before it passes over it.
+// before it passes over it. Then it is gone for MSG_OOB, too, and no longer news for EPOLLPRI.
 static void pass_mark(struct ft_tcp_conn *conn)
 {
 	if (!conn->has_urgent || bytes_before_mark(conn) != 0 || !is_mark_readable(conn))
 		return;
 	conn->has_urgent = false;
+	conn->is_urgent_readable = false;
 	if (!conn->options.oob_inline)
 		ft_receive_queue_discard(&conn->receive_queue, 1, &conn->receive_memory);
 }
@@ -101,10 +102,10 @@ static void open_window(struct ft_stack *stack, struct ft_tcp_conn *conn)
 static ssize_t receive_urgent(
 	struct ft_tcp_conn *conn, const struct iovec *iov, int iov_count, int flags)
 {
-	if (conn->options.oob_inline || (!conn->has_urgent && !conn->is_urgent_readable))
+	if (conn->options.oob_inline || !conn->has_urgent)
 		return -EINVAL;
-	if (!conn->is_urgent_readable)
-		return -EAGAIN;
+	if (!conn->is_urgent_readable) // taken, or announced and not here yet
+		return ft_seq_is_before(conn->rcv_up, conn->rcv.nxt) ? -EINVAL : -EAGAIN;
 	if (!(flags & FT_TCP_RECEIVE_PEEK))
 		conn->is_urgent_readable = false;
 	for (int i = 0; i < iov_count; i++)
