@@ -98,7 +98,7 @@ void ft_tcp_options_init(struct ft_stack *stack, struct ft_tcp_options *options)
 
 // Active OPEN. `tuple` is whole: local port chosen and held (ft_port_choose(), or bound and held
 // with ft_port_hold()); from here on the connection gives the hold back when it ends. On an error
-// the hold stays the caller's. The socket is told of writability or of the error. -EADDRINUSE: the
+// the hold stays the caller's. The socket is told of writability or of the error. -EADDRNOTAVAIL: the
 // tuple is in use. -ENOMEM. -ENETUNREACH.
 int ft_tcp_connect(struct ft_stack *stack, const struct ft_tuple *tuple, struct ft_socket *socket,
 	const struct ft_tcp_options *options, ft_time now, struct ft_tcp_conn **conn);

@@ -26,7 +26,7 @@ int ft_tcp_connect(struct ft_stack *stack, const struct ft_tuple *tuple, struct 
 		route.is_multicast)
 		return -ENETUNREACH;
 	if (is_in_use(stack, tuple))
-		return -EADDRINUSE;
+		return -EADDRNOTAVAIL;
 	opened = ft_conn_create(
 		stack, tuple, options, ft_port_reuse(options->reuse_address, options->reuse_port));
 	if (opened == NULL)
