@@ -193,5 +193,9 @@ int main(int argc, char **argv)
 	os = &side->calls;
 	signal(SIGPIPE, count_pipe_signal);
 	ft_cases_bind();
+	ft_cases_connect();
+	ft_cases_accept();
+	ft_cases_stream();
+	ft_cases_close();
 	puts("== end");
 }

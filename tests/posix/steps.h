@@ -52,6 +52,10 @@ void ft_case_run_each(const char *name, void (*run)(int variant), int variants);
 #define RUN_EACH(function, many) ft_case_run_each(#function, function, many)
 
 void ft_cases_bind(void);
+void ft_cases_connect(void);
+void ft_cases_accept(void);
+void ft_cases_stream(void);
+void ft_cases_close(void);
 
 // ---- shorthand ----
 
@@ -154,12 +158,15 @@ static inline int take_error(int fd)
 	return error > 0;
 }
 
+// As TCP_INFO has it; but Linux delays the ACK of a FIN, so FIN-WAIT-1 and 2 are told as one.
 static inline int tcp_state(int fd)
 {
 	struct tcp_info info = { 0 };
 	socklen_t length = sizeof(info);
 
-	return os->getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &length) < 0 ? -1 : info.tcpi_state;
+	if (os->getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &length) < 0)
+		return -1;
+	return info.tcpi_state == TCP_FIN_WAIT1 ? TCP_FIN_WAIT2 : info.tcpi_state;
 }
 
 static inline int set_linger(int fd, int is_on, int seconds)
@@ -196,7 +203,7 @@ struct pair {
 	int server; // at LOCAL:PORT
 };
 
-// A connection, non-blocking at both ends, and no listener left.
+// A connection, non-blocking and without Nagle's delay at both ends, and no listener left.
 static inline struct pair new_pair(void)
 {
 	struct pair pair = { .client = new_tcp() };
@@ -205,6 +212,8 @@ static inline struct pair new_pair(void)
 	MUST(connect_to(pair.client, LOCAL, PORT));
 	pair.server = MUST(os->accept4(listener, NULL, NULL, SOCK_NONBLOCK));
 	MUST(set_nonblocking(pair.client));
+	MUST(set(pair.client, IPPROTO_TCP, TCP_NODELAY, 1));
+	MUST(set(pair.server, IPPROTO_TCP, TCP_NODELAY, 1));
 	MUST(os->close(listener));
 	return pair;
 }

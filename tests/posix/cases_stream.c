@@ -1,0 +1,402 @@
+// Bytes of a stream: send(2), recv(2), and their flags.
+#include "steps.h"
+
+static void connected_send_and_receive(void)
+{
+	struct pair pair = new_pair();
+
+	DO(put(pair.client, "hello", 0));
+	DO(put(pair.client, " world", 0));
+	DO(take(pair.server, 100, 0)); // no boundaries
+	DO(take(pair.server, 100, 0));
+	DO(put(pair.server, "back", 0));
+	DO(take(pair.client, 100, 0));
+}
+
+static void data_partial_reads(void)
+{
+	struct pair pair = new_pair();
+
+	DO(put(pair.client, "abcdef", 0));
+	DO(take(pair.server, 2, 0));
+	DO(take(pair.server, 1, 0));
+	DO(take(pair.server, 100, 0));
+	DO(take(pair.server, 1, 0));
+}
+
+static void any_zero_bytes(void)
+{
+	struct pair pair = new_pair();
+
+	DO(take(pair.server, 0, 0)); // Linux waits for data first
+	DO(put(pair.client, "", 0));
+	DO(os->write(pair.client, "", 0));
+	DO(os->send(pair.client, NULL, 0, 0));
+	DO(put(pair.client, "x", 0));
+	DO(take(pair.server, 0, 0));
+	DO(os->recv(pair.server, NULL, 0, 0));
+	DO(take(pair.server, 1, 0));
+	DO(os->readv(pair.server, NULL, 0));
+	DO(os->writev(pair.client, NULL, 0));
+}
+
+static void data_peek(void)
+{
+	struct pair pair = new_pair();
+
+	DO(put(pair.client, "abcdef", 0));
+	DO(take(pair.server, 3, MSG_PEEK));
+	DO(take(pair.server, 100, MSG_PEEK));
+	DO(take(pair.server, 3, 0));
+	DO(take(pair.server, 100, MSG_PEEK));
+	DO(take(pair.server, 100, 0));
+	DO(take(pair.server, 100, MSG_PEEK));
+	MUST(os->close(pair.client));
+	DO(take(pair.server, 100, MSG_PEEK));
+}
+
+static void data_peek_over_segments(void)
+{
+	struct pair pair = new_pair();
+
+	DO(put(pair.client, "abc", 0));
+	DO(put(pair.client, "def", 0));
+	DO(take(pair.server, 5, MSG_PEEK));
+	DO(take(pair.server, 4, 0));
+	DO(take(pair.server, 5, MSG_PEEK | MSG_DONTWAIT));
+}
+
+static void data_truncate_discards(void)
+{
+	struct pair pair = new_pair();
+
+	DO(put(pair.client, "abcdef", 0));
+	DO(os->recv(pair.server, NULL, 4, MSG_TRUNC));
+	DO(take(pair.server, 100, 0));
+	DO(put(pair.client, "abcdef", 0));
+	DO(os->recv(pair.server, NULL, 4, MSG_TRUNC | MSG_PEEK));
+	DO(os->recv(pair.server, NULL, 100, MSG_TRUNC));
+	DO(os->recv(pair.server, NULL, 4, MSG_TRUNC));
+}
+
+static void data_waitall(void)
+{
+	struct pair pair = new_pair();
+
+	MUST(os->fcntl(pair.server, F_SETFL, 0));
+	DO(put(pair.client, "abcdef", 0));
+	DO(take(pair.server, 6, MSG_WAITALL));
+	DO(put(pair.client, "abc", 0));
+	DO(set_timeout(pair.server, SO_RCVTIMEO, 30));
+	DO(take(pair.server, 6, MSG_WAITALL)); // what there is, when time is up
+	DO(put(pair.client, "abc", 0));
+	DO(take(pair.server, 6, MSG_WAITALL | MSG_DONTWAIT));
+	DO(put(pair.client, "abc", 0));
+	MUST(os->shutdown(pair.client, SHUT_WR));
+	DO(take(pair.server, 6, MSG_WAITALL));
+	DO(take(pair.server, 6, MSG_WAITALL));
+}
+
+static void data_waitall_peek(void)
+{
+	struct pair pair = new_pair();
+
+	MUST(os->fcntl(pair.server, F_SETFL, 0));
+	MUST(set_timeout(pair.server, SO_RCVTIMEO, 30));
+	DO(put(pair.client, "abc", 0));
+	DO(take(pair.server, 3, MSG_WAITALL | MSG_PEEK));
+	DO(take(pair.server, 3, MSG_WAITALL));
+}
+
+static void waitall_reset(void)
+{
+	struct pair pair = new_pair();
+
+	MUST(os->fcntl(pair.server, F_SETFL, 0));
+	MUST(set_linger(pair.client, 1, 0));
+	DO(put(pair.client, "abc", 0));
+	DO(os->close(pair.client));
+	DO(take(pair.server, 6, MSG_WAITALL));
+	DO(take(pair.server, 6, MSG_WAITALL));
+}
+
+static void nothing_there_receive(void)
+{
+	struct pair pair = new_pair();
+	uint64_t since;
+
+	DO(take(pair.server, 1, 0));
+	DO(os->read(pair.server, NULL, 0));
+	MUST(os->fcntl(pair.server, F_SETFL, 0));
+	DO(take(pair.server, 1, MSG_DONTWAIT));
+	MUST(set_timeout(pair.server, SO_RCVTIMEO, 30));
+	since = ft_step_clock();
+	DO(take(pair.server, 1, 0));
+	DO(ft_step_has_passed(since, 30));
+}
+
+static void not_connected_data_calls(void)
+{
+	int fd = new_tcp(), bytes = -1;
+
+	DO(take(fd, 4, 0));
+	DO(take(fd, 4, MSG_PEEK));
+	DO(take(fd, 4, MSG_OOB));
+	DO(put(fd, "x", 0));
+	DO(put(fd, "x", MSG_NOSIGNAL));
+	DO(put(fd, "", 0));
+	DO(put_to(fd, "x", LOCAL, PORT));
+	DO(os->ioctl(fd, FIONREAD, &bytes));
+	DO(bytes);
+	DO(os->ioctl(fd, SIOCOUTQ, &bytes));
+	DO(bytes);
+	DO(os->sockatmark(fd));
+	DO(os->shutdown(fd, SHUT_WR));
+	DO(events_of(fd, ALL_EVENTS));
+	DO(tcp_state(fd));
+}
+
+static void data_other_calls(void)
+{
+	struct pair pair = new_pair();
+	char one[3] = "", two[4] = "";
+	struct iovec out[] = { { "ab", 2 }, { "", 0 }, { "cdef", 4 } };
+	struct iovec in[] = { { one, 2 }, { NULL, 0 }, { two, 3 } };
+	struct msghdr message = { .msg_iov = in, .msg_iovlen = 3 };
+
+	DO(os->write(pair.client, "hello", 5));
+	DO(take(pair.server, 9, 0));
+	DO(os->writev(pair.client, out, 3));
+	DO(os->readv(pair.server, in, 3));
+	DO(memcmp(one, "ab", 2) == 0 && memcmp(two, "cde", 3) == 0);
+	DO(os->sendmsg(pair.client, &(struct msghdr){ .msg_iov = out, .msg_iovlen = 3 }, 0));
+	DO(os->recvmsg(pair.server, &message, MSG_PEEK));
+	DO(message.msg_flags);
+	DO(os->recvmsg(pair.server, &message, 0));
+	DO(os->recvmsg(pair.server, &message, 0));
+}
+
+static void any_vector_bad(void)
+{
+	struct pair pair = new_pair();
+	struct iovec iov[] = { { NULL, 3 } }, huge[] = { { "x", 1 }, { "x", SIZE_MAX } };
+	struct msghdr none = { .msg_iovlen = 1 }, many = { .msg_iov = iov, .msg_iovlen = 1025 };
+
+	DO(put(pair.client, "abc", 0));
+	DO(os->writev(pair.client, iov, -1));
+	DO(os->writev(pair.client, iov, 1025));
+	DO(os->writev(pair.client, NULL, 1));
+	DO(os->writev(pair.client, iov, 1));
+	DO(os->writev(pair.client, huge, 2));
+	DO(os->readv(pair.server, iov, -1));
+	DO(os->readv(pair.server, iov, 1025));
+	DO(os->readv(pair.server, iov, 1));
+	DO(os->sendmsg(pair.client, NULL, 0));
+	DO(os->sendmsg(pair.client, &none, 0));
+	DO(os->sendmsg(pair.client, &many, 0));
+	DO(os->recvmsg(pair.server, NULL, 0));
+	DO(os->recvmsg(pair.server, &none, 0));
+	DO(os->recvmsg(pair.server, &many, 0));
+	DO(os->send(pair.client, NULL, 3, 0));
+	DO(os->recv(pair.server, NULL, 3, 0));
+	DO(take(pair.server, 9, 0)); // nothing was lost by that
+}
+
+static void connected_sendto_name_is_ignored(void)
+{
+	struct pair pair = new_pair();
+
+	DO(put_to(pair.client, "x", OTHER, OTHER_PORT));
+	DO(take_from(pair.server, 4, 0));
+}
+
+static void connected_recvfrom_no_name(void)
+{
+	struct pair pair = new_pair();
+	struct sockaddr_in name = in4(OTHER, OTHER_PORT);
+	socklen_t length = sizeof(name);
+	char byte;
+
+	DO(put(pair.client, "xy", 0));
+	DO(os->recvfrom(pair.server, &byte, 1, 0, (struct sockaddr *)&name, &length));
+	DO((long)length);
+	DO(name.sin_family);
+}
+
+static void any_unknown_flags(void)
+{
+	struct pair pair = new_pair();
+
+	DO(put(pair.client, "a", MSG_EOR));
+	DO(put(pair.client, "b", MSG_CONFIRM));
+	DO(put(pair.client, "c", MSG_DONTROUTE));
+	DO(put(pair.client, "d", MSG_MORE));
+	DO(put(pair.client, "e", MSG_NOSIGNAL | MSG_DONTWAIT));
+	DO(take(pair.server, 9, MSG_NOSIGNAL));
+}
+
+// ---- urgent data ----
+
+static void urgent_receive(void)
+{
+	struct pair pair = new_pair();
+
+	DO(put(pair.client, "ab", 0));
+	DO(put(pair.client, "cd!", MSG_OOB));
+	DO(put(pair.client, "ef", 0));
+	DO(events_of(pair.server, ALL_EVENTS));
+	DO(os->sockatmark(pair.server));
+	DO(take(pair.server, 9, MSG_OOB | MSG_PEEK));
+	DO(take(pair.server, 9, MSG_OOB));
+	DO(take(pair.server, 9, MSG_OOB));
+	DO(take(pair.server, 9, 0)); // to the mark
+	DO(os->sockatmark(pair.server));
+	DO(take(pair.server, 9, 0));
+	DO(os->sockatmark(pair.server));
+	DO(events_of(pair.server, ALL_EVENTS));
+}
+
+static void urgent_alone(void)
+{
+	struct pair pair = new_pair();
+
+	DO(put(pair.client, "!", MSG_OOB));
+	DO(events_of(pair.server, ALL_EVENTS));
+	DO(os->sockatmark(pair.server));
+	DO(take(pair.server, 9, 0));
+	DO(take(pair.server, 1, MSG_OOB));
+	DO(events_of(pair.server, ALL_EVENTS));
+	DO(take(pair.server, 9, 0));
+}
+
+static void urgent_inline(void)
+{
+	struct pair pair = new_pair();
+
+	MUST(set(pair.server, SOL_SOCKET, SO_OOBINLINE, 1));
+	DO(put(pair.client, "ab!", MSG_OOB));
+	DO(put(pair.client, "cd", 0));
+	DO(events_of(pair.server, ALL_EVENTS));
+	DO(take(pair.server, 9, MSG_OOB));
+	DO(take(pair.server, 9, 0));
+	DO(os->sockatmark(pair.server));
+	DO(take(pair.server, 9, 0));
+	DO(events_of(pair.server, ALL_EVENTS));
+}
+
+static void urgent_not_there(void)
+{
+	struct pair pair = new_pair();
+
+	DO(take(pair.server, 1, MSG_OOB));
+	DO(put(pair.client, "a", 0));
+	DO(take(pair.server, 1, MSG_OOB));
+	DO(os->sockatmark(pair.server));
+	MUST(os->shutdown(pair.client, SHUT_WR));
+	DO(take(pair.server, 1, MSG_OOB));
+}
+
+static void urgent_twice(void)
+{
+	struct pair pair = new_pair();
+
+	DO(put(pair.client, "a!", MSG_OOB));
+	DO(put(pair.client, "b?", MSG_OOB));
+	DO(take(pair.server, 1, MSG_OOB));
+	DO(take(pair.server, 9, 0));
+	DO(take(pair.server, 9, 0));
+}
+
+// ---- full buffers, counts ----
+
+static void reader_sleeps_writer_fills(void)
+{
+	static char bytes[65536];
+	struct pair pair = new_pair();
+	long count, total = 0;
+
+	while ((count = os->send(pair.client, bytes, sizeof(bytes), 0)) > 0 ||
+		events_of(pair.client, POLLOUT) > 0) {
+		total += count > 0 ? count : 0;
+		MUST(0); // lets it arrive
+	}
+	DO(total > 65536);
+	DO(os->send(pair.client, bytes, 1, 0));
+	DO(events_of(pair.client, POLLOUT));
+	MUST(os->fcntl(pair.client, F_SETFL, 0));
+	MUST(set_timeout(pair.client, SO_SNDTIMEO, 20));
+	DO(os->send(pair.client, bytes, 1, 0));
+	while ((count = os->recv(pair.server, bytes, sizeof(bytes), 0)) > 0) {
+		total -= count;
+		MUST(0);
+	}
+	DO(total);
+	DO(events_of(pair.client, POLLOUT));
+	DO(os->send(pair.client, bytes, 1, 0));
+}
+
+static void data_counts(void)
+{
+	struct pair pair = new_pair();
+	int bytes = -1;
+
+	DO(os->ioctl(pair.server, FIONREAD, &bytes));
+	DO(bytes);
+	DO(put(pair.client, "abc", 0));
+	DO(put(pair.client, "de", 0));
+	DO(os->ioctl(pair.server, FIONREAD, &bytes));
+	DO(bytes);
+	DO(take(pair.server, 1, 0));
+	DO(os->ioctl(pair.server, FIONREAD, &bytes));
+	DO(bytes);
+	DO(os->ioctl(pair.server, SIOCOUTQ, &bytes));
+	DO(bytes);
+	DO(os->ioctl(pair.server, SIOCOUTQNSD, &bytes));
+	DO(bytes);
+	MUST(os->close(pair.client));
+	DO(os->ioctl(pair.server, FIONREAD, &bytes));
+	DO(bytes);
+}
+
+static void corked_data_waits(void)
+{
+	struct pair pair = new_pair();
+
+	MUST(set(pair.client, IPPROTO_TCP, TCP_CORK, 1));
+	DO(put(pair.client, "abc", 0));
+	DO(take(pair.server, 9, 0));
+	MUST(set(pair.client, IPPROTO_TCP, TCP_CORK, 0));
+	DO(take(pair.server, 9, 0));
+	DO(put(pair.client, "abc", MSG_MORE));
+	DO(take(pair.server, 9, 0));
+	DO(put(pair.client, "def", 0));
+	DO(take(pair.server, 9, 0));
+}
+
+void ft_cases_stream(void)
+{
+	RUN(connected_send_and_receive);
+	RUN(data_partial_reads);
+	RUN(any_zero_bytes);
+	RUN(data_peek);
+	RUN(data_peek_over_segments);
+	RUN(data_truncate_discards);
+	RUN(data_waitall);
+	RUN(data_waitall_peek);
+	RUN(waitall_reset);
+	RUN(nothing_there_receive);
+	RUN(not_connected_data_calls);
+	RUN(data_other_calls);
+	RUN(any_vector_bad);
+	RUN(connected_sendto_name_is_ignored);
+	RUN(connected_recvfrom_no_name);
+	RUN(any_unknown_flags);
+	RUN(urgent_receive);
+	RUN(urgent_alone);
+	RUN(urgent_inline);
+	RUN(urgent_not_there);
+	RUN(urgent_twice);
+	RUN(reader_sleeps_writer_fills);
+	RUN(data_counts);
+	RUN(corked_data_waits);
+}
