@@ -310,7 +310,7 @@ uint32_t ft_udp_readiness(const struct ft_udp_socket *udp)
 {
 	uint32_t events = EPOLLOUT | EPOLLWRNORM;
 
-	if (udp->received.first != NULL || udp->is_shut_read || udp->error != 0)
+	if (udp->received.first != NULL || udp->is_shut_read)
 		events |= EPOLLIN | EPOLLRDNORM;
 	if (udp->is_shut_read)
 		events |= EPOLLRDHUP;
