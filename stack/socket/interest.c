@@ -8,6 +8,10 @@
 // What is not an event but tells how to report one.
 #define MODES (EPOLLET | EPOLLONESHOT | EPOLLEXCLUSIVE | EPOLLWAKEUP)
 
+// What may stand beside EPOLLEXCLUSIVE (epoll_ctl(2)).
+#define EXCLUSIVE_ALLOWED \
+	(EPOLLIN | EPOLLOUT | EPOLLERR | EPOLLHUP | EPOLLWAKEUP | EPOLLET | EPOLLEXCLUSIVE)
+
 int ft_interest_create(struct ft_stack *stack, struct ft_epoll **epoll, int *fd)
 {
 	struct ft_sockets *sockets = stack->sockets;
@@ -99,6 +103,8 @@ int ft_interest_add(struct ft_stack *stack, struct ft_epoll *epoll, struct ft_so
 {
 	struct ft_watch *watch;
 
+	if ((event->events & EPOLLEXCLUSIVE) && (event->events & ~EXCLUSIVE_ALLOWED))
+		return -EINVAL;
 	if (find(epoll, socket, fd) != NULL)
 		return -EEXIST;
 	watch = ft_pool_take(&stack->sockets->watches);
