@@ -1,5 +1,6 @@
 // epoll(7); socket/interest.h has the lists.
 #include <errno.h>
+#include <limits.h>
 
 #include "fourtuple.h"
 #include "shim/call.h"
@@ -102,7 +103,7 @@ int ft_epoll_wait(int epoll_fd, struct epoll_event *events, int max_events, int 
 	struct ft_stack *stack;
 	struct ft_epoll *epoll;
 
-	if (max_events <= 0)
+	if (max_events <= 0 || (size_t)max_events > INT_MAX / sizeof(*events))
 		return ft_call_result(-EINVAL);
 	epoll = find_epoll(epoll_fd, &stack);
 	if (epoll == NULL)
