@@ -197,5 +197,7 @@ int main(int argc, char **argv)
 	ft_cases_accept();
 	ft_cases_stream();
 	ft_cases_close();
+	ft_cases_datagram();
+	ft_cases_epoll();
 	puts("== end");
 }

@@ -56,6 +56,8 @@ void ft_cases_connect(void);
 void ft_cases_accept(void);
 void ft_cases_stream(void);
 void ft_cases_close(void);
+void ft_cases_datagram(void);
+void ft_cases_epoll(void);
 
 // ---- shorthand ----
 
