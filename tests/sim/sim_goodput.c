@@ -3,8 +3,9 @@
 // change, look at the new table and put it there (FT_SIM_GOODPUT names the table to compare with;
 // without it the program writes one):
 //
-//	build/tests/sim/sim-goodput > goodput.txt
+//	build/tests/sim/sim-goodput goodput_is_as_in_the_table | head -10 > tests/sim/goodput.txt
 #include <math.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -115,10 +116,86 @@ static void goodput_is_as_in_the_table(uint64_t seed)
 	ft_expect_equal(wrong, 0);
 }
 
+// ---- two connections through one bottleneck ----
+
+#define FAIR_BYTES (8u << 20)
+
+struct flow {
+	uint16_t port;
+	uint64_t received;
+};
+
+static bool is_first_done; // then the other's share is known
+
+static void receive_share(void *arg)
+{
+	struct flow *flow = arg;
+	int listener = ft_traffic_listen(flow->port, 1);
+	int fd = ft_traffic_accept(listener);
+
+	while (flow->received < FAIR_BYTES && !is_first_done) {
+		ft_traffic_receive(fd, flow->port, flow->received, flow->received + 4096);
+		flow->received += 4096;
+	}
+	is_first_done = true;
+	ft_expect_ok(ft_close(fd));
+	ft_expect_ok(ft_close(listener));
+}
+
+static void send_share(void *arg)
+{
+	struct flow *flow = arg;
+	int fd;
+	ssize_t sent = 0;
+	uint8_t bytes[8192];
+
+	ft_task_sleep(ft_random_below(&network.random, 100) * FT_MILLISECOND);
+	fd = ft_traffic_connect(network.hosts[2], flow->port);
+	for (uint64_t at = 0; sent >= 0; at += sent) {
+		ft_traffic_fill(bytes, sizeof(bytes), flow->port, at);
+		sent = ft_send(fd, bytes, sizeof(bytes), MSG_NOSIGNAL);
+	}
+	ft_expect_ok(ft_close(fd));
+}
+
+// The smaller share when the larger is complete.
+static double smaller_share(uint64_t seed)
+{
+	static const struct ft_wire narrow = { .delay = 10 * FT_MILLISECOND,
+		.jitter = FT_MICROSECOND,
+		.rate_bps = 10000000,
+		.queue_bytes = 40000 };
+	struct flow flows[2] = { { .port = 7 }, { .port = 8 } };
+
+	is_first_done = false;
+	ft_network_init(&network, seed);
+	for (int i = 0; i < 3; i++)
+		ft_network_add(&network, NULL, 0);
+	network.hosts[2]->from_switch = narrow;
+	for (int i = 0; i < 2; i++) {
+		ft_task_start(&network, network.hosts[2], receive_share, &flows[i]);
+		ft_task_start(&network, network.hosts[i], send_share, &flows[i]);
+	}
+	ft_network_run(&network, 600 * FT_SECOND);
+	ft_network_free(&network);
+	return RTE_MIN(flows[0].received, flows[1].received) / (double)FAIR_BYTES;
+}
+
+static void two_connections_share_fairly(uint64_t seed)
+{
+	double sum = 0;
+
+	for (int i = 0; i < RUNS; i++)
+		sum += smaller_share(seed * RUNS + i);
+	printf("the smaller share is %.2f of the larger, mean of %d\n", sum / RUNS, RUNS);
+	ft_expect(sum / RUNS > 0.5);
+}
+
 int main(int argc, char **argv)
 {
 	static const struct ft_scenario scenarios[] = {
 		{ "goodput_is_as_in_the_table", goodput_is_as_in_the_table, 1 },
+		{ "two_connections_share_fairly", two_connections_share_fairly, 1 },
 		{ 0 },
 	};
 
