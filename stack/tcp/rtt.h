@@ -29,7 +29,8 @@ void ft_rtt_sample(struct ft_rtt *rtt, ft_time measured, const struct ft_rtt_lim
 // The timer expired: the next timeout is twice as long (5.5).
 void ft_rtt_back_off(struct ft_rtt *rtt);
 
-// The peer has opened its window, so the path is alive and what backed off was the persist timer.
+// The path is alive though nothing was measured: the window opened again, or the measurement says
+// nothing about the path.
 void ft_rtt_end_backoff(struct ft_rtt *rtt);
 
 // The handshake was retransmitted and data begins with nothing measured: the timeout starts again

@@ -58,8 +58,10 @@ static void measure(struct ft_arrival *arrival)
 
 	if (ft_retransmit_measure(&conn->retransmit, arrival->seg.ack, arrival->now, &rtt))
 		ft_rtt_sample(&conn->rtt, rtt, &limits);
-	else if (has_echo)
+	else if (has_echo && echoed < limits.maximum)
 		ft_rtt_sample(&conn->rtt, RTE_MIN(echoed, 2 * conn->rtt.rto), &limits);
+	else if (has_echo) // a loop that stood still, not a path
+		ft_rtt_end_backoff(&conn->rtt);
 }
 
 static void drop_acked(struct ft_arrival *arrival, uint32_t acked)

@@ -151,7 +151,8 @@ void ft_tcp_info(
 {
 	*info = (struct tcp_info){
 		.tcpi_state = linux_state[conn->state],
-		.tcpi_retransmits = conn->rtt.backoff,
+		.tcpi_retransmits =
+			ft_conn_is_synchronized(conn) ? conn->timeouts : conn->rtt.backoff,
 		.tcpi_probes = conn->unanswered_probes,
 		.tcpi_backoff = conn->rtt.backoff,
 		.tcpi_options = (conn->has_timestamps ? TCPI_OPT_TIMESTAMPS : 0) |

@@ -119,6 +119,7 @@ void ft_tcp_timers_sent(struct ft_stack *stack, struct ft_tcp_conn *conn, ft_tim
 void ft_tcp_timers_acked(
 	struct ft_stack *stack, struct ft_tcp_conn *conn, bool may_restart, ft_time now)
 {
+	conn->timeouts = 0;
 	if (conn->snd.una == conn->snd.max) {
 		clear(conn, FT_TCP_TIMER_RETRANSMIT);
 		clear(conn, FT_TCP_TIMER_USER);
@@ -264,7 +265,9 @@ static void data_timed_out(struct ft_stack *stack, struct ft_tcp_conn *conn, ft_
 {
 	uint32_t flight = conn->snd.max - conn->snd.una;
 
-	ft_cc_timeout(&conn->cc, flight, conn->rtt.backoff == 0, now);
+	ft_cc_timeout(&conn->cc, flight, conn->timeouts == 0, now);
+	if (conn->timeouts < UINT8_MAX)
+		conn->timeouts++;
 	ft_retransmit_timeout(&conn->retransmit, conn->snd.max);
 	ft_handshake_update_mss(stack, conn, now);
 	conn->snd.nxt = conn->snd.una;
@@ -326,7 +329,8 @@ static void keepalive_expired(struct ft_stack *stack, struct ft_tcp_conn *conn, 
 // before it has tried anything. The peer gets the three tries of RFC 1122 4.2.3.5 (R1) first.
 static void user_expired(struct ft_stack *stack, struct ft_tcp_conn *conn, ft_time now)
 {
-	bool is_trying = is_running(conn, FT_TCP_TIMER_RETRANSMIT) && conn->rtt.backoff < 3;
+	bool is_trying = is_running(conn, FT_TCP_TIMER_RETRANSMIT) && conn->snd.wnd > 0 &&
+			 conn->timeouts < 3;
 
 	if (is_trying && conn->options.user_timeout == 0)
 		set(stack, conn, FT_TCP_TIMER_USER, conn->deadlines[FT_TCP_TIMER_RETRANSMIT]);
