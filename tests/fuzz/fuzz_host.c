@@ -10,6 +10,7 @@
 #include <rte_mempool.h>
 #include <rte_tcp.h>
 
+#include "base/log.h"
 #include "peers.h"
 #include "shim/thread.h"
 #include "socket/socket.h"
@@ -171,6 +172,8 @@ static ft_time turn(void *arg)
 void fuzz_host_start_eal(void)
 {
 	ft_test_start_eal();
+	ft_log_init();
+	rte_log_set_level(ft_log_type, RTE_LOG_ERR); // thousands of stacks start
 }
 
 static struct rte_mempool *pool(const char *name)
@@ -186,6 +189,10 @@ static void fill_config(struct ft_config *config)
 	config->nic.rx_descriptors = 64;
 	config->memory.packets = PACKETS;
 	config->tcp.connections = 64;
+	config->tcp.time_wait = 2 * FT_SECOND; // all this soon, or the end of a run takes long
+	config->tcp.fin_wait_2 = 10 * FT_SECOND;
+	config->tcp.user_timeout = 30 * FT_SECOND;
+	config->ip.reassembly_timeout = 5 * FT_SECOND;
 	config->udp.sockets = 64;
 	config->socket.descriptors = 64;
 	config->ip.reassembly_datagrams = 8;
@@ -246,14 +253,21 @@ void fuzz_host_pass(ft_time duration)
 	fuzz_host_turn();
 }
 
-void fuzz_host_stop(void)
+// Fragments for the others of their datagram, then the ICMP error about them for its next hop.
+static ft_time longest_wait(const struct ft_config *config)
+{
+	return config->ip.reassembly_timeout + config->arp.retry_time * (config->arp.retries + 2) +
+	       FT_SECOND;
+}
+
+void fuzz_host_end_all(void)
 {
 	struct ft_stack *stack = &fuzz.stack;
 
 	ft_socket_close_all(stack, fuzz.now);
 	for (int i = 0; i < 1000 && stack->tcp.conns.in_use > 0; i++)
 		fuzz_host_pass(10 * FT_SECOND);
-	fuzz_host_pass(stack->config.ip.reassembly_timeout + FT_SECOND);
+	fuzz_host_pass(longest_wait(&stack->config));
 	fuzz_check(stack->tcp.conns.in_use == 0);
 	fuzz_check(stack->udp.sockets.in_use == 0);
 	fuzz_check(stack->sockets->sockets.in_use == 0);
@@ -261,11 +275,20 @@ void fuzz_host_stop(void)
 	fuzz_check(stack->ip.reassembly.bytes.used == 0);
 	fuzz_check(stack->receive_held.used == 0);
 	fuzz_check(stack->send_held.used == 0);
-
-	ft_thread_attach(NULL, NULL);
-	ft_stack_free(stack);
-	fuzz_check(stack->wheel.timer_count == 0);
 	fuzz_check(fuzz.outside_buffers == 0);
 	fuzz_check(rte_mempool_in_use_count(stack->receive_pool) == 0);
 	fuzz_check(rte_mempool_in_use_count(stack->send_pool) == 0);
+
+	ft_random_init(&stack->random, 1);
+	memset(fuzz.peers, 0, sizeof(fuzz.peers));
+	fuzz.next_peer = 0;
+	fuzz.sent_bytes = 0;
+}
+
+void fuzz_host_stop(void)
+{
+	fuzz_host_end_all();
+	ft_thread_attach(NULL, NULL);
+	ft_stack_free(&fuzz.stack);
+	fuzz_check(fuzz.stack.wheel.timer_count == 0);
 }
