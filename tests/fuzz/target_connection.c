@@ -31,7 +31,7 @@ static void let_time_pass(struct fuzz_choice *choice)
 		FT_SECOND };
 	const ft_time unit = units[fuzz_choose(choice, RTE_DIM(units))];
 
-	fuzz_host_pass(unit * fuzz_choose(choice, 256));
+	fuzz_host_pass(unit * fuzz_choose(choice, 64));
 }
 
 static void take_step(struct fuzz_choice *choice)
