@@ -144,7 +144,7 @@ ssize_t ft_readv(int fd, const struct iovec *iov, int iov_count);
 //			TCP_KEEPINTVL, TCP_KEEPCNT, TCP_USER_TIMEOUT, TCP_CONGESTION; to be read
 //			only: TCP_INFO
 //
-// Anything else: ENOPROTOOPT. A buffer size is what was set (Linux sets and tells the double, for
+// Anything else: ENOPROTOOPT; ft_getsockopt() of another level: EOPNOTSUPP. A buffer size is what was set (Linux sets and tells the double, for
 // its bookkeeping). A UDP socket's receive buffer is charged with whole packet buffers, about 2.5 KB
 // each at an MTU of 1500; its send buffer has no effect, as a datagram goes to the NIC at once or
 // the call says EAGAIN.

@@ -365,30 +365,41 @@ static int read_byte_or_int(const void *value, socklen_t length, int *number)
 	return 0;
 }
 
+// It gives a single byte, too, where there is no room for an int.
+static int write_byte_or_int(int number, void *value, socklen_t *length)
+{
+	uint8_t byte = (uint8_t)number;
+
+	if (*length == 0 || *length >= sizeof(number) || number < 0 || number > UINT8_MAX)
+		return ft_sockopt_write_int(number, value, length);
+	return ft_sockopt_write(&byte, sizeof(byte), value, length);
+}
+
 // ---- the calls ----
+
+static bool has_level(const struct ft_socket *socket, int level)
+{
+	return level == SOL_SOCKET || level == IPPROTO_IP ||
+	       (level == IPPROTO_TCP && !socket->is_udp);
+}
 
 static int get_option(struct ft_stack *stack, struct ft_socket *socket, int level, int name,
 	void *value, socklen_t *length)
 {
 	int number, error;
 
+	if (!has_level(socket, level))
+		return -EOPNOTSUPP; // setsockopt() says ENOPROTOOPT: so it is in Linux
 	if (length == NULL)
 		return -EFAULT;
 	if ((int)*length < 0)
 		return -EINVAL;
-	switch (level) {
-	case SOL_SOCKET:
+	if (level == SOL_SOCKET)
 		return get_socket_option(socket, name, value, length);
-	case IPPROTO_IP:
-		error = get_ip_option(stack, socket, name, &number);
-		return error != 0 ? error : ft_sockopt_write_int(number, value, length);
-	case IPPROTO_TCP:
-		if (!socket->is_udp)
-			return ft_sockopt_tcp_get(stack, socket, name, value, length);
-		return -ENOPROTOOPT;
-	default:
-		return -ENOPROTOOPT;
-	}
+	if (level == IPPROTO_TCP)
+		return ft_sockopt_tcp_get(stack, socket, name, value, length);
+	error = get_ip_option(stack, socket, name, &number);
+	return error != 0 ? error : write_byte_or_int(number, value, length);
 }
 
 static int set_option(struct ft_stack *stack, struct ft_socket *socket, int level, int name,
@@ -398,19 +409,14 @@ static int set_option(struct ft_stack *stack, struct ft_socket *socket, int leve
 
 	if ((int)length < 0)
 		return -EINVAL;
-	switch (level) {
-	case SOL_SOCKET:
+	if (!has_level(socket, level))
+		return -ENOPROTOOPT;
+	if (level == SOL_SOCKET)
 		return set_socket_option(stack, socket, name, value, length);
-	case IPPROTO_IP:
-		error = read_byte_or_int(value, length, &number);
-		return error != 0 ? error : set_ip_option(stack, socket, name, number);
-	case IPPROTO_TCP:
-		if (!socket->is_udp)
-			return ft_sockopt_tcp_set(stack, socket, name, value, length);
-		return -ENOPROTOOPT;
-	default:
-		return -ENOPROTOOPT;
-	}
+	if (level == IPPROTO_TCP)
+		return ft_sockopt_tcp_set(stack, socket, name, value, length);
+	error = read_byte_or_int(value, length, &number);
+	return error != 0 ? error : set_ip_option(stack, socket, name, number);
 }
 
 int ft_getsockopt(int fd, int level, int name, void *value, socklen_t *length)

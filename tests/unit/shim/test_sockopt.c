@@ -92,7 +92,7 @@ static void unknown_option_is_not_available(void **state)
 	assert_fails(try_set(fd, 77, 1, 1), ENOPROTOOPT);
 	assert_fails(try_set(udp, IPPROTO_TCP, TCP_NODELAY, 1), ENOPROTOOPT);
 	assert_fails(ft_getsockopt(fd, SOL_SOCKET, 9999, &value, &length), ENOPROTOOPT);
-	assert_fails(ft_getsockopt(udp, IPPROTO_TCP, TCP_INFO, &value, &length), ENOPROTOOPT);
+	assert_fails(ft_getsockopt(udp, IPPROTO_TCP, TCP_INFO, &value, &length), EOPNOTSUPP);
 	assert_fails(ft_getsockopt(fd, IPPROTO_IP, IP_MTU, &value, &length), ENOTCONN);
 }
 
@@ -114,8 +114,8 @@ static void wrong_length_option_is_refused(void **state)
 	length = 2;
 	memset(bytes, 0xff, sizeof(bytes));
 	assert_int_equal(ft_getsockopt(fd, IPPROTO_IP, IP_TTL, bytes, &length), 0);
-	assert_int_equal(length, 2);
-	assert_memory_equal(bytes, "\7\0\xff\xff", 4);
+	assert_int_equal(length, 1);
+	assert_memory_equal(bytes, "\7\xff\xff\xff", 4);
 	length = -1;
 	assert_fails(ft_getsockopt(fd, IPPROTO_IP, IP_TTL, bytes, &length), EINVAL);
 	assert_fails(ft_getsockopt(fd, IPPROTO_IP, IP_TTL, bytes, NULL), EFAULT);
