@@ -308,7 +308,7 @@ int ft_udp_shutdown(struct ft_stack *stack, struct ft_udp_socket *udp, bool read
 
 uint32_t ft_udp_readiness(const struct ft_udp_socket *udp)
 {
-	uint32_t events = EPOLLOUT | EPOLLWRNORM;
+	uint32_t events = EPOLLOUT | EPOLLWRNORM | EPOLLWRBAND;
 
 	if (udp->received.first != NULL || udp->is_shut_read)
 		events |= EPOLLIN | EPOLLRDNORM;
