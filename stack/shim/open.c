@@ -15,6 +15,9 @@ static int open_socket(struct ft_stack *stack, int domain, int type, int protoco
 
 	if (domain != AF_INET)
 		return -EAFNOSUPPORT;
+	// What no protocol could mean is EINVAL, what none of ours does is named.
+	if (kind < 0 || kind > SOCK_PACKET || protocol < 0 || protocol >= IPPROTO_MAX)
+		return -EINVAL;
 	if (kind != SOCK_STREAM && kind != SOCK_DGRAM)
 		return -ESOCKTNOSUPPORT;
 	if (protocol != 0 && protocol != (kind == SOCK_STREAM ? IPPROTO_TCP : IPPROTO_UDP))
