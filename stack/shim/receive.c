@@ -228,7 +228,10 @@ ssize_t ft_read(int fd, void *bytes, size_t count)
 ssize_t ft_readv(int fd, const struct iovec *iov, int iov_count)
 {
 	struct msghdr message = ft_message_of_vector(iov, iov_count);
+	struct ft_stack *stack;
 
+	if (ft_call_socket(fd, &stack) == NULL)
+		return -1;
 	if (iov_count < 0 || iov_count > FT_MESSAGE_IOV_MAX)
 		return ft_call_result(-EINVAL);
 	return read_message(fd, &message);

@@ -172,10 +172,10 @@ ssize_t ft_writev(int fd, const struct iovec *iov, int iov_count)
 	struct ft_stack *stack;
 	uint64_t bytes;
 
-	if (iov_count < 0 || iov_count > FT_MESSAGE_IOV_MAX)
-		return ft_call_result(-EINVAL);
 	if (ft_call_socket(fd, &stack) == NULL)
 		return -1;
+	if (iov_count < 0 || iov_count > FT_MESSAGE_IOV_MAX)
+		return ft_call_result(-EINVAL);
 	// Unlike write(), it makes no datagram of nothing, as in Linux.
 	if (ft_message_check(&message, &bytes) == 0 && bytes == 0)
 		return 0;
