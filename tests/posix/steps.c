@@ -199,5 +199,8 @@ int main(int argc, char **argv)
 	ft_cases_close();
 	ft_cases_datagram();
 	ft_cases_epoll();
+	ft_cases_poll();
+	ft_cases_options();
+	ft_cases_descriptors();
 	puts("== end");
 }

@@ -58,6 +58,9 @@ void ft_cases_stream(void);
 void ft_cases_close(void);
 void ft_cases_datagram(void);
 void ft_cases_epoll(void);
+void ft_cases_poll(void);
+void ft_cases_options(void);
+void ft_cases_descriptors(void);
 
 // ---- shorthand ----
 
