@@ -72,6 +72,7 @@ REASSEMBLY = {
     "backwards": fragments((1, 1, 370, 100), (0, 1, 185, 1480), (0, 1, 0, 1480)),
     "in-pieces": fragments((6, 1, 0, 800), (7, 1, 100, 33)),
     "overlap": fragments((0, 1, 0, 800), (0, 1, 50, 800), (1, 1, 150, 33)),
+    "overlap-that-adds-up": fragments((0, 1, 0, 800), (0, 1, 50, 800), (1, 1, 200, 33)),
     "duplicate": fragments((0, 1, 0, 800), (0, 1, 0, 800), (1, 1, 100, 33)),
     "beyond-the-end": fragments((0, 1, 0, 800), (1, 1, 8191, 1000)),
     "shorter-last": fragments((0, 1, 100, 800), (1, 1, 50, 33)),
