@@ -6,6 +6,7 @@
 
 #include "stack.h"
 #include "tcp/conn.h"
+#include "tcp/isn.h"
 #include "tcp/segment.h"
 
 static void send_reset(struct ft_stack *stack, const struct ft_tuple *tuple,
@@ -75,6 +76,11 @@ void ft_tcp_reset_conn(struct ft_stack *stack, struct ft_tcp_conn *conn, ft_time
 		.flags = FT_TCP_RST | FT_TCP_ACK,
 	};
 
+	if (conn->has_timestamps) { // RFC 7323 3.2: should be in a reset, too
+		reset.options = FT_TCP_HAS_TIMESTAMP;
+		reset.ts_value = ft_isn_timestamp(conn->ts_offset, now);
+		reset.ts_echo = conn->rcv.ts_recent;
+	}
 	if (must_be_told(conn))
 		send_reset(stack, &conn->tuple, &reset, now);
 }

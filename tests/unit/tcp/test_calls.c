@@ -273,6 +273,17 @@ static void reset_leaves_what_was_received(void **state)
 	peer_expect_read_error(-ECONNRESET);
 }
 
+// RFC 7323 3.2: a reset should carry the timestamp, too.
+static void established_abort_resets_with_a_timestamp(void **state)
+{
+	ESTABLISH(.options = FT_TCP_HAS_TIMESTAMP, .ts_value = 100);
+	ft_tcp_abort(&peer.stack, peer.conn, peer.now);
+	peer.conn = NULL;
+	peer_turn();
+	EXPECT(.seq = 1, .ack = 1, .flags = RST | ACK, .options = FT_TCP_HAS_TIMESTAMP);
+	assert_int_equal(peer.last.ts_echo, 100);
+}
+
 static void closed_listener_resets_what_nobody_accepted(void **state)
 {
 	peer_enter(FT_TCP_SYN_RECEIVED);
@@ -467,6 +478,7 @@ int main(void)
 		PEER_TEST(readiness_follows_the_states),
 		PEER_TEST(reset_is_told_once),
 		PEER_TEST(reset_leaves_what_was_received),
+		PEER_TEST(established_abort_resets_with_a_timestamp),
 		PEER_TEST(closed_listener_resets_what_nobody_accepted),
 		PEER_TEST(info_tells_the_truth),
 		PEER_TEST(syn_sent_port_unreachable_refuses),
