@@ -167,5 +167,9 @@ int ft_sockopt_tcp_set(struct ft_stack *stack, struct ft_socket *socket, int nam
 		if (error == 0)
 			error = set_number(&options, name, number);
 	}
-	return error != 0 ? error : ft_sockopt_apply(stack, socket, &options);
+	if (error == 0)
+		error = ft_sockopt_apply(stack, socket, &options);
+	if (error == 0 && name == TCP_NODELAY && options.no_delay && socket->conn != NULL)
+		ft_tcp_flush(stack, socket->conn); // even if it was set before, and through a cork
+	return error;
 }

@@ -85,7 +85,8 @@ struct ft_tcp_conn {
 	bool is_orphan : 1;	  // the application has closed it
 	bool is_passive : 1;	  // opened by a SYN to a listener
 	bool is_cwnd_limited : 1; // cwnd ended the last sending (cc.h)
-	bool is_more_coming : 1;  // MSG_MORE: like cork, until the next send
+	bool is_more_coming : 1;  // MSG_MORE: like cork, until the next send or ACK
+	bool is_flushed : 1;	  // nothing of what is queued is held back
 	bool is_sending_urgent : 1;
 	bool has_urgent : 1;	     // a mark at rcv_up that was not passed yet
 	bool is_urgent_readable : 1; // urgent_byte has come and MSG_OOB has not taken it

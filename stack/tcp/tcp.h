@@ -169,6 +169,8 @@ void ft_tcp_get_options(const struct ft_tcp_conn *conn, struct ft_tcp_options *o
 // -ENOENT: no such congestion control.
 int ft_tcp_set_options(struct ft_stack *stack, struct ft_tcp_conn *conn,
 	const struct ft_tcp_options *options, ft_time now);
+// Sends what Nagle, MSG_MORE or a cork hold back; what is written afterwards they hold again.
+void ft_tcp_flush(struct ft_stack *stack, struct ft_tcp_conn *conn);
 uint16_t ft_tcp_mss(const struct ft_tcp_conn *conn); // TCP_MAXSEG of a connection, bytes of payload
 // Fills what it knows, truthfully; fields for what does not exist here are zero.
 void ft_tcp_info(

@@ -116,6 +116,7 @@ static void acknowledge_new(struct ft_arrival *arrival)
 	may_restart = event != FT_RETRANSMIT_PARTIAL || conn->retransmit.partial_acks <= 1;
 	ft_tcp_timers_acked(arrival->stack, conn, may_restart, arrival->now);
 	conn->soft_error = 0;
+	conn->is_more_coming = false;
 	if (ft_conn_unsent_bytes(conn) > 0 || ft_conn_owes_fin(conn))
 		ft_conn_owe(arrival->stack, conn, FT_OWE_OUTPUT, "data, after an ACK");
 }

@@ -145,13 +145,14 @@ static uint32_t usable_bytes(const struct ft_tcp_conn *conn)
 static uint32_t next_bytes(const struct ft_tcp_conn *conn)
 {
 	bool is_again = ft_seq_is_before(conn->snd.nxt, conn->snd.max);
+	bool may_not_wait = is_again || conn->is_flushed;
 	struct ft_window_send send = {
 		.unsent_bytes = ft_conn_unsent_bytes(conn),
 		.usable_bytes = usable_bytes(conn),
 		.largest_window = conn->snd.max_wnd,
 		.mss = conn->mss,
-		.no_delay = conn->options.no_delay || is_again,
-		.is_corked = (conn->options.cork || conn->is_more_coming) && !is_again,
+		.no_delay = conn->options.no_delay || may_not_wait,
+		.is_corked = (conn->options.cork || conn->is_more_coming) && !may_not_wait,
 		.is_last = conn->is_fin_queued,
 		.has_small_in_flight = ft_conn_has_in_flight(conn) &&
 				       ft_seq_is_after(conn->snd.sml, conn->snd.una),

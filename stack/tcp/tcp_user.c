@@ -62,8 +62,16 @@ ssize_t ft_tcp_send(struct ft_stack *stack, struct ft_tcp_conn *conn, const stru
 		conn->snd.up = ft_conn_end_seq(conn);
 	}
 	conn->is_more_coming = flags & FT_TCP_SEND_MORE;
+	conn->is_flushed = false;
 	ft_conn_owe(stack, conn, FT_OWE_OUTPUT, "data");
 	return queued;
+}
+
+void ft_tcp_flush(struct ft_stack *stack, struct ft_tcp_conn *conn)
+{
+	conn->is_flushed = true;
+	if (ft_conn_is_synchronized(conn) && ft_conn_unsent_bytes(conn) > 0)
+		ft_conn_owe(stack, conn, FT_OWE_OUTPUT, "data that was held back");
 }
 
 // ---- RECEIVE ----

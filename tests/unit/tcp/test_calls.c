@@ -99,6 +99,19 @@ static void established_more_alone_is_sent_again_when_lost(void **state)
 	SEND(.seq = 1, .ack = 4, .flags = ACK);
 }
 
+// As on Linux: MSG_MORE speaks for its own call; an ACK sends what Nagle allows.
+static void established_more_goes_with_the_next_ack(void **state)
+{
+	peer_enter(FT_TCP_ESTABLISHED);
+	peer_write_bytes(2000);
+	EXPECT(.seq = 1, .ack = 1, .flags = ACK, .bytes = 1000);
+	EXPECT(.seq = 1001, .ack = 1, .flags = PSH | ACK, .bytes = 1000);
+	send_flagged("more", FT_TCP_SEND_MORE);
+	EXPECT_NOTHING;
+	SEND(.seq = 1, .ack = 1001, .flags = ACK);
+	EXPECT(.seq = 2001, .ack = 1, .flags = PSH | ACK, .text = "more");
+}
+
 static void established_cork_holds_until_it_is_pulled(void **state)
 {
 	struct ft_tcp_options options;
@@ -128,6 +141,24 @@ static void established_no_delay_releases_what_nagle_holds(void **state)
 	options.no_delay = true;
 	set_options(&options);
 	EXPECT(.seq = 2, .ack = 1, .flags = PSH | ACK, .text = "b");
+}
+
+// tcp(7): setting TCP_NODELAY flushes, even if TCP_CORK is set; what is written then is held again.
+static void established_flush_goes_through_the_cork(void **state)
+{
+	struct ft_tcp_options options;
+
+	peer_enter(FT_TCP_ESTABLISHED);
+	ft_tcp_get_options(peer.conn, &options);
+	options.cork = true;
+	set_options(&options);
+	peer_write("head");
+	EXPECT_NOTHING;
+	ft_tcp_flush(&peer.stack, peer.conn);
+	peer_turn();
+	EXPECT(.seq = 1, .ack = 1, .flags = PSH | ACK, .text = "head");
+	peer_write("body");
+	EXPECT_NOTHING;
 }
 
 static void established_urgent_send_points_behind_its_last_byte(void **state)
@@ -466,8 +497,10 @@ int main(void)
 		PEER_TEST(established_full_send_buffer_takes_what_fits),
 		PEER_TEST(established_more_waits_for_the_rest),
 		PEER_TEST(established_more_alone_goes_after_200_ms),
+		PEER_TEST(established_more_goes_with_the_next_ack),
 		PEER_TEST(established_cork_holds_until_it_is_pulled),
 		PEER_TEST(established_no_delay_releases_what_nagle_holds),
+		PEER_TEST(established_flush_goes_through_the_cork),
 		PEER_TEST(established_urgent_send_points_behind_its_last_byte),
 		PEER_TEST(established_no_packet_buffers_makes_the_writer_wait),
 		PEER_TEST(established_empty_pool_delays_the_segment),
