@@ -30,7 +30,7 @@ static const char *const profile[] = {
 	"--tcp.delayed_ack=0", // Linux acknowledges the first segments of a connection at once
 	"--tcp.connections=1024",
 	"--socket.descriptors=1024",
-	"--memory.packets=" RTE_STR(PACKETS),
+	("--memory.packets=" RTE_STR(PACKETS)),
 	"--log.level=warning",
 };
 
