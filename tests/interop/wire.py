@@ -174,7 +174,10 @@ class Wire:
             wait_for(lambda: subprocess.run(link, capture_output=True).returncode == 0
                      or process.poll() is not None, 30)
             if process.poll() is None:
+                # It stands still meanwhile, or what it sends first meets a kernel without an address.
+                process.send_signal(signal.SIGSTOP)
                 self.give_address(self.kernel_link)
+                process.send_signal(signal.SIGCONT)
             return process
 
     def start(self, *arguments):
