@@ -214,6 +214,15 @@ static bool find_address(const struct ft_config *config, const char *key, uint32
 	       number <= config->ip.address_count && (digits[0] == '\0' || number > 0);
 }
 
+static bool has_address(
+	const struct ft_config *config, uint32_t but_index, const struct ft_addr *addr)
+{
+	for (uint32_t i = 0; i < config->ip.address_count; i++)
+		if (i != but_index && ft_addr_is_equal(&config->ip.address[i].addr, addr))
+			return true;
+	return false;
+}
+
 static int store_address(struct ft_config *config, const char *key, const char *value,
 	char expected[FT_OPTION_ERROR_BYTES])
 {
@@ -228,6 +237,10 @@ static int store_address(struct ft_config *config, const char *key, const char *
 	}
 	if (!parse_interface_address(value, &address))
 		return -EINVAL;
+	if (has_address(config, index, &address.addr)) {
+		snprintf(expected, FT_OPTION_ERROR_BYTES, "an address not given before");
+		return -EINVAL;
+	}
 	config->ip.address[index] = address;
 	if (index == config->ip.address_count)
 		config->ip.address_count++;

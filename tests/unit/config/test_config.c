@@ -362,6 +362,12 @@ static void arguments_ours_taken_others_left_in_order(void **state)
 	assert_int_equal(config.ip.ttl, 3);
 }
 
+static void address_given_twice_is_refused(void **state)
+{
+	assert_int_equal(
+		read_text("[ip]\naddress = 10.9.0.2/24\naddress1 = 10.9.0.2/16\n"), -EINVAL);
+}
+
 static void arguments_override_file_wherever_they_stand(void **state)
 {
 	char *argv[] = { "ft-echo", "--tcp.backlog=9", "--config", path, "--ip.address",
@@ -556,6 +562,7 @@ int main(void)
 		TEST(set_refused_value_leaves_the_old),
 		TEST(set_every_address_but_one_too_many),
 		TEST(arguments_ours_taken_others_left_in_order),
+		TEST(address_given_twice_is_refused),
 		TEST(arguments_override_file_wherever_they_stand),
 		TEST(arguments_eal_words_keep_quotes_together),
 		TEST(arguments_too_many_eal_words_refused),
