@@ -129,6 +129,18 @@ static int check_interface(const struct ft_device *device)
 	return 0;
 }
 
+// DPDK would become one more queue of the interface that is there, and share its frames with whoever
+// has it.
+static int check_tap(const struct ft_device *device)
+{
+	if (device->interface[0] == '\0' || if_nametoindex(device->interface) == 0)
+		return 0;
+	ft_log_error("%s: there is an interface %s already, perhaps of another process: choose "
+		     "another name",
+		device->devargs, device->interface);
+	return -EBUSY;
+}
+
 int ft_device_check(const struct ft_device *device, bool has_hugepages)
 {
 	int error = 0;
@@ -137,6 +149,8 @@ int ft_device_check(const struct ft_device *device, bool has_hugepages)
 		error = check_pci(device);
 	else if (device->family.needs_kernel_interface)
 		error = check_interface(device);
+	else if (strncmp(device->name, "net_tap", strlen("net_tap")) == 0)
+		error = check_tap(device);
 	if (error != 0)
 		return error;
 	if (!ft_capability_has(device->family.capabilities)) {

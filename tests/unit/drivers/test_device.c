@@ -71,6 +71,12 @@ static void vdev_interface_missing_refused(void **state)
 	assert_said_one_line_with("there is no interface ftnothere");
 }
 
+static void tap_of_an_interface_that_exists_refused(void **state)
+{
+	assert_int_equal(check("net_tap0,iface=lo", false), -EBUSY);
+	assert_said_one_line_with("there is an interface lo already");
+}
+
 static void vdev_needing_hugepages_without_any_refused(void **state)
 {
 	assert_int_equal(check("net_virtio_user0,path=/dev/vhost-net", false), -ENOMEM);
@@ -168,6 +174,7 @@ int main(void)
 		cmocka_unit_test(vdev_arguments_are_kept_and_interface_found),
 		cmocka_unit_test(vdev_interface_name_too_long_is_none),
 		cmocka_unit_test(vdev_interface_missing_refused),
+		cmocka_unit_test(tap_of_an_interface_that_exists_refused),
 		cmocka_unit_test(vdev_needing_hugepages_without_any_refused),
 		cmocka_unit_test(vdev_unknown_is_left_to_dpdk),
 		cmocka_unit_test(pci_short_address_is_completed),
