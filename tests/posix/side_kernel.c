@@ -2,6 +2,7 @@
 #include <err.h>
 #include <sched.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -11,6 +12,8 @@
 #define OWN_FD 900
 // An answer to an answer to a SYN is the third; there is room for more.
 #define GENERATIONS 8
+// At most so many, as on fourtuple's side: poll() refuses to look at more.
+#define DESCRIPTORS 4096
 // Outside the range the kernel chooses from, so that it never takes one of ours by chance.
 #define FIRST_PORT 20000
 #define LAST_PORT  30000
@@ -50,11 +53,24 @@ static void close_all(void)
 	close_range(3, OWN_FD - 1, 0);
 }
 
+static void limit_descriptors(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
+		err(1, "getrlimit");
+	if (limit.rlim_cur > DESCRIPTORS)
+		limit.rlim_cur = DESCRIPTORS;
+	if (setrlimit(RLIMIT_NOFILE, &limit) < 0)
+		err(1, "setrlimit");
+}
+
 static void begin(void)
 {
 	close_all();
 	if (probe >= 0)
 		return;
+	limit_descriptors();
 	stay_on_one_core();
 	open_probe();
 }
