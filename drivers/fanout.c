@@ -3,7 +3,10 @@
 // stack that reassembles for itself; and a whole datagram would be cut to the driver's frame size
 // (2048 bytes), which is to say lost. The flag can neither be chosen in the device string nor taken
 // back later (EALREADY), so it is masked on its way into the kernel: the driver, as every library,
-// finds this setsockopt() before libc's.
+// finds this setsockopt() before libc's, in the program (linked with libfourtuple.a) or in
+// libfourtuple.so, which stands before libc in the order of look-up since a program names libc last.
+// A library opened later, with dlopen(), comes too late for that: then fragments are lost on
+// af_packet, and only there.
 #include "drivers/fanout.h"
 
 #include <linux/if_packet.h>
@@ -21,7 +24,8 @@ void ft_fanout_keep_fragments(bool keep)
 }
 
 // The argument holds a group's number in its lower half, its kind and flags in the upper.
-int setsockopt(int fd, int level, int name, const void *value, socklen_t bytes)
+__attribute__((visibility("default"))) int setsockopt(
+	int fd, int level, int name, const void *value, socklen_t bytes)
 {
 	uint32_t fanout;
 

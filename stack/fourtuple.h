@@ -61,6 +61,7 @@
 #ifdef __cplusplus
 extern "C" {
 #endif
+#pragma GCC visibility push(default) // all else in the library is hidden
 
 // ---- starting, stopping, turning ----
 
@@ -175,6 +176,7 @@ int ft_epoll_create1(int flags);
 int ft_epoll_ctl(int epoll_fd, int operation, int fd, struct epoll_event *event);
 int ft_epoll_wait(int epoll_fd, struct epoll_event *events, int max_events, int timeout_ms);
 
+#pragma GCC visibility pop
 #ifdef __cplusplus
 }
 #endif
