@@ -1,8 +1,10 @@
-// The command line: --config FILE, --SECTION.KEY VALUE, --eal "ARGS".
+// The command line: --config FILE, --SECTION.KEY VALUE, --eal "ARGS", and short options.
 #include <ctype.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include <rte_common.h>
 
 #include "config/config.h"
 #include "config/options.h"
@@ -14,12 +16,31 @@ enum argument_kind {
 	ARGUMENT_KEY,
 };
 
+// Keys that people set by hand have a short option, too.
+static const struct {
+	const char *option;
+	const char *key;
+	const char *value; // for --help
+} short_options[] = {
+	{ "--trace", "log.trace", "WORDS" },
+};
+
 struct argument {
 	enum argument_kind kind;
-	char name[FT_CONFIG_TEXT]; // "--tcp.backlog"
+	char name[FT_CONFIG_TEXT]; // "--tcp.backlog", "--trace"
+	const char *key;	   // "tcp.backlog", "log.trace"
 	const char *value;
 	int words; // of the argument list: 2 for "--config FILE", 1 for "--config=FILE"
 };
+
+// The SECTION.KEY that an option sets, or NULL.
+static const char *key_of(const char *name)
+{
+	for (size_t i = 0; i < RTE_DIM(short_options); i++)
+		if (strcmp(name, short_options[i].option) == 0)
+			return short_options[i].key;
+	return strchr(name, '.') != NULL ? name + 2 : NULL;
+}
 
 static enum argument_kind kind_of(const char *name)
 {
@@ -29,7 +50,7 @@ static enum argument_kind kind_of(const char *name)
 		return ARGUMENT_CONFIG;
 	if (strcmp(name, "--eal") == 0)
 		return ARGUMENT_EAL;
-	return strchr(name, '.') != NULL ? ARGUMENT_KEY : ARGUMENT_FOREIGN;
+	return key_of(name) != NULL ? ARGUMENT_KEY : ARGUMENT_FOREIGN;
 }
 
 // `next` is the word behind, NULL at the end of the list; it is the value when there is no '='.
@@ -45,6 +66,7 @@ static int read_argument(struct argument *argument, char *word, char *next, FILE
 	argument->kind = kind_of(argument->name);
 	if (argument->kind == ARGUMENT_FOREIGN)
 		return 0;
+	argument->key = key_of(argument->name);
 	argument->value = equals != NULL ? equals + 1 : next;
 	argument->words = equals != NULL ? 1 : 2;
 	if (argument->value == NULL) {
@@ -108,10 +130,9 @@ static int add_eal_words(struct ft_config *config, const char *words, FILE *erro
 static int set_key(struct ft_config *config, const struct argument *argument, FILE *errors)
 {
 	char section[FT_CONFIG_TEXT];
-	const char *dot = strchr(argument->name, '.');
+	const char *dot = strchr(argument->key, '.');
 
-	snprintf(section, sizeof(section), "%.*s", (int)(dot - argument->name) - 2,
-		argument->name + 2);
+	snprintf(section, sizeof(section), "%.*s", (int)(dot - argument->key), argument->key);
 	return ft_config_set(config, section, dot + 1, argument->value, argument->name, errors);
 }
 
@@ -144,6 +165,16 @@ static int read_files(struct ft_config *config, int argc, char **argv, FILE *err
 			error = ft_config_read_file(config, argument.value, errors);
 	}
 	return error;
+}
+
+void ft_arguments_print_help(FILE *to)
+{
+	fprintf(to,
+		"  --config FILE\n        an INI file; config/fourtuple.conf explains every key\n"
+		"  --eal \"ARGS\"\n        options for DPDK, after ours and over them\n");
+	for (size_t i = 0; i < RTE_DIM(short_options); i++)
+		fprintf(to, "  %s %s\n        short for --%s\n", short_options[i].option,
+			short_options[i].value, short_options[i].key);
 }
 
 int ft_config_take_arguments(struct ft_config *config, int *argc, char **argv, FILE *errors)

@@ -86,9 +86,7 @@ void ft_config_print_help(FILE *to)
 {
 	char expected[FT_OPTION_ERROR_BYTES];
 
-	fprintf(to,
-		"  --config FILE\n        an INI file; config/fourtuple.conf explains every key\n"
-		"  --eal \"ARGS\"\n        options for DPDK, after ours and over them\n");
+	ft_arguments_print_help(to);
 	for (uint32_t i = 0; i < ft_option_count; i++) {
 		const struct ft_option *option = &ft_options[i];
 

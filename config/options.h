@@ -51,3 +51,6 @@ int ft_value_store(const struct ft_option *option, struct ft_config *config, con
 
 // Describes what the option takes: the words after "expected".
 void ft_value_describe(const struct ft_option *option, char *text, size_t bytes);
+
+// The part of --help that is not in the table: --config, --eal and the short options.
+void ft_arguments_print_help(FILE *to);

@@ -26,6 +26,7 @@ expect()
 }
 
 expect 0 '--tcp.ephemeral_ports' --help
+expect 0 '--trace WORDS' --help
 expect 0 'ft-echo ' --version
 expect 1 'no address' --nic.device=net_ring0
 expect 1 'no device' --ip.address=10.9.0.2/24
@@ -35,6 +36,7 @@ expect 1 'No such file' --config /nowhere/fourtuple.conf
 	expect 1 'ft-echo: tcp port 7777: Address already in use' $stack --tcp 7777 --tcp 7777
 	expect 1 'ft-echo: udp port 7777: Address already in use' \
 		$stack --tcp 7777 --udp 7777 --udp 7777
+	expect 1 'no subsystem "magic" to trace' $stack --trace magic
 	expect 2 'expected a port from 1 to 65535' $stack --tcp 65536
 	expect 2 'expected a port from 1 to 65535' $stack --udp seven
 	expect 2 'expected an option' $stack seven

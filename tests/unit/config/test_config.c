@@ -417,6 +417,32 @@ static void arguments_too_many_eal_words_refused(void **state)
 	assert_message_has("--eal: expected at most 64");
 }
 
+static void arguments_short_options_of_both_forms_set_their_key(void **state)
+{
+	char *apart[] = { "ft-echo", "--trace", "tcp,arp", "--tcp", "7", NULL };
+	char *joined[] = { "ft-echo", "--trace=all", "--traces=all", NULL };
+	int argc = 5;
+
+	assert_int_equal(take(&argc, apart), 0);
+	assert_int_equal(argc, 3);
+	assert_string_equal(apart[1], "--tcp");
+	assert_string_equal(config.log.trace, "tcp,arp");
+	argc = 3;
+	assert_int_equal(take(&argc, joined), 0);
+	assert_int_equal(argc, 2);
+	assert_string_equal(joined[1], "--traces=all");
+	assert_string_equal(config.log.trace, "all");
+}
+
+static void arguments_short_option_without_value_names_itself(void **state)
+{
+	char *argv[] = { "ft-echo", "--trace", NULL };
+	int argc = 2;
+
+	assert_int_equal(take(&argc, argv), -EINVAL);
+	assert_message_has("--trace: expected a value");
+}
+
 static void arguments_wrong_value_names_the_option(void **state)
 {
 	char *argv[] = { "ft-echo", "--tcp.backlog=0", NULL };
@@ -566,6 +592,8 @@ int main(void)
 		TEST(arguments_override_file_wherever_they_stand),
 		TEST(arguments_eal_words_keep_quotes_together),
 		TEST(arguments_too_many_eal_words_refused),
+		TEST(arguments_short_options_of_both_forms_set_their_key),
+		TEST(arguments_short_option_without_value_names_itself),
 		TEST(arguments_wrong_value_names_the_option),
 		TEST(arguments_value_missing_refused),
 		TEST(arguments_values_at_odds_refused),
