@@ -29,7 +29,10 @@ static const struct ft_family families[] = {
 		.remedy =
 			"/dev/net/tun may be missing, or another process has an interface of that name "
 			"(choose one with iface=NAME)" },
-	{ .name = "net_memif", .remedy = "its socket may be in use (choose one with socket=PATH)" },
+	{ .name = "net_memif",
+		.remedy =
+			"a client (role=client, the default) needs a server at socket=PATH, which must "
+			"run already; a server (role=server) needs a PATH that nobody else uses" },
 	{ .name = "net_pcap",
 		.remedy = "rx_pcap= must be a readable pcap file, tx_pcap= writable" },
 	{ .name = "net_ring", .passes_sender_flags = true, .remedy = "its arguments may be wrong" },

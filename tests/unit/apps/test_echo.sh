@@ -30,6 +30,8 @@ expect 0 '--trace WORDS' --help
 expect 0 'ft-echo ' --version
 expect 1 'no address' --nic.device=net_ring0
 expect 1 'no device' --ip.address=10.9.0.2/24
+expect 1 'needs a server at socket=PATH' --nic.device=net_memif0,socket=/nowhere/memif \
+	--ip.address=10.9.0.2/24
 expect 1 'No such file' --config /nowhere/fourtuple.conf
 # shellcheck disable=SC2086 # $stack is several words
 {
