@@ -567,6 +567,28 @@ void peer_expect_read_error(int error)
 	assert_int_equal(ft_tcp_receive(&peer.stack, peer.conn, &iov, 1, 0, peer.now), error);
 }
 
+static ssize_t receive_urgent(char *byte)
+{
+	const struct iovec iov = { byte, 1 };
+
+	return ft_tcp_receive(&peer.stack, peer.conn, &iov, 1, FT_TCP_RECEIVE_URGENT, peer.now);
+}
+
+void peer_expect_urgent(char byte)
+{
+	char got = 0;
+
+	assert_int_equal(receive_urgent(&got), 1);
+	assert_int_equal(got, byte);
+}
+
+void peer_expect_urgent_error(int error)
+{
+	char got;
+
+	assert_int_equal(receive_urgent(&got), error);
+}
+
 uint64_t peer_counter(enum ft_counter counter)
 {
 	return peer.stack.counters.count[counter];
@@ -580,6 +602,16 @@ enum ft_tcp_state peer_state(void)
 		if (peer.stack.tcp.in_state[state] > 0)
 			return state;
 	return FT_TCP_CLOSED;
+}
+
+void peer_expect_end(const char *state)
+{
+	const bool is_listening = strcmp(state, "LISTEN") == 0;
+
+	peer_expect_nothing();
+	assert_string_equal(ft_tcp_state_name(peer_state()), is_listening ? "CLOSED" : state);
+	if (is_listening)
+		assert_int_equal(peer.stack.tcp.in_state[FT_TCP_LISTEN], 1);
 }
 
 void peer_establish(const struct peer_segment *syn)

@@ -24,6 +24,8 @@
 #define PEER_FRAMES  512  // that the stack may have sent, not yet looked at
 #define PEER_MSS     1000 // what the test's SYN announces
 #define PEER_WINDOW  60000
+#define PEER_EDGE \
+	65536 // the first sequence number beyond the window of a stack that has read nothing
 
 enum {
 	FIN = FT_TCP_FIN,
@@ -96,6 +98,10 @@ bool peer_has_sent(void); // the stack, something not yet expected
 #define EXPECT(...)    peer_expect(&(struct peer_segment){ __VA_ARGS__ })
 #define EXPECT_NOTHING peer_expect_nothing()
 
+// The segment must be taken, or be dropped for this reason, which must be counted.
+#define TAKES(...)	   assert_int_equal(SEND(__VA_ARGS__), FT_TAKEN)
+#define DROPS(reason, ...) assert_int_equal(SEND(__VA_ARGS__), FT_DROP_##reason)
+
 // Takes what the stack sent, whatever it is, and returns how many segments. Leaves in `last` the
 // last.
 uint32_t peer_take_all(void);
@@ -127,6 +133,11 @@ void peer_establish(const struct peer_segment *syn);
 enum ft_tcp_state peer_state(void);
 #define ASSERT_STATE(state) assert_string_equal(ft_tcp_state_name(peer_state()), state)
 
+// How a story ends: nothing more was sent, and the one connection is in this state. LISTEN: there is no
+// connection, but still the listener.
+void peer_expect_end(const char *state);
+#define ENDS_IN(state) peer_expect_end(state)
+
 // The application's calls.
 void peer_connect(void);
 void peer_listen(void);
@@ -139,5 +150,7 @@ void peer_close(void);
 void peer_expect_read(const char *text);
 void peer_expect_read_bytes(uint32_t bytes); // the next of the stream
 void peer_expect_read_error(int error);
+void peer_expect_urgent(char byte); // with MSG_OOB
+void peer_expect_urgent_error(int error);
 
 uint64_t peer_counter(enum ft_counter counter);
