@@ -325,6 +325,14 @@ static const struct rte_arp_hdr *read_message(struct rte_mbuf *pkt)
 	return rte_is_valid_assigned_ether_addr(&arp->arp_data.arp_sha) ? arp : NULL;
 }
 
+// Addresses that nobody has: what is behind them must not be answered, let alone learnt. (Zero is a
+// probe's, which has none yet: RFC 5227 2.1.1.)
+static bool is_nobody(const struct ft_stack *stack, const struct ft_addr *sender)
+{
+	return ft_addr_is_loopback(sender) || sender->bytes[12] >= 224 ||
+	       ft_route_is_broadcast(stack, sender);
+}
+
 // RARP (its own EtherType) never comes here, and no message changes our own addresses.
 enum ft_drop ft_arp_input(struct ft_stack *stack, struct rte_mbuf *pkt, ft_time now)
 {
@@ -338,7 +346,7 @@ enum ft_drop ft_arp_input(struct ft_stack *stack, struct rte_mbuf *pkt, ft_time 
 	said = arp->arp_data;
 	sender = ft_addr_from_ip4(said.arp_sip);
 	target = ft_addr_from_ip4(said.arp_tip);
-	if (ft_addr_is_loopback(&sender) || ft_addr_is_loopback(&target))
+	if (is_nobody(stack, &sender) || ft_addr_is_loopback(&target))
 		return FT_DROP_ARP_MALFORMED;
 	if (ft_route_is_local(stack, &sender)) {
 		if (rte_is_same_ether_addr(&said.arp_sha, &stack->netif.mac))
