@@ -300,6 +300,7 @@ static int run(void)
 		if (is_asked_for_statistics) {
 			is_asked_for_statistics = 0;
 			print_statistics();
+			ft_print_statistics(stdout);
 		}
 	}
 	print_statistics();
@@ -400,7 +401,7 @@ static void print_help(void)
 	       "  --help, --version\n\n"
 	       "Options of the stack, over those of the file:\n");
 	ft_print_help(stdout);
-	printf("\nSIGUSR1 prints a line of statistics; SIGINT and SIGTERM end the server.\n");
+	printf("\nSIGUSR1 prints statistics; SIGINT and SIGTERM end the server.\n");
 }
 
 static bool read_ports(int argc, char **argv, struct ports *tcp, struct ports *udp)

@@ -94,7 +94,8 @@ void ft_interrupt(void);
 // Returns 0, or -1 with EADDRNOTAVAIL when there are not so many, ENXIO.
 int ft_local_address(unsigned index, struct sockaddr *address, socklen_t *length);
 
-// Writes the counters that are not zero, and the packets dropped for each reason, a line each.
+// Writes the counters that are not zero, the packets dropped for each reason, and what is in use now
+// of packets, connections, sockets, descriptors: a line each, "NUMBER name explanation".
 void ft_print_statistics(FILE *to);
 
 // ---- sockets: as socket(2), bind(2), ... ----
