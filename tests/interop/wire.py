@@ -9,10 +9,12 @@ The kernel's end is in a network namespace of its own. A socket belongs to the n
 wherever it is used later, so the tests are ordinary socket programs.
 """
 
+import collections
 import contextlib
 import ctypes
 import os
 import pathlib
+import re
 import shutil
 import signal
 import socket
@@ -23,6 +25,7 @@ import time
 TOP = pathlib.Path(__file__).resolve().parents[2]
 PROGRAMS = {
     "ft-echo": TOP / "build/apps/ft-echo",
+    "ft-relay": TOP / "build/apps/ft-relay",
     "ft-client": TOP / "build/tests/interop/ft-client",
 }
 CLONE_NEWNET = 0x40000000
@@ -180,14 +183,23 @@ class Wire:
                 process.send_signal(signal.SIGCONT)
             return process
 
-    def start(self, *arguments):
-        """Starts ft-echo and waits until it listens. What it says is kept for self.said()."""
+    def start(self, *arguments, program="ft-echo"):
+        """Starts ft-echo (or ft-relay) and waits until it listens. What it says is kept for self.said()."""
         with open(self.directory / "log", "wb") as log:
-            self.program = self.popen("ft-echo", *arguments, stdin=subprocess.DEVNULL, stdout=log,
+            self.program = self.popen(program, *arguments, stdin=subprocess.DEVNULL, stdout=log,
                                       stderr=subprocess.STDOUT)
-        wait_for(lambda: "ft-echo: listening" in self.said() or self.program.poll() is not None, 30)
+        wait_for(lambda: f"{program}: listening" in self.said() or self.program.poll() is not None, 30)
         if self.program.poll() is not None:
-            raise AssertionError(f"ft-echo ended with {self.program.returncode}:\n{self.said()}")
+            raise AssertionError(f"{program} ended with {self.program.returncode}:\n{self.said()}")
+
+    def statistics(self):
+        """What the program counted, and what it has in use now, by name: what SIGUSR1 makes it say. A name
+        that is not there is 0."""
+        already = len(self.said())
+        self.program.send_signal(signal.SIGUSR1)
+        wait_for(lambda: re.search(r"in use now:\n(.*\n)*.* descriptors\n", self.said()[already:]), 20)
+        found = re.findall(r"^ *([0-9]+)  ([a-z0-9_]+) ", self.said()[already:], re.MULTILINE)
+        return collections.Counter({name: int(count) for count, name in found})
 
     def said(self):
         return (self.directory / "log").read_text(errors="replace")
