@@ -2,8 +2,8 @@
 several processes of the kernel's, through ft-echo (which accepts) and ft-relay (which also connects). In
 the end every packet, connection, socket and descriptor must have been given back.
 
-FT_SOAK_SECONDS says how long; without it, 30 seconds for each of the two. FT_SOAK_SEED repeats the choices
-of one run (the timing is the machine's)."""
+FT_SOAK_SECONDS says how long in all, half for each of the two; without it, a minute. FT_SOAK_SEED repeats
+the choices of one run (the timing is the machine's)."""
 
 import contextlib
 import multiprocessing
@@ -18,7 +18,7 @@ from kernel_client import MEGABYTE, receive_exactly, tcp, udp
 from kernel_server import PORT, echo, tcp_server
 from wire import inside, test
 
-SECONDS = int(os.environ.get("FT_SOAK_SECONDS", "30"))
+SECONDS = int(os.environ.get("FT_SOAK_SECONDS", "60")) // 2
 SEED = int(os.environ.get("FT_SOAK_SEED", "0")) or random.randrange(1, 2**32)
 PROCESSES = 4
 TIME_WAIT = 2  # seconds, so that the end need not be waited for long

@@ -226,6 +226,64 @@ class Wire:
         return self.popen("ft-client", *arguments, stdin=stdin, stdout=stdout, stderr=subprocess.PIPE)
 
 
+class FarNamespace:
+    """A third namespace, behind the kernel's end, which becomes a router for it:
+
+        far, 10.9.1.1 ── ft…f ═══ ft…r ── 10.9.1.254, kernel, 10.9.0.1 ── ft…b ═══ fourtuple
+    """
+    ADDRESS, ROUTER = "10.9.1.1", "10.9.1.254"
+
+    def __init__(self, wire):
+        self.wire, self.namespace = wire, f"{wire.namespace}far"
+        self.link, self.router_link = f"{wire.namespace}f", f"{wire.namespace}r"
+
+    def __enter__(self):
+        run("ip", "netns", "add", self.namespace)
+        try:
+            self.wire.kernel_run("ip", "link", "add", self.router_link, "type", "veth",
+                                 "peer", "name", self.link, "netns", self.namespace)
+            with inside(self.wire.namespace):
+                self.set_up(self.router_link, self.ROUTER)
+                pathlib.Path("/proc/sys/net/ipv4/ip_forward").write_text("1")
+            with inside(self.namespace):
+                self.set_up(self.link, self.ADDRESS)
+                run("ip", "route", "add", "default", "via", self.ROUTER)
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def __exit__(self, *_):
+        subprocess.run(["ip", "-n", self.wire.namespace, "link", "delete", self.router_link],
+                       stderr=subprocess.DEVNULL)
+        subprocess.run(["ip", "netns", "delete", self.namespace], stderr=subprocess.DEVNULL)
+
+    @staticmethod
+    def set_up(link, address):
+        Wire.make_quiet(link)
+        run("ip", "address", "add", f"{address}/24", "dev", link)
+        run("ip", "link", "set", link, "up")
+
+    def socket(self, kind):
+        with inside(self.namespace):
+            made = socket.socket(socket.AF_INET, kind)
+        made.settimeout(20)
+        return made
+
+    def set_mtu(self, mtu):
+        """Of the network between router and far end."""
+        self.wire.kernel_run("ip", "link", "set", self.router_link, "mtu", str(mtu))
+        with inside(self.namespace):
+            run("ip", "link", "set", self.link, "mtu", str(mtu))
+
+    def router_counter(self, protocol, name):
+        """One of the router's SNMP counters."""
+        with inside(self.wire.namespace):
+            lines = pathlib.Path("/proc/thread-self/net/snmp").read_text().splitlines()
+        names, counts = [line.split()[1:] for line in lines if line.startswith(f"{protocol}: ")]
+        return int(counts[names.index(name)])
+
+
 def finish(process, status=0, seconds=60):
     """Waits for a process, wants that exit status, returns what it wrote to (output, errors)."""
     try:
