@@ -58,8 +58,8 @@ static struct rte_ether_hdr *add_ethernet(struct rte_mbuf *pkt, uint16_t type)
 	return eth;
 }
 
-// The neighbour is there and says so, before it is asked and whenever it is.
-static void send_arp(uint16_t opcode)
+// The neighbour, or any other, is there and says so, before it is asked and whenever it is.
+static void send_arp(uint16_t opcode, rte_be32_t ip)
 {
 	struct rte_mbuf *pkt = rte_pktmbuf_alloc(receive_pool);
 	struct rte_arp_hdr *arp = (struct rte_arp_hdr *)rte_pktmbuf_append(pkt, sizeof(*arp));
@@ -71,7 +71,7 @@ static void send_arp(uint16_t opcode)
 		.arp_plen = 4,
 		.arp_opcode = rte_cpu_to_be_16(opcode),
 		.arp_data = { .arp_sha = peer_mac,
-			.arp_sip = peer_ip,
+			.arp_sip = ip,
 			.arp_tip = us_ip,
 			.arp_tha = us_mac },
 	};
@@ -83,8 +83,8 @@ static void handle_arp(struct rte_mbuf *pkt)
 {
 	const struct rte_arp_hdr *arp = rte_pktmbuf_mtod_offset(pkt, void *, ETH_BYTES);
 
-	if (arp->arp_opcode == RTE_BE16(RTE_ARP_OP_REQUEST) && arp->arp_data.arp_tip == peer_ip)
-		send_arp(RTE_ARP_OP_REPLY);
+	if (arp->arp_opcode == RTE_BE16(RTE_ARP_OP_REQUEST) && arp->arp_data.arp_tip != us_ip)
+		send_arp(RTE_ARP_OP_REPLY, arp->arp_data.arp_tip);
 	rte_pktmbuf_free(pkt);
 }
 
@@ -95,6 +95,10 @@ static uint16_t nic_transmit(void *driver, struct rte_mbuf **pkts, uint16_t coun
 
 		if (eth->ether_type == RTE_BE16(RTE_ETHER_TYPE_ARP)) {
 			handle_arp(pkts[i]);
+			continue;
+		}
+		if (peer.is_flooding) {
+			rte_pktmbuf_free(pkts[i]);
 			continue;
 		}
 		assert_true(sent_count < PEER_FRAMES);
@@ -202,6 +206,8 @@ static void start_stack(void)
 	peer.now = 1000 * FT_SECOND;
 	peer.conn = NULL;
 	peer.listener = NULL;
+	peer.mbuf_bytes = 0;
+	peer.is_flooding = false;
 	peer.iss = 0;
 	peer.peer_iss = 0xfffffff0; // wraps within the first bytes
 	written_bytes = 0;
@@ -211,7 +217,7 @@ static void start_stack(void)
 		0);
 	clear_socket(&peer.socket);
 	clear_socket(&peer.listening);
-	send_arp(RTE_ARP_OP_REQUEST);
+	send_arp(RTE_ARP_OP_REQUEST, peer_ip);
 	peer_pass(3 * FT_SECOND);
 }
 
@@ -234,6 +240,8 @@ static void stop_stack(void)
 	}
 	rte_pktmbuf_free(taken);
 	taken = NULL;
+	while (arriving.count > 0) // too late
+		rte_pktmbuf_free(ft_pkt_queue_take(&arriving));
 	assert_int_equal(peer.stack.receive_held.used, 0);
 	assert_int_equal(peer.stack.send_held.used, 0);
 	assert_int_equal(rte_mempool_avail_count(receive_pool), PEER_PACKETS);
@@ -325,7 +333,7 @@ static const uint8_t *payload_of(const struct peer_segment *segment, uint32_t *b
 	return segment->text != NULL ? (const uint8_t *)segment->text : stream + segment->seq - 1;
 }
 
-static void add_ip(struct rte_mbuf *pkt)
+static void add_ip(struct rte_mbuf *pkt, const struct peer_segment *segment)
 {
 	struct rte_ipv4_hdr *ip = (struct rte_ipv4_hdr *)rte_pktmbuf_prepend(pkt, sizeof(*ip));
 	struct rte_tcp_hdr *tcp = (struct rte_tcp_hdr *)(ip + 1);
@@ -335,11 +343,46 @@ static void add_ip(struct rte_mbuf *pkt)
 		.total_length = rte_cpu_to_be_16((uint16_t)pkt->pkt_len),
 		.time_to_live = 64,
 		.next_proto_id = IPPROTO_TCP,
-		.src_addr = peer_ip,
-		.dst_addr = us_ip,
+		.src_addr = segment->from_ip != 0 ? rte_cpu_to_be_32(segment->from_ip) : peer_ip,
+		.dst_addr = segment->to_ip != 0 ? rte_cpu_to_be_32(segment->to_ip) : us_ip,
 	};
 	ip->hdr_checksum = rte_ipv4_cksum(ip);
 	tcp->cksum = rte_ipv4_udptcp_cksum(ip, tcp);
+}
+
+// Stands behind the header's fixed part, which is written afterwards.
+static void add_raw_options(struct rte_mbuf *pkt, const struct peer_segment *segment)
+{
+	memcpy(rte_pktmbuf_prepend(pkt, segment->raw_bytes), segment->raw_options,
+		segment->raw_bytes);
+}
+
+static void count_raw_options(struct rte_mbuf *pkt, const struct peer_segment *segment)
+{
+	struct rte_tcp_hdr *tcp = rte_pktmbuf_mtod(pkt, void *);
+
+	tcp->data_off += (uint8_t)(segment->raw_bytes / 4 << 4);
+}
+
+// The same packet in a chain of mbufs of `bytes` each.
+static struct rte_mbuf *split(struct rte_mbuf *pkt, uint16_t bytes)
+{
+	struct rte_mbuf *chain = NULL;
+
+	for (uint32_t at = 0; at < pkt->pkt_len; at += bytes) {
+		const uint16_t count = (uint16_t)RTE_MIN(bytes, pkt->pkt_len - at);
+		struct rte_mbuf *part = rte_pktmbuf_alloc(receive_pool);
+
+		assert_non_null(part);
+		memcpy(rte_pktmbuf_append(part, count), rte_pktmbuf_mtod_offset(pkt, void *, at),
+			count);
+		if (chain == NULL)
+			chain = part;
+		else
+			assert_int_equal(rte_pktmbuf_chain(chain, part), 0);
+	}
+	rte_pktmbuf_free(pkt);
+	return chain;
 }
 
 void peer_queue(const struct peer_segment *segment)
@@ -363,14 +406,19 @@ void peer_queue(const struct peer_segment *segment)
 	assert_non_null(pkt);
 	if (segment->window == 0 && !segment->is_window_shut)
 		seg.window = PEER_WINDOW;
-	if (seg.flags & SYN)
+	if ((seg.flags & SYN) && segment->raw_bytes == 0)
 		seg.options |= FT_TCP_HAS_MSS;
 	if (bytes > 0)
 		memcpy(rte_pktmbuf_append(pkt, (uint16_t)bytes), payload, bytes);
+	if (segment->raw_bytes > 0)
+		add_raw_options(pkt, segment);
 	ft_segment_write(
 		pkt, &seg, segment->from_port != 0 ? segment->from_port : PEER_PORT, US_PORT);
-	add_ip(pkt);
+	count_raw_options(pkt, segment);
+	add_ip(pkt, segment);
 	add_ethernet(pkt, RTE_ETHER_TYPE_IPV4);
+	if (peer.mbuf_bytes > 0)
+		pkt = split(pkt, peer.mbuf_bytes);
 	ft_pkt_queue_append(&arriving, pkt);
 }
 

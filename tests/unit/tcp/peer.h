@@ -53,6 +53,11 @@ struct peer_segment {
 	uint32_t ts_value; // sent as it is; not compared
 	uint32_t ts_echo;
 	uint16_t from_port; // of the test, 0: 40000
+	// Sent only: other addresses, host byte order; options as they are, a multiple of four bytes.
+	uint32_t from_ip;
+	uint32_t to_ip;
+	const uint8_t *raw_options;
+	uint8_t raw_bytes;
 };
 
 struct peer {
@@ -67,6 +72,8 @@ struct peer {
 	uint32_t peer_iss;
 	struct ft_segment last; // the last one expected, as it came: timestamps, window, options
 	ft_time last_at;	// when it was sent
+	uint16_t mbuf_bytes;	// frames arrive in mbufs of so many bytes; 0: in one
+	bool is_flooding;	// what the stack sends is thrown away unseen
 };
 
 extern struct peer peer;

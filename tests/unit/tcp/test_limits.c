@@ -1,6 +1,8 @@
 // What a peer, or many, can take from us: places in queues, blocks, packets, windows, time.
 #include <errno.h>
 
+#include <rte_ip.h>
+
 #include "peer.h"
 
 // ---- places in a listener's queues ----
@@ -127,6 +129,67 @@ static void shut_window_of_a_closed_socket_ends_with_the_user_timeout(void **sta
 	assert_in_range(peer.now - start, 299 * FT_SECOND, 303 * FT_SECOND);
 }
 
+// ---- half-open connections ----
+
+enum { HALF_OPEN = 100000 }; // a multiple of 32
+
+// SYNs from many hosts and ports, 32 in a burst, that nothing will ever follow.
+static void flood_with_syns(uint32_t count)
+{
+	peer.is_flooding = true;
+	for (uint32_t i = 0; i < count; i++) {
+		QUEUE(.flags = SYN, .from_port = 1024 + i / 200,
+			.from_ip = RTE_IPV4(10, 9, 0, 10 + i % 200));
+		if (i % 32 < 31)
+			continue;
+		peer_turn();
+		peer_turn(); // the ARP answers that were asked for
+	}
+}
+
+static void listen_hundred_thousand_half_open_pass(void **state)
+{
+	const struct ft_tcp *tcp = &peer.stack.tcp;
+
+	peer.config.tcp.connections = HALF_OPEN + 1;
+	peer_restart();
+	ESTABLISH();
+	ft_tcp_set_backlog(peer.listener, UINT32_MAX - 1);
+	flood_with_syns(HALF_OPEN);
+	assert_int_equal(tcp->in_state[FT_TCP_SYN_RECEIVED], HALF_OPEN);
+	assert_int_equal(tcp->conns.in_use, HALF_OPEN + 1);
+
+	// One more finds no block, and has a name; who was there is served as ever.
+	DROPS(TCP_NO_CONN_MEMORY, .flags = SYN, .from_port = 60000);
+	peer.is_flooding = false;
+	TAKES(.seq = 1, .ack = 1, .flags = ACK, .text = "still there?");
+	peer_expect_read("still there?");
+	peer_write("yes");
+	EXPECT(.seq = 1, .ack = 13, .flags = PSH | ACK, .text = "yes");
+	TAKES(.seq = 13, .ack = 4, .flags = ACK);
+
+	// Nobody answers any of the SYN-ACKs, however often they are sent.
+	peer.is_flooding = true;
+	peer_pass(300 * FT_SECOND);
+	peer.is_flooding = false;
+	assert_int_equal(tcp->in_state[FT_TCP_SYN_RECEIVED], 0);
+	assert_int_equal(tcp->conns.in_use, 1);
+	TAKES(.flags = SYN, .from_port = 60000);
+	EXPECT(.ack = 1, .flags = SYN | ACK, .from_port = 60000);
+	EXPECT_NOTHING;
+}
+
+static void listen_full_syn_queue_bounds_a_flood(void **state)
+{
+	peer_enter(FT_TCP_LISTEN);
+	flood_with_syns(HALF_OPEN);
+	assert_int_equal(peer.stack.tcp.conns.in_use, 9); // the backlog, and Linux's one more
+	assert_int_equal(
+		peer.stack.counters.dropped_input[FT_DROP_TCP_BACKLOG_FULL], HALF_OPEN - 9);
+	peer_pass(300 * FT_SECOND);
+	assert_int_equal(peer.stack.tcp.conns.in_use, 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -137,6 +200,8 @@ int main(void)
 		PEER_TEST(tiny_mss_of_the_peer_is_raised),
 		PEER_TEST(window_opens_no_further_while_packets_are_short),
 		PEER_TEST(delayed_ack_of_zero_acks_at_once),
+		PEER_TEST(listen_hundred_thousand_half_open_pass),
+		PEER_TEST(listen_full_syn_queue_bounds_a_flood),
 		PEER_TEST(shut_window_of_a_closed_socket_ends_with_the_user_timeout),
 	};
 

@@ -1,0 +1,151 @@
+// What broke other TCPs, played against this one: HOSTILE.md says which test answers what.
+#include <errno.h>
+
+#include <rte_ip.h>
+
+#include "peer.h"
+
+enum { NOP = 1, MSS = 2, SCALE = 3, SACK = 5, TIMESTAMP = 8 };
+
+// Lengths of zero, of one, past the header, and wrong for their kind.
+static const uint8_t bad_options[][12] = {
+	{ MSS, 0 },
+	{ MSS, 1 },
+	{ MSS, 255 },
+	{ MSS, 3, 5, NOP },
+	{ MSS, 5, 5, 5, 5 },
+	{ SCALE, 0 },
+	{ SCALE, 4, 14, 14 },
+	{ SACK, 0 },
+	{ SACK, 3, 1 },
+	{ SACK, 11, 1, 2, 3, 4, 5, 6, 7, 8, 9 },
+	{ TIMESTAMP, 0 },
+	{ TIMESTAMP, 9, 1, 2, 3, 4, 5, 6, 7 },
+	{ TIMESTAMP, 11, 1, 2, 3, 4, 5, 6, 7, 8, 9 },
+	{ NOP, NOP, NOP, NOP, NOP, NOP, NOP, NOP, NOP, NOP, NOP, MSS },
+	{ NOP, NOP, NOP, NOP, NOP, NOP, NOP, NOP, NOP, NOP, TIMESTAMP, 10 },
+	{ 254, 0 },
+	{ 254, 200 },
+};
+
+static void established_bad_options_lose_nothing(void **state)
+{
+	peer_enter(FT_TCP_ESTABLISHED);
+	for (uint32_t i = 0; i < RTE_DIM(bad_options); i++) {
+		TAKES(.seq = 1 + i, .ack = 1, .flags = ACK, .text = "x",
+			.raw_options = bad_options[i], .raw_bytes = 12);
+		peer_expect_read("x");
+	}
+	QUIET(40 * FT_MILLISECOND);
+	EXPECT(.seq = 1, .ack = 1 + RTE_DIM(bad_options), .flags = ACK);
+	ENDS_IN("ESTABLISHED");
+}
+
+// None of them says an MSS that could be believed: 536 it is (RFC 9293 3.7.1).
+static void listen_bad_options_leave_the_defaults(void **state)
+{
+	for (uint32_t i = 0; i < RTE_DIM(bad_options); i++) {
+		peer_restart();
+		peer_enter(FT_TCP_LISTEN);
+		TAKES(.flags = SYN, .raw_options = bad_options[i], .raw_bytes = 12);
+		EXPECT(.ack = 1, .flags = SYN | ACK);
+		TAKES(.seq = 1, .ack = 1, .flags = ACK);
+		peer_accept();
+		peer_write_bytes(1000);
+		EXPECT(.seq = 1, .ack = 1, .flags = ACK, .bytes = 536);
+		EXPECT(.seq = 537, .ack = 1, .flags = PSH | ACK, .bytes = 464);
+		ENDS_IN("ESTABLISHED");
+	}
+}
+
+// However the NIC cuts the frames up, down to a byte in each mbuf.
+static void connection_in_split_mbufs_lives_and_ends(void **state)
+{
+	for (uint16_t bytes = 1; bytes <= 70; bytes++) {
+		peer_restart();
+		peer.mbuf_bytes = bytes;
+		ESTABLISH(.options = FT_TCP_HAS_TIMESTAMP | FT_TCP_HAS_WINDOW_SCALE,
+			.window_scale = 3);
+		SEND(.seq = 4, .ack = 1, .flags = ACK | URG, .text = "efX", .urgent = 3,
+			.options = FT_TCP_HAS_TIMESTAMP);
+		EXPECT(.seq = 1, .ack = 1, .flags = ACK);
+		SEND(.seq = 1, .ack = 1, .flags = ACK, .text = "abcd",
+			.options = FT_TCP_HAS_TIMESTAMP);
+		EXPECT(.seq = 1, .ack = 7, .flags = ACK);
+		peer_expect_urgent('X');
+		peer_expect_read("abcdf");
+		SEND(.seq = 7, .ack = 1, .flags = FIN | ACK, .options = FT_TCP_HAS_TIMESTAMP);
+		EXPECT(.seq = 1, .ack = 8, .flags = ACK);
+		ENDS_IN("CLOSE-WAIT");
+	}
+}
+
+// LAND: a segment that claims to come from the very socket it is sent to.
+static void listen_syn_from_itself_is_dropped(void **state)
+{
+	peer_enter(FT_TCP_LISTEN);
+	DROPS(IP_BAD_SOURCE, .flags = SYN, .from_ip = RTE_IPV4(10, 9, 0, 2), .from_port = 7);
+	ENDS_IN("LISTEN");
+}
+
+static void listen_syn_to_a_group_is_dropped(void **state)
+{
+	peer_enter(FT_TCP_LISTEN);
+	DROPS(TCP_NOT_UNICAST, .flags = SYN, .to_ip = RTE_IPV4(224U, 0, 0, 1));
+	DROPS(TCP_NOT_UNICAST, .flags = SYN, .to_ip = RTE_IPV4(10, 9, 0, 255));
+	DROPS(TCP_NOT_UNICAST, .flags = SYN, .to_ip = RTE_IPV4(255U, 255, 255, 255));
+	ENDS_IN("LISTEN");
+}
+
+static void closed_segment_to_a_group_is_not_answered(void **state)
+{
+	DROPS(TCP_NOT_UNICAST, .seq = 5, .ack = 7, .flags = ACK, .to_ip = RTE_IPV4(224U, 0, 0, 1));
+	ENDS_IN("CLOSED");
+}
+
+static void listen_syn_from_martians_is_dropped(void **state)
+{
+	static const uint32_t martians[] = { RTE_IPV4(127, 0, 0, 1), RTE_IPV4(224U, 0, 0, 1),
+		RTE_IPV4(10, 9, 0, 255), RTE_IPV4(255U, 255, 255, 255), RTE_IPV4(0, 0, 0, 1),
+		RTE_IPV4(240U, 0, 0, 1) };
+
+	peer_enter(FT_TCP_LISTEN);
+	for (uint32_t i = 0; i < RTE_DIM(martians); i++)
+		DROPS(IP_BAD_SOURCE, .flags = SYN, .from_ip = martians[i]);
+	ENDS_IN("LISTEN");
+}
+
+// URGENT/11: the pointer moves back, behind what was read, then far ahead; each byte is read once.
+static void established_urgent_pointer_moving_back_reads_each_byte_once(void **state)
+{
+	peer_enter(FT_TCP_ESTABLISHED);
+	TAKES(.seq = 1, .ack = 1, .flags = ACK | URG, .text = "ab", .urgent = 4);
+	peer_expect_read("ab");
+	TAKES(.seq = 3, .ack = 1, .flags = ACK | URG, .text = "c", .urgent = 1);
+	peer_expect_read("c");
+	TAKES(.seq = 4, .ack = 1, .flags = ACK, .text = "X");
+	peer_expect_urgent('X');
+	TAKES(.seq = 5, .ack = 1, .flags = ACK | URG, .text = "d", .urgent = 65535);
+	peer_expect_read("d");
+	QUIET(40 * FT_MILLISECOND);
+	EXPECT(.seq = 1, .ack = 6, .flags = ACK);
+	ENDS_IN("ESTABLISHED");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		PEER_TEST(established_bad_options_lose_nothing),
+		PEER_TEST(listen_bad_options_leave_the_defaults),
+		PEER_TEST(connection_in_split_mbufs_lives_and_ends),
+		PEER_TEST(listen_syn_from_itself_is_dropped),
+		PEER_TEST(listen_syn_to_a_group_is_dropped),
+		PEER_TEST(closed_segment_to_a_group_is_not_answered),
+		PEER_TEST(listen_syn_from_martians_is_dropped),
+		PEER_TEST(established_urgent_pointer_moving_back_reads_each_byte_once),
+	};
+
+	ft_test_start_eal();
+	return cmocka_run_group_tests_name(
+		"tcp/tcp_hostile", tests, peer_make_pools, peer_free_pools);
+}
