@@ -146,10 +146,10 @@ ssize_t ft_readv(int fd, const struct iovec *iov, int iov_count);
 //			TCP_KEEPINTVL, TCP_KEEPCNT, TCP_USER_TIMEOUT, TCP_CONGESTION; to be read
 //			only: TCP_INFO
 //
-// Anything else: ENOPROTOOPT; ft_getsockopt() of another level: EOPNOTSUPP. A buffer size is what was set (Linux sets and tells the double, for
-// its bookkeeping). A UDP socket's receive buffer is charged with whole packet buffers, about 2.5 KB
-// each at an MTU of 1500; its send buffer has no effect, as a datagram goes to the NIC at once or
-// the call says EAGAIN.
+// Anything else: ENOPROTOOPT; ft_getsockopt() of another level: EOPNOTSUPP. A buffer size is what was
+// set (Linux sets and tells the double, for its bookkeeping). A UDP socket's receive buffer is charged
+// with whole packet buffers, about 2.5 KB each at an MTU of 1500; its send buffer has no effect, as a
+// datagram goes to the NIC at once or the call says EAGAIN.
 int ft_getsockopt(int fd, int level, int name, void *value, socklen_t *length);
 int ft_setsockopt(int fd, int level, int name, const void *value, socklen_t length);
 
