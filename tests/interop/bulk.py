@@ -43,12 +43,12 @@ def iperf(wire, *options):
 
 @test
 def iperf_both_ways(wire):
-    """-n bytes there, with -R back; one stream and four."""
+    """-n bytes there, with -R back; and in four streams."""
     if not shutil.which("iperf3"):
         raise Skip("needs iperf3")
     with FarNamespace(wire) as far, iperf_server(far):
         wire.start("--listen", str(IPERF_PORT), "--to", f"{far.ADDRESS}:{IPERF_PORT}", program="ft-relay")
-        for options in [], ["-R"], ["-P", "4"], ["-P", "4", "-R"]:
+        for options in [], ["-R"], ["-P", "4"]:
             before = wire.statistics()["tx_bytes"]
             sent, received = iperf(wire, "-n", "20M", *options)
             told = f"{options}: sent {sent}, received {received}"
