@@ -326,8 +326,120 @@ static void reset_in_close_wait(void)
 	DO(take_error(pair.client));
 }
 
+// ---- shutdown() and close() from every state ----
+
+static int new_named(void)
+{
+	int fd = new_tcp();
+
+	MUST(bind_to(fd, LOCAL, PORT));
+	return fd;
+}
+
+static int new_refused(void)
+{
+	int fd = new_tcp();
+
+	DO(connect_to(fd, LOCAL, PORT));
+	return fd;
+}
+
+static int new_connected(void)
+{
+	return new_pair().client;
+}
+
+static int new_with_data(void)
+{
+	struct pair pair = new_pair();
+
+	MUST(put(pair.server, "abc", 0));
+	return pair.client;
+}
+
+static int new_half_closed(void)
+{
+	struct pair pair = new_pair();
+
+	MUST(os->shutdown(pair.client, SHUT_WR));
+	return pair.client;
+}
+
+static int new_close_wait(void)
+{
+	struct pair pair = new_pair();
+
+	MUST(os->shutdown(pair.server, SHUT_WR));
+	return pair.client;
+}
+
+static int new_time_wait(void)
+{
+	struct pair pair = new_pair();
+
+	MUST(os->shutdown(pair.client, SHUT_WR));
+	MUST(os->shutdown(pair.server, SHUT_WR));
+	return pair.client;
+}
+
+static int new_last_acked(void)
+{
+	struct pair pair = new_pair();
+
+	MUST(os->shutdown(pair.server, SHUT_WR));
+	MUST(os->shutdown(pair.client, SHUT_WR));
+	return pair.client;
+}
+
+static int new_reset(void)
+{
+	struct pair pair = new_pair();
+
+	MUST(set_linger(pair.server, 1, 0));
+	MUST(os->close(pair.server));
+	return pair.client;
+}
+
+static int (*const in_state[])(void) = { new_tcp, new_named, new_listener, new_refused,
+	new_connected, new_with_data, new_half_closed, new_close_wait, new_time_wait,
+	new_last_acked, new_reset };
+
+#define STATES (int)(sizeof(in_state) / sizeof(in_state[0]))
+
+// Three ways from each.
+static void any_state_shutdown(int number)
+{
+	int fd = in_state[number / 3]();
+
+	MUST(set_nonblocking(fd));
+	look(fd);
+	DO(os->shutdown(fd, number % 3));
+	look(fd);
+	DO(take(fd, 8, 0));
+	DO(put(fd, "x", 0));
+	DO(take_error(fd));
+	DO(own_name(fd));
+	DO(peer_name(fd));
+	DO(os->shutdown(fd, SHUT_RDWR));
+	look(fd);
+}
+
+// A second name of the socket sees nothing of it; the last one's end frees the port where it should.
+static void any_state_close(int number)
+{
+	int fd = in_state[number](), copy = MUST(os->dup(fd));
+
+	DO(os->close(fd));
+	look(copy);
+	DO(os->close(copy));
+	DO(os->close(copy));
+	DO(bind_to(new_tcp(), LOCAL, PORT));
+}
+
 void ft_cases_close(void)
 {
+	RUN_EACH(any_state_shutdown, 3 * STATES);
+	RUN_EACH(any_state_close, STATES);
 	RUN_EACH(connected_shutdown, 3);
 	RUN(data_shutdown_read);
 	RUN(any_shutdown_bad);
