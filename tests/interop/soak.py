@@ -21,6 +21,7 @@ from wire import inside, test
 SECONDS = int(os.environ.get("FT_SOAK_SECONDS", "60")) // 2
 SEED = int(os.environ.get("FT_SOAK_SEED", "0")) or random.randrange(1, 2**32)
 PROCESSES = 4
+PATIENCE = 60  # seconds without a byte, on a machine that may be busy with other things
 TIME_WAIT = 2  # seconds, so that the end need not be waited for long
 IN_USE = ("receive_packets", "send_packets", "receive_packets_held", "send_packets_held", "ip_datagrams",
           "tcp_connections", "tcp_listeners", "udp_sockets", "sockets", "epolls", "epoll_watches",
@@ -30,11 +31,17 @@ IN_USE = ("receive_packets", "send_packets", "receive_packets_held", "send_packe
 # ---- what a process does, one after the other by chance ----
 
 
+def connect(wire):
+    connection = tcp(wire)
+    connection.settimeout(PATIENCE)
+    return connection
+
+
 def transfer(wire, chance):
     """To the end: every byte comes back, and the end of the stream after the last."""
     size = int(2 ** chance.uniform(0, 21))
     data = chance.randbytes(size)
-    with tcp(wire) as connection:
+    with connect(wire) as connection:
         sender = threading.Thread(target=send_all, args=(connection, data), daemon=True)
         sender.start()
         received = receive_exactly(connection, size)
@@ -50,7 +57,7 @@ def send_all(connection, data):
 
 def talk(wire, chance):
     """Small messages there and back."""
-    with tcp(wire) as connection:
+    with connect(wire) as connection:
         for _ in range(chance.randrange(1, 50)):
             message = chance.randbytes(chance.randrange(1, 3000))
             connection.sendall(message)
@@ -59,7 +66,7 @@ def talk(wire, chance):
 
 def reset(wire, chance):
     """A reset in the middle, whatever was read."""
-    with tcp(wire) as connection:
+    with connect(wire) as connection:
         connection.setblocking(False)
         with contextlib.suppress(BlockingIOError):
             connection.send(chance.randbytes(chance.randrange(MEGABYTE)))
@@ -71,14 +78,14 @@ def reset(wire, chance):
 
 def leave(wire, chance):
     """Closes with the echo unread, or before anything was said."""
-    with tcp(wire) as connection:
+    with connect(wire) as connection:
         if chance.random() < 0.8:
             connection.sendall(chance.randbytes(chance.randrange(30000)))
 
 
 def crowd(wire, chance):
     """Many at once, closed in another order."""
-    connections = [tcp(wire) for _ in range(chance.randrange(1, 100))]
+    connections = [connect(wire) for _ in range(chance.randrange(1, 100))]
     for connection in connections:
         connection.sendall(b"hello")
     chance.shuffle(connections)
@@ -140,8 +147,10 @@ def soak(wire, acts):
     began = told = time.monotonic()
     while any(worker.is_alive() for worker in workers):
         time.sleep(0.2)
-        assert failures.empty(), failures.get()
         assert wire.is_running(), wire.said()
+        if not failures.empty():
+            wire.statistics()  # for the last words
+            raise AssertionError(failures.get())
         if time.monotonic() - told >= 60:
             told = time.monotonic()
             print(f"    {told - began:.0f} s: {sum(map(sum, done))} done", flush=True)

@@ -6,9 +6,10 @@ if need be, and what fourtuple sends is caught as it is.
         answers = stranger.answers(stranger.ip() / TCP(sport=40000, dport=9, flags="A", ack=7))
 
 It has an address and a MAC address of its own, and answers ARP, so that the kernel at this end keeps out
-of it. Nothing is waited for by the clock: answers() sends the oddity, then two echo requests one after
-the other, and returns what fourtuple sent before the second one's reply. The second is received in a
-later turn of fourtuple's loop than all before it, and so whatever the oddity made it owe has been paid.
+of it. Nothing is waited for by the clock: answers() sends the oddity, then three echo requests one after
+the other, and returns what fourtuple sent before the last one's reply. Each is received in a later turn of
+fourtuple's loop than the reply before it was sent in. So in the second's turn is paid at the latest what
+the oddity made the stack owe and what ft-echo has to say to it, and that is sent before the third's reply.
 """
 
 import functools
@@ -106,7 +107,7 @@ class Stranger:
         self.until_echo()
         for packet in packets:
             self.send(packet, to)
-        return self.until_echo() + self.until_echo()
+        return self.until_echo() + self.until_echo() + self.until_echo()
 
     def answers(self, *packets, to=None):
         """Sends, and returns the IP packets that fourtuple sent to those whom the packets were from, and to
