@@ -5,7 +5,7 @@
 //
 // A full bucket overflows to the next of a probe sequence and counts how many did, so that a miss
 // knows when to stop. The table grows and shrinks while in use: every insertion and removal moves a
-// bounded number of buckets, and lookups see each entry exactly once. One table for TCP, another
+// few entries, and lookups see each entry exactly once. One table for TCP, another
 // for connected UDP.
 #pragma once
 #include <stdbool.h>

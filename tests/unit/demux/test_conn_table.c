@@ -267,21 +267,49 @@ static void burst_finds_what_single_lookups_find(void **state)
 	stop(&fixture);
 }
 
-// No step may take long because many entries are there: what one insertion moves is counted.
-static void one_insertion_moves_few_buckets(void **state)
+static uint64_t entries_in(const struct ft_conn_half *half)
+{
+	uint64_t buckets = half->buckets == NULL ? 0 : half->mask + 1;
+	uint64_t entries = 0;
+
+	for (uint64_t b = 0; b < buckets; b++)
+		entries += FT_CONN_BUCKET_SLOTS - __builtin_popcount(ft_conn_bucket_match_portable(
+							  &half->buckets[b], FT_CONN_BUCKET_EMPTY));
+	return entries;
+}
+
+// No step may take long because many entries are there: what one insertion moves is counted, and
+// so is what one removal moves. Also, resizing ends before it has to begin again.
+static void check_step(const struct fixture *fixture, uint64_t old_before, uint64_t moved_before)
+{
+	if (fixture->table.old.buckets == NULL)
+		return;
+	// The change itself may add one there, or take one away.
+	assert_true(entries_in(&fixture->table.old) + 5 >= old_before);
+	assert_true(fixture->table.moved <= moved_before + 4);
+}
+
+static void one_change_moves_few_entries(void **state)
 {
 	struct fixture fixture;
+	uint32_t indices[OBJECTS / 4];
 
 	start(&fixture, 5);
-	for (uint32_t i = 0; i < OBJECTS; i++) {
+	for (uint32_t i = 0; i < 2 * (OBJECTS / 4); i++) {
+		bool is_removal = i >= OBJECTS / 4;
 		struct ft_tuple tuple = make_tuple(i, 80);
-		uint64_t moved_before = fixture.table.moved;
 		bool was_resizing = fixture.table.old.buckets != NULL;
+		uint64_t old_before = entries_in(&fixture.table.old);
+		uint64_t moved_before = fixture.table.moved;
 
-		add(&fixture, &tuple);
-		if (was_resizing && fixture.table.old.buckets != NULL)
-			assert_int_equal(fixture.table.moved, moved_before + 2);
+		if (is_removal)
+			take_away(&fixture, indices[i - OBJECTS / 4]);
+		else
+			indices[i] = add(&fixture, &tuple);
+		if (was_resizing)
+			check_step(&fixture, old_before, moved_before);
 	}
+	assert_int_equal(fixture.table.entries, 0);
 	stop(&fixture);
 }
 
@@ -419,7 +447,7 @@ int main(void)
 		cmocka_unit_test(equal_hashes_are_told_apart_by_their_tuples),
 		cmocka_unit_test(growing_and_shrinking_table_keeps_every_entry),
 		cmocka_unit_test(burst_finds_what_single_lookups_find),
-		cmocka_unit_test(one_insertion_moves_few_buckets),
+		cmocka_unit_test(one_change_moves_few_entries),
 		cmocka_unit_test(random_operations_agree_with_model),
 		cmocka_unit_test(hash_spreads_tuples_that_are_alike),
 	};
