@@ -231,7 +231,7 @@ static int store_address(struct ft_config *config, const char *key, const char *
 
 	if (!find_address(config, key, &index)) {
 		snprintf(expected, FT_OPTION_ERROR_BYTES,
-			"address, address1, address2 ... in this order, %u at most",
+			"address, address1, address2 ... in this order, %d at most",
 			FT_CONFIG_ADDRESSES);
 		return -EINVAL;
 	}
