@@ -10,7 +10,7 @@ import sys
 WANTED_PERCENT = 90
 
 report = json.loads(subprocess.run(
-    ["gcovr", "--root", ".", "--filter", "stack/", "--json-summary", sys.argv[1]],
+    ["gcovr", "--root", ".", "--filter", "stack/", "--json-summary", "-", sys.argv[1]],
     check=True, stdout=subprocess.PIPE).stdout)
 for file in sorted(report["files"], key=lambda file: file["line_percent"]):
     if file["line_covered"] < file["line_total"]:
