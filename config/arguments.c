@@ -23,6 +23,7 @@ static const struct {
 	const char *value; // for --help
 } short_options[] = {
 	{ "--trace", "log.trace", "WORDS" },
+	{ "--trace-tuple", "log.trace_tuple", "ENDS" },
 };
 
 struct argument {

@@ -89,6 +89,7 @@ struct ft_config {
 	struct {
 		char level[16];
 		char trace[FT_CONFIG_TEXT]; // subsystems, by comma
+		char trace_tuple[FT_CONFIG_TEXT]; // demux/tuple_pattern.h; empty: all
 	} log;
 	struct {
 		char *args[FT_CONFIG_EAL_ARGS]; // passed to rte_eal_init; owned by the config

@@ -108,6 +108,7 @@ const struct ft_option ft_options[] = {
 
 	CHOICE(log, level, "info", "error warning info debug", "what is written to standard error"),
 	TEXT(log, trace, NULL, "subsystems to follow in words: tcp,arp or all"),
+	TEXT(log, trace_tuple, NULL, "follow one conversation: ADDRESS:PORT,ADDRESS:PORT"),
 
 	{ "eal", "", FT_OPTION_EAL, 0, 0, 0, NULL, NULL, "handed to DPDK: [eal] KEY = VALUE as --KEY=VALUE" },
 };

@@ -7,6 +7,7 @@
 #include "base/trace.h"
 #include "eth/ethernet.h"
 #include "stack.h"
+#include "story.h"
 
 // A stack with work left over asks for its next turn this soon.
 #define BUSY (10 * FT_MICROSECOND)
@@ -20,8 +21,18 @@
 static void drop_input(struct ft_stack *stack, struct rte_mbuf *pkt, enum ft_drop reason)
 {
 	stack->counters.dropped_input[reason]++;
-	ft_trace(stack, FT_TRACE_DROP, "%s: %s", ft_drop_name(reason), ft_drop_text(reason));
+	ft_trace(stack, FT_TRACE_DROP, "dropped, %s: %s", ft_drop_name(reason),
+		ft_drop_text(reason));
 	rte_pktmbuf_free(pkt);
+}
+
+static void drop_unsound(struct ft_stack *stack, struct rte_mbuf *pkt, enum ft_drop reason)
+{
+	if (unlikely(stack->trace))
+		ft_story_received(stack, pkt);
+	drop_input(stack, pkt, reason);
+	if (unlikely(stack->trace))
+		ft_trace_end_packet(stack);
 }
 
 // Keeps the sound packets, in order, and returns how many they are.
@@ -43,7 +54,7 @@ static uint16_t parse_burst(struct ft_stack *stack, struct rte_mbuf **pkts, uint
 		if (reason == FT_TAKEN)
 			pkts[sound++] = pkt;
 		else
-			drop_input(stack, pkt, reason);
+			drop_unsound(stack, pkt, reason);
 	}
 	return sound;
 }
@@ -157,13 +168,18 @@ static void process_burst(
 	look_up_kind(stack, tcp, FT_PKT_TCP, pkts, count);
 	look_up_kind(stack, udp, FT_PKT_UDP, pkts, count);
 	for (uint16_t i = 0; i < count; i++) {
-		enum ft_drop reason = deliver(stack, pkts[i], tcp_changes, udp_changes, now);
+		enum ft_drop reason;
 
+		if (unlikely(stack->trace))
+			ft_story_received(stack, pkts[i]);
+		reason = deliver(stack, pkts[i], tcp_changes, udp_changes, now);
 		if (reason == FT_TAKEN)
 			ft_stack_count(stack, FT_COUNTER_RX_TAKEN);
 		else
 			drop_input(stack, pkts[i], reason);
 	}
+	if (unlikely(stack->trace))
+		ft_trace_end_packet(stack);
 }
 
 static void receive_from_nic(struct ft_stack *stack, ft_time now)
@@ -283,6 +299,8 @@ void ft_stack_transmit(struct ft_stack *stack, struct rte_mbuf *pkt)
 	}
 	stack->tx[(stack->tx_first + stack->tx_count) % FT_TX_QUEUE] = pkt;
 	stack->tx_count++;
+	if (ft_is_traced(stack, FT_TRACE_ETH))
+		ft_story_sent(stack, pkt);
 }
 
 // ---- the turn ----

@@ -29,15 +29,24 @@ static int set_budgets(struct ft_stack *stack)
 
 static int set_trace(struct ft_stack *stack)
 {
+	const char *words = stack->config.log.trace, *only = stack->config.log.trace_tuple;
 	const char *unknown = NULL;
 
-	if (stack->config.log.trace[0] == 0)
-		return 0;
-	stack->trace = ft_trace_parse(stack->config.log.trace, &unknown);
-	if (stack->trace != 0)
-		return 0;
-	ft_log_error("log.trace: there is no subsystem \"%s\" to trace", unknown);
-	return -EINVAL;
+	stack->tracer.has_pattern = only[0] != 0;
+	if (only[0] != 0 && ft_tuple_pattern_parse(only, &stack->tracer.pattern) != 0) {
+		ft_log_error("log.trace_tuple: \"%s\" is not ADDRESS:PORT,ADDRESS:PORT "
+			     "(* for any, as in 10.9.0.1:*,10.9.0.2:7)",
+			only);
+		return -EINVAL;
+	}
+	stack->trace = ft_trace_parse(words, &unknown);
+	if (unknown != NULL) {
+		ft_log_error("log.trace: there is no subsystem \"%s\" to trace", unknown);
+		return -EINVAL;
+	}
+	if (words[0] == 0 && only[0] != 0) // who asks for a conversation wants all of it
+		stack->trace = UINT32_MAX;
+	return 0;
 }
 
 static int init_protocols(struct ft_stack *stack)

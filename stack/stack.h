@@ -9,6 +9,7 @@
 #include "base/random.h"
 #include "base/time.h"
 #include "base/timer.h"
+#include "base/trace.h"
 #include "config/config.h"
 #include "eth/arp.h"
 #include "ip/ip.h"
@@ -33,6 +34,7 @@ struct ft_stack {
 	struct ft_hash_key key;
 	struct ft_counters counters;
 	uint32_t trace; // enum ft_trace_subsystem bits that are on
+	struct ft_tracer tracer;
 
 	struct rte_mempool *receive_pool; // what the netif fills
 	struct rte_mempool *send_pool;	  // what we make

@@ -48,18 +48,70 @@ static uint32_t bits_for(const char *word, size_t length)
 	return 0;
 }
 
+static bool is_wanted(const struct ft_tracer *tracer, const struct ft_tuple *tuple)
+{
+	if (!tracer->has_pattern)
+		return true;
+	if (tuple == NULL && tracer->has_tuple)
+		tuple = &tracer->tuple;
+	return tuple != NULL && ft_tuple_pattern_matches(&tracer->pattern, tuple);
+}
+
 // The line goes out in one piece: other threads, with other stacks, write there too.
+static void write_line(const struct ft_stack *stack, enum ft_trace_subsystem subsystem,
+	const struct ft_tuple *tuple, const char *format, va_list args)
+{
+	char text[512], number[24] = "", about[FT_TUPLE_TEXT_BYTES] = "";
+
+	if (stack->tracer.packet != 0)
+		snprintf(
+			number, sizeof(number), " #%llu", (unsigned long long)stack->tracer.packet);
+	if (tuple != NULL)
+		ft_tuple_text(tuple, about);
+	vsnprintf(text, sizeof(text), format, args);
+	fprintf(stderr, "%llu.%09llu %s%s %s%s%s\n", (unsigned long long)(stack->now / FT_SECOND),
+		(unsigned long long)(stack->now % FT_SECOND), word_for(subsystem), number, about,
+		tuple != NULL ? " " : "", text);
+}
+
 void ft_trace_write(
 	const struct ft_stack *stack, enum ft_trace_subsystem subsystem, const char *format, ...)
 {
-	char text[512];
 	va_list args;
 
+	if (!is_wanted(&stack->tracer, NULL))
+		return;
 	va_start(args, format);
-	vsnprintf(text, sizeof(text), format, args);
+	write_line(stack, subsystem, NULL, format, args);
 	va_end(args);
-	fprintf(stderr, "%llu.%09llu %s %s\n", (unsigned long long)(stack->now / FT_SECOND),
-		(unsigned long long)(stack->now % FT_SECOND), word_for(subsystem), text);
+}
+
+void ft_trace_write_of(const struct ft_stack *stack, enum ft_trace_subsystem subsystem,
+	const struct ft_tuple *tuple, const char *format, ...)
+{
+	va_list args;
+
+	if (!is_wanted(&stack->tracer, tuple))
+		return;
+	va_start(args, format);
+	write_line(stack, subsystem, tuple, format, args);
+	va_end(args);
+}
+
+void ft_trace_begin_packet(struct ft_stack *stack, const struct ft_tuple *tuple)
+{
+	struct ft_tracer *tracer = &stack->tracer;
+
+	tracer->packet = ++tracer->packets;
+	tracer->has_tuple = tuple != NULL;
+	if (tuple != NULL)
+		tracer->tuple = *tuple;
+}
+
+void ft_trace_end_packet(struct ft_stack *stack)
+{
+	stack->tracer.packet = 0;
+	stack->tracer.has_tuple = false;
 }
 
 uint32_t ft_trace_parse(const char *words, const char **unknown)

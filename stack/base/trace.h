@@ -1,9 +1,13 @@
 // One line for each event, in words, for whoever wants to watch a packet find its socket: [log]
-// trace. Off, it costs a test of a bit.
+// trace. The lines told while a received packet is in hand bear its number. Off, it costs a test of
+// a bit: what formats is in functions of their own, out of the way.
 #pragma once
+#include <stdbool.h>
 #include <stdint.h>
 
 #include <rte_branch_prediction.h>
+
+#include "demux/tuple_pattern.h"
 
 enum ft_trace_subsystem {
 	FT_TRACE_ETH = 0x01,
@@ -20,16 +24,44 @@ enum ft_trace_subsystem {
 
 struct ft_stack;
 
-// Writes "TIME SUBSYSTEM text" to standard error.
+// What the trace of a stack remembers between two lines.
+struct ft_tracer {
+	bool has_pattern; // only what concerns `pattern` is told
+	struct ft_tuple_pattern pattern;
+	uint64_t packets;      // told so far
+	uint64_t packet;       // the number of the one in hand, 0: none
+	bool has_tuple;	       // it is known who speaks to whom in it
+	struct ft_tuple tuple; // if so
+};
+
+// Writes "TIME SUBSYSTEM [#PACKET] text" to standard error, if the pattern lets it pass. The tuple
+// is that of the packet in hand; what belongs to none is not told while there is a pattern.
 void ft_trace_write(const struct ft_stack *stack, enum ft_trace_subsystem subsystem,
-	const char *format, ...) __attribute__((format(printf, 3, 4)));
+	const char *format, ...) __attribute__((cold, format(printf, 3, 4)));
+// The same about another tuple, which the text begins with; NULL: as above.
+void ft_trace_write_of(const struct ft_stack *stack, enum ft_trace_subsystem subsystem,
+	const struct ft_tuple *tuple, const char *format, ...)
+	__attribute__((cold, format(printf, 4, 5)));
+
+// A received packet is in hand from now on; `tuple` may be NULL. Gives it the next number.
+void ft_trace_begin_packet(struct ft_stack *stack, const struct ft_tuple *tuple)
+	__attribute__((cold));
+void ft_trace_end_packet(struct ft_stack *stack) __attribute__((cold));
 
 // "tcp,arp" or "all" to bits. For an unknown word returns 0 and points *unknown at it, inside
 // `words`; else *unknown is NULL.
 uint32_t ft_trace_parse(const char *words, const char **unknown);
 
+#define ft_is_traced(stack, subsystems) unlikely((stack)->trace &(subsystems))
+
 #define ft_trace(stack, subsystem, ...)                                \
 	do {                                                           \
-		if (unlikely((stack)->trace & (subsystem)))            \
+		if (ft_is_traced(stack, subsystem))                    \
 			ft_trace_write(stack, subsystem, __VA_ARGS__); \
+	} while (0)
+
+#define ft_trace_of(stack, subsystem, tuple, ...)                                \
+	do {                                                                     \
+		if (ft_is_traced(stack, subsystem))                              \
+			ft_trace_write_of(stack, subsystem, tuple, __VA_ARGS__); \
 	} while (0)

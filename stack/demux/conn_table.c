@@ -360,6 +360,48 @@ void ft_conn_table_find_burst(const struct ft_conn_table *table,
 	}
 }
 
+// The way of half_find(), counted. True when the object was found.
+static bool half_explain(const struct ft_conn_table *table, const struct ft_conn_half *half,
+	const struct ft_tuple *tuple, uint64_t hash, struct ft_conn_explanation *explanation)
+{
+	struct probe probe = probe_for(hash);
+
+	for (uint64_t i = 0; i < bucket_count(half); i++, probe.at += probe.step) {
+		const struct ft_conn_bucket *bucket = bucket_at(half, probe);
+		uint32_t matches = ft_conn_bucket_match(bucket, probe.tag);
+
+		for (; matches != 0; matches &= matches - 1) {
+			uint32_t index = bucket->indices[__builtin_ctz(matches)];
+
+			explanation->compared++;
+			if (!ft_tuple_is_equal(tuple_of(table, index), tuple))
+				continue;
+			explanation->index = index;
+			return true;
+		}
+		if (bucket->overflow == 0)
+			break;
+	}
+	return false;
+}
+
+void ft_conn_table_explain(const struct ft_conn_table *table, const struct ft_tuple *tuple,
+	uint64_t hash, struct ft_conn_explanation *explanation)
+{
+	bool is_old_first = is_likely_old(table, hash);
+	const struct ft_conn_half *first = is_old_first ? &table->old : &table->current;
+	const struct ft_conn_half *second = is_old_first ? &table->current : &table->old;
+
+	*explanation = (struct ft_conn_explanation){
+		.bucket = hash & first->mask,
+		.buckets = bucket_count(first),
+		.index = FT_CONN_NONE,
+		.tag = ft_conn_bucket_tag(hash),
+	};
+	if (!half_explain(table, first, tuple, hash, explanation))
+		half_explain(table, second, tuple, hash, explanation);
+}
+
 int ft_conn_table_insert(struct ft_conn_table *table, uint64_t hash, uint32_t index)
 {
 	keep_size(table);

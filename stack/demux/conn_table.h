@@ -54,6 +54,16 @@ void ft_conn_table_find_burst(const struct ft_conn_table *table,
 	const struct ft_tuple *const *tuples, const uint64_t *hashes, uint32_t *indices,
 	uint32_t count);
 
+// How a search went, for the trace: where it began, and what it found. Not for the packet path.
+struct ft_conn_explanation {
+	uint64_t bucket, buckets; // the first one asked, and how many there are
+	uint32_t compared;	  // candidates: those whose tags agreed
+	uint32_t index;		  // FT_CONN_NONE: not found
+	uint8_t tag;
+};
+void ft_conn_table_explain(const struct ft_conn_table *table, const struct ft_tuple *tuple,
+	uint64_t hash, struct ft_conn_explanation *explanation) __attribute__((cold));
+
 // Adds an object whose tuple is in place and not in the table yet. Returns 0, or -ENOMEM when the
 // table is full and there is no memory for it to grow.
 int ft_conn_table_insert(struct ft_conn_table *table, uint64_t hash, uint32_t index);

@@ -40,6 +40,9 @@ static int bind_tcp(
 	socket->binding.address = *addr;
 	socket->binding.port = port;
 	error = ft_port_bind(&stack->tcp.ports, &socket->binding);
+	ft_trace(stack, FT_TRACE_SOCKET, "bind to port %u: %s", socket->binding.port,
+		error == -EADDRINUSE ? "in use by a socket that does not share it"
+				     : strerror(-error));
 	socket->is_bound = error == 0;
 	if (error != 0)
 		socket->binding.port = 0;
@@ -89,6 +92,8 @@ static int start_listening(struct ft_stack *stack, struct ft_socket *socket, uin
 
 	if (error != 0)
 		return error;
+	ft_trace(stack, FT_TRACE_SOCKET, "listens at port %u, backlog %u", socket->binding.port,
+		backlog);
 	error = ft_tcp_listen(
 		stack, &socket->binding, socket, &socket->options, backlog, &socket->listener);
 	if (error != 0)

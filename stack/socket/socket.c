@@ -152,6 +152,35 @@ int ft_socket_close(struct ft_stack *stack, int fd, ft_time now)
 	return 0;
 }
 
+// Any descriptor that leads here, -1 when there is none. For the trace: it looks at all.
+static int number_of(struct ft_stack *stack, const struct ft_description *description)
+{
+	const struct ft_descriptors *descriptors = &stack->sockets->descriptors;
+
+	for (uint32_t fd = FT_DESCRIPTOR_FIRST; fd < descriptors->maximum; fd++)
+		if (descriptors->table[fd].description == description)
+			return (int)fd;
+	return -1;
+}
+
+static __attribute__((cold)) void trace_events(
+	struct ft_stack *stack, struct ft_socket *socket, uint32_t events)
+{
+	const struct ft_tuple *tuple = socket->conn != NULL ? ft_tcp_tuple(socket->conn) : NULL;
+
+	ft_trace_of(stack, FT_TRACE_SOCKET, tuple, "socket fd %d:%s%s%s%s",
+		number_of(stack, &socket->description), events & EPOLLIN ? " readable" : "",
+		events & EPOLLOUT ? " writable" : "", events & EPOLLHUP ? " hung up" : "",
+		events & EPOLLERR ? " error" : "");
+	ft_list_for_each (node, &socket->watches) {
+		struct ft_watch *watch = ft_container_of(node, struct ft_watch, of_socket);
+
+		if (watch->wanted.events & events)
+			ft_trace_of(stack, FT_TRACE_SOCKET, tuple, "epoll fd %d woken for fd %d",
+				number_of(stack, &watch->epoll->description), watch->fd);
+	}
+}
+
 void ft_socket_notify(struct ft_stack *stack, struct ft_socket *socket, uint32_t events)
 {
 	// The same events under their System V names.
@@ -160,6 +189,8 @@ void ft_socket_notify(struct ft_stack *stack, struct ft_socket *socket, uint32_t
 	if (events & EPOLLOUT)
 		events |= EPOLLWRNORM;
 	stack->sockets->notifications++;
+	if (ft_is_traced(stack, FT_TRACE_SOCKET))
+		trace_events(stack, socket, events);
 	ft_interest_wake(socket, events);
 }
 

@@ -8,6 +8,7 @@
 #include "stack.h"
 #include "tcp/listener.h"
 #include "tcp/tcp_timers.h"
+#include "tcp/tcp_trace.h"
 
 #define SEGMENTS_UNDER_PRESSURE 4ull
 
@@ -48,20 +49,11 @@ const char *ft_tcp_state_name(enum ft_tcp_state state)
 	return (unsigned)state < FT_TCP_STATE_COUNT ? state_names[state] : "unknown";
 }
 
-static void trace_move(
-	struct ft_stack *stack, const struct ft_tcp_conn *conn, enum ft_tcp_state state)
-{
-	char text[FT_TUPLE_TEXT_BYTES];
-
-	ft_trace(stack, FT_TRACE_TCP, "%s %s -> %s", ft_tuple_text(&conn->tuple, text),
-		state_names[conn->state], state_names[state]);
-}
-
 void ft_conn_set_state(struct ft_stack *stack, struct ft_tcp_conn *conn, enum ft_tcp_state state)
 {
 	assert(legal_moves[conn->state] & (1u << state));
 	if (unlikely(stack->trace & FT_TRACE_TCP))
-		trace_move(stack, conn, state);
+		ft_tcp_trace_move(stack, conn, state);
 	stack->tcp.in_state[conn->state]--;
 	stack->tcp.in_state[state]++;
 	conn->state = state;
@@ -245,20 +237,12 @@ struct ft_window_offer ft_conn_window_offer(const struct ft_tcp_conn *conn)
 
 // ---- what is owed, and who is told ----
 
-static void trace_owed(struct ft_stack *stack, const struct ft_tcp_conn *conn, const char *why)
-{
-	char text[FT_TUPLE_TEXT_BYTES];
-
-	ft_trace(stack, FT_TRACE_TCP, "%s owes: %s", ft_tuple_text(&conn->tuple, text), why);
-}
-
 void ft_conn_owe(struct ft_stack *stack, struct ft_tcp_conn *conn, uint8_t owed, const char *why)
 {
 	conn->owed |= owed;
 	if (ft_list_is_empty(&conn->owing_node))
 		ft_list_append(&stack->tcp.owing, &conn->owing_node);
-	if (unlikely(stack->trace & FT_TRACE_TCP))
-		trace_owed(stack, conn, why);
+	ft_trace_of(stack, FT_TRACE_TCP, &conn->tuple, "owes %s", why);
 }
 
 bool ft_conn_may_challenge(struct ft_stack *stack, struct ft_tcp_conn *conn, ft_time now)

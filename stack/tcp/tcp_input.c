@@ -15,6 +15,7 @@
 #include "tcp/tcp_receive.h"
 #include "tcp/tcp_reset.h"
 #include "tcp/tcp_timers.h"
+#include "tcp/tcp_trace.h"
 
 #define PAWS_IDLE (24u * 24 * 3600) // seconds: half a circle of the fastest clock (RFC 7323 5.5)
 
@@ -245,8 +246,12 @@ static enum ft_drop without_connection(
 	struct ft_pkt_info *info = ft_pkt_info(pkt);
 	struct ft_binding *binding = ft_port_find(&stack->tcp.ports, &info->tuple, info->hash);
 
-	if (binding == NULL || binding->listener == NULL)
+	if (binding == NULL || binding->listener == NULL) {
+		ft_trace(
+			stack, FT_TRACE_DEMUX, "nobody listens at port %u", info->tuple.local_port);
 		return no_connection(stack, pkt, now);
+	}
+	ft_trace(stack, FT_TRACE_DEMUX, "port %u: a listener", info->tuple.local_port);
 	ft_stack_count(stack, FT_COUNTER_TCP_SEGMENTS_IN);
 	return ft_tcp_listen_input(stack, binding->listener, pkt, least_iss, now);
 }
@@ -296,6 +301,8 @@ static enum ft_drop with_connection(
 	enum ft_drop reason;
 
 	ft_stack_count(stack, FT_COUNTER_TCP_SEGMENTS_IN);
+	if (ft_is_traced(stack, FT_TRACE_TCP))
+		ft_tcp_trace_arrival(stack, conn, &arrival.seg);
 	reason = conn->state == FT_TCP_SYN_SENT ? syn_sent(&arrival) : other_states(&arrival);
 	if (arrival.owes_reset)
 		ft_tcp_reset_answer(stack, pkt, now);

@@ -13,6 +13,7 @@
 #include "tcp/isn.h"
 #include "tcp/segment.h"
 #include "tcp/tcp_timers.h"
+#include "tcp/tcp_trace.h"
 #include "tcp/window.h"
 
 #define SEGMENTS_PER_TURN 64 // of one connection, before the next has its turn
@@ -68,11 +69,11 @@ static void transmit(struct ft_stack *stack, struct ft_tcp_conn *conn, struct rt
 	ft_ip_output(stack, pkt, &send, now);
 }
 
-static void note_ack_sent(struct ft_tcp_conn *conn)
+static void note_ack_sent(struct ft_stack *stack, struct ft_tcp_conn *conn)
 {
 	conn->owed &= ~FT_OWE_ACK;
 	conn->rcv.acked = conn->rcv.nxt;
-	ft_tcp_timers_ack_sent(conn);
+	ft_tcp_timers_ack_sent(stack, conn);
 }
 
 // A segment that occupies seq .. end - 1 went out: SND.NXT, the measurement of round trips, timers.
@@ -109,9 +110,11 @@ static bool send_segment(struct ft_stack *stack, struct ft_tcp_conn *conn, uint3
 	seg.window = choose_window(conn, flags & FT_TCP_SYN);
 	add_timestamp(conn, &seg, now);
 	add_urgent(conn, &seg);
+	if (ft_is_traced(stack, FT_TRACE_TCP))
+		ft_tcp_trace_sent(stack, conn, &seg, bytes);
 	transmit(stack, conn, pkt, &seg, now);
 	if (flags & FT_TCP_ACK)
-		note_ack_sent(conn);
+		note_ack_sent(stack, conn);
 	if (end != seq)
 		note_sent(stack, conn, seq, end, now);
 	return true;

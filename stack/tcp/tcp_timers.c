@@ -34,6 +34,7 @@
 #include "tcp/conn.h"
 #include "tcp/handshake.h"
 #include "tcp/tcp_reset.h"
+#include "tcp/tcp_trace.h"
 
 #define PROBES_UNANSWERED 15			 // Linux's tcp_retries2
 #define CORK_LIMIT	  (200 * FT_MILLISECOND) // tcp(7): TCP_CORK holds data back no longer
@@ -43,13 +44,17 @@
 static void set(
 	struct ft_stack *stack, struct ft_tcp_conn *conn, enum ft_tcp_timer timer, ft_time deadline)
 {
+	if (ft_is_traced(stack, FT_TRACE_TIMER))
+		ft_tcp_trace_timer(stack, conn, timer, deadline);
 	conn->deadlines[timer] = deadline;
 	if (!ft_timer_is_set(&conn->timer) || deadline < conn->timer.deadline)
 		ft_timer_set(&stack->wheel, &conn->timer, deadline);
 }
 
-static void clear(struct ft_tcp_conn *conn, enum ft_tcp_timer timer)
+static void clear(struct ft_stack *stack, struct ft_tcp_conn *conn, enum ft_tcp_timer timer)
 {
+	if (ft_is_traced(stack, FT_TRACE_TIMER))
+		ft_tcp_trace_timer(stack, conn, timer, FT_NEVER);
 	conn->deadlines[timer] = FT_NEVER;
 }
 
@@ -62,7 +67,7 @@ void ft_tcp_timers_init(struct ft_tcp_conn *conn)
 {
 	ft_timer_init(&conn->timer, FT_TIMER_TCP);
 	for (int timer = 0; timer < FT_TCP_TIMER_COUNT; timer++)
-		clear(conn, timer);
+		conn->deadlines[timer] = FT_NEVER;
 }
 
 void ft_tcp_timers_stop(struct ft_stack *stack, struct ft_tcp_conn *conn)
@@ -99,7 +104,7 @@ static void start_user_timer(struct ft_stack *stack, struct ft_tcp_conn *conn, f
 	bool is_counting = !ft_conn_is_synchronized(conn) || is_persisting;
 
 	if (is_counting && conn->options.user_timeout == 0)
-		clear(conn, FT_TCP_TIMER_USER);
+		clear(stack, conn, FT_TCP_TIMER_USER);
 	else
 		set(stack, conn, FT_TCP_TIMER_USER, now + user_timeout(stack, conn));
 }
@@ -121,8 +126,8 @@ void ft_tcp_timers_acked(
 {
 	conn->timeouts = 0;
 	if (conn->snd.una == conn->snd.max) {
-		clear(conn, FT_TCP_TIMER_RETRANSMIT);
-		clear(conn, FT_TCP_TIMER_USER);
+		clear(stack, conn, FT_TCP_TIMER_RETRANSMIT);
+		clear(stack, conn, FT_TCP_TIMER_USER);
 		return;
 	}
 	if (may_restart)
@@ -154,7 +159,7 @@ void ft_tcp_timers_window_closed(struct ft_stack *stack, struct ft_tcp_conn *con
 // What waited goes out at once, and its loss is then found by a timeout that starts anew.
 void ft_tcp_timers_window_opened(struct ft_stack *stack, struct ft_tcp_conn *conn, ft_time now)
 {
-	clear(conn, FT_TCP_TIMER_RETRANSMIT);
+	clear(stack, conn, FT_TCP_TIMER_RETRANSMIT);
 	ft_rtt_end_backoff(&conn->rtt);
 	if (is_running(conn, FT_TCP_TIMER_USER))
 		start_user_timer(stack, conn, now);
@@ -166,9 +171,9 @@ void ft_tcp_timers_ack_waits(struct ft_stack *stack, struct ft_tcp_conn *conn, f
 		set(stack, conn, FT_TCP_TIMER_DELAYED_ACK, now + stack->config.tcp.delayed_ack);
 }
 
-void ft_tcp_timers_ack_sent(struct ft_tcp_conn *conn)
+void ft_tcp_timers_ack_sent(struct ft_stack *stack, struct ft_tcp_conn *conn)
 {
-	clear(conn, FT_TCP_TIMER_DELAYED_ACK);
+	clear(stack, conn, FT_TCP_TIMER_DELAYED_ACK);
 }
 
 // The keepalive deadline is not moved with each segment: its expiry looks at last_heard.
@@ -180,8 +185,8 @@ void ft_tcp_timers_heard(struct ft_tcp_conn *conn, ft_time now)
 
 void ft_tcp_timers_established(struct ft_stack *stack, struct ft_tcp_conn *conn, ft_time now)
 {
-	clear(conn, FT_TCP_TIMER_RETRANSMIT);
-	clear(conn, FT_TCP_TIMER_USER);
+	clear(stack, conn, FT_TCP_TIMER_RETRANSMIT);
+	clear(stack, conn, FT_TCP_TIMER_USER);
 	conn->last_heard = now;
 	ft_tcp_timers_options_changed(stack, conn, now);
 }
@@ -190,7 +195,7 @@ void ft_tcp_timers_options_changed(struct ft_stack *stack, struct ft_tcp_conn *c
 {
 	if (!ft_conn_is_synchronized(conn) || conn->state == FT_TCP_TIME_WAIT)
 		return;
-	clear(conn, FT_TCP_TIMER_KEEPALIVE);
+	clear(stack, conn, FT_TCP_TIMER_KEEPALIVE);
 	if (conn->options.keepalive)
 		set(stack, conn, FT_TCP_TIMER_KEEPALIVE,
 			RTE_MAX(now, conn->last_heard + conn->options.keepalive_idle));
@@ -200,8 +205,8 @@ void ft_tcp_timers_options_changed(struct ft_stack *stack, struct ft_tcp_conn *c
 
 void ft_tcp_timers_time_wait(struct ft_stack *stack, struct ft_tcp_conn *conn, ft_time now)
 {
-	for (int timer = 0; timer < FT_TCP_TIMER_COUNT; timer++)
-		clear(conn, timer);
+	for (int timer = 0; timer < FT_TCP_TIMER_QUIET; timer++)
+		clear(stack, conn, timer);
 	set(stack, conn, FT_TCP_TIMER_QUIET, now + stack->config.tcp.time_wait);
 }
 
@@ -369,7 +374,9 @@ void ft_tcp_expire(struct ft_stack *stack, struct ft_timer *timer, ft_time now)
 	for (int which = 0; which < FT_TCP_TIMER_COUNT; which++) {
 		if (conn->deadlines[which] > now)
 			continue;
-		clear(conn, which);
+		if (ft_is_traced(stack, FT_TRACE_TIMER))
+			ft_tcp_trace_expired(stack, conn, which);
+		conn->deadlines[which] = FT_NEVER;
 		expired[which](stack, conn, now);
 	}
 	ft_timer_set(&stack->wheel, &conn->timer, earliest_deadline(conn));

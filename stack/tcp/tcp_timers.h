@@ -25,7 +25,7 @@ void ft_tcp_timers_window_opened(struct ft_stack *stack, struct ft_tcp_conn *con
 
 // An ACK is due, but may wait for data to ride on.
 void ft_tcp_timers_ack_waits(struct ft_stack *stack, struct ft_tcp_conn *conn, ft_time now);
-void ft_tcp_timers_ack_sent(struct ft_tcp_conn *conn);
+void ft_tcp_timers_ack_sent(struct ft_stack *stack, struct ft_tcp_conn *conn);
 
 // An acceptable segment came.
 void ft_tcp_timers_heard(struct ft_tcp_conn *conn, ft_time now);

@@ -63,6 +63,7 @@ ssize_t ft_tcp_send(struct ft_stack *stack, struct ft_tcp_conn *conn, const stru
 	}
 	conn->is_more_coming = flags & FT_TCP_SEND_MORE;
 	conn->is_flushed = false;
+	ft_trace_of(stack, FT_TRACE_SOCKET, &conn->tuple, "application sends %zd bytes", queued);
 	ft_conn_owe(stack, conn, FT_OWE_OUTPUT, "data");
 	return queued;
 }
@@ -179,6 +180,8 @@ ssize_t ft_tcp_receive(struct ft_stack *stack, struct ft_tcp_conn *conn, const s
 	if (conn->receive_queue.bytes == 0)
 		return no_bytes(conn);
 	bytes = take_bytes(conn, iov, iov_count, flags);
+	ft_trace_of(stack, FT_TRACE_SOCKET, &conn->tuple, "application reads %llu bytes",
+		(unsigned long long)bytes);
 	open_window(stack, conn);
 	return (ssize_t)bytes;
 }
@@ -254,6 +257,7 @@ void ft_tcp_abort(struct ft_stack *stack, struct ft_tcp_conn *conn, ft_time now)
 
 void ft_tcp_close(struct ft_stack *stack, struct ft_tcp_conn *conn, ft_time now)
 {
+	ft_trace_of(stack, FT_TRACE_SOCKET, &conn->tuple, "application closes");
 	if (has_unread(conn)) {
 		ft_tcp_abort(stack, conn, now);
 		return;

@@ -112,6 +112,12 @@ void ft_conn_table_find_burst(const struct ft_conn_table *table,
 		indices[i] = FT_CONN_NONE;
 }
 
+void ft_conn_table_explain(const struct ft_conn_table *table, const struct ft_tuple *tuple,
+	uint64_t hash, struct ft_conn_explanation *explanation)
+{
+	*explanation = (struct ft_conn_explanation){ .index = FT_CONN_NONE };
+}
+
 // ---- a NIC that remembers ----
 
 static uint16_t nic_receive(void *driver, struct rte_mbuf **pkts, uint16_t count)
