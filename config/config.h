@@ -88,7 +88,7 @@ struct ft_config {
 	} memory;
 	struct {
 		char level[16];
-		char trace[FT_CONFIG_TEXT]; // subsystems, by comma
+		char trace[FT_CONFIG_TEXT];	  // subsystems, by comma
 		char trace_tuple[FT_CONFIG_TEXT]; // demux/tuple_pattern.h; empty: all
 	} log;
 	struct {

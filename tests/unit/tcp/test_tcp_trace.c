@@ -70,7 +70,8 @@ static void listen_syn_is_followed_from_frame_to_state(void **state)
 	peer_enter(FT_TCP_LISTEN);
 	listen_to(UINT32_MAX);
 	SEND(.flags = SYN);
-	expect_told("eth #1 frame of 58 bytes from 02:00:00:00:00:01 to 02:00:00:00:00:02, EtherType 0x0800\n"
+	expect_told(
+		"eth #1 frame of 58 bytes from 02:00:00:00:00:01 to 02:00:00:00:00:02, EtherType 0x0800\n"
 		"ip #1 10.9.0.1 -> 10.9.0.2, protocol 6, TTL 64; header checksum verified in software\n"
 		"tcp #1 segment port 40000 -> 7: SYN, SEQ N, window 60000, 0 bytes; checksum verified in software\n"
 		"demux #1 hash 0xN: bucket N of 64, tag 0xN; candidates compared: 0; none is its connection\n"
@@ -90,7 +91,8 @@ static void established_data_is_followed_to_the_reader(void **state)
 	SEND(.seq = 1, .ack = 1, .flags = PSH | ACK, .text = "hello");
 	peer_expect_read("hello");
 	peer_write("hello");
-	expect_told("tcp #1 segment port 40000 -> 7: PSH ACK, SEQ N, ACK N, window 60000, 5 bytes; checksum verified in software\n"
+	expect_told(
+		"tcp #1 segment port 40000 -> 7: PSH ACK, SEQ N, ACK N, window 60000, 5 bytes; checksum verified in software\n"
 		"tcp #1 10.9.0.2:7 10.9.0.1:40000 in ESTABLISHED: SEQ is IRS+1, RCV.NXT is IRS+1; ACK is ISS+1, SND.UNA is ISS+1\n"
 		"timer #1 10.9.0.2:7 10.9.0.1:40000 delayed ACK timer set to 40.000 ms\n"
 		"socket #1 socket fd -1: readable\n"
@@ -111,7 +113,8 @@ static void established_close_passes_its_states(void **state)
 	peer_close();
 	SEND(.seq = 1, .ack = 2, .flags = FIN | ACK);
 	peer_pass(61 * FT_SECOND);
-	expect_told("socket 10.9.0.2:7 10.9.0.1:40000 application closes\n"
+	expect_told(
+		"socket 10.9.0.2:7 10.9.0.1:40000 application closes\n"
 		"tcp 10.9.0.2:7 10.9.0.1:40000 ESTABLISHED -> FIN-WAIT-1\n"
 		"tcp 10.9.0.2:7 10.9.0.1:40000 owes FIN\n"
 		"timer 10.9.0.2:7 10.9.0.1:40000 user timer set to 300000.000 ms\n"
@@ -140,7 +143,8 @@ static void established_silence_is_a_retransmission(void **state)
 	peer_write("hello");
 	EXPECT(.seq = 1, .ack = 1, .flags = PSH | ACK, .text = "hello");
 	peer_wait(2 * FT_SECOND);
-	expect_told("tcp 10.9.0.2:7 10.9.0.1:40000 owes data\n"
+	expect_told(
+		"tcp 10.9.0.2:7 10.9.0.1:40000 owes data\n"
 		"tcp 10.9.0.2:7 10.9.0.1:40000 sends PSH ACK, SEQ ISS+1, ACK IRS+1, window 65535, 5 bytes\n"
 		"timer 10.9.0.2:7 10.9.0.1:40000 retransmission timer set to 200.000 ms\n"
 		"timer 10.9.0.2:7 10.9.0.1:40000 user timer set to 300000.000 ms\n"
@@ -156,7 +160,8 @@ static void closed_syn_is_told_to_be_refused(void **state)
 {
 	listen_to(FT_TRACE_TCP | FT_TRACE_DEMUX | FT_TRACE_DROP);
 	SEND(.flags = SYN);
-	expect_told("tcp #1 segment port 40000 -> 7: SYN, SEQ N, window 60000, 0 bytes; checksum verified in software\n"
+	expect_told(
+		"tcp #1 segment port 40000 -> 7: SYN, SEQ N, window 60000, 0 bytes; checksum verified in software\n"
 		"demux #1 hash 0xN: bucket N of 64, tag 0xN; candidates compared: 0; none is its connection\n"
 		"demux #1 nobody listens at port 7\n"
 		"tcp #1 10.9.0.2:7 10.9.0.1:40000 sends RST, SEQ N\n"
@@ -177,7 +182,8 @@ static void pattern_lets_only_its_conversation_pass(void **state)
 	set_pattern("10.9.0.2:7,10.9.0.1:*");
 	listen_to(FT_TRACE_IP);
 	SEND(.seq = 6, .ack = 1, .flags = PSH | ACK, .text = "hello");
-	expect_told("ip #2 10.9.0.1 -> 10.9.0.2, protocol 6, TTL 64; header checksum verified in software\n");
+	expect_told(
+		"ip #2 10.9.0.1 -> 10.9.0.2, protocol 6, TTL 64; header checksum verified in software\n");
 	peer_take_all();
 }
 
