@@ -24,6 +24,7 @@ static const struct {
 } short_options[] = {
 	{ "--trace", "log.trace", "WORDS" },
 	{ "--trace-tuple", "log.trace_tuple", "ENDS" },
+	{ "--name", "telemetry.name", "NAME" },
 };
 
 struct argument {

@@ -11,6 +11,7 @@
 #define FT_CONFIG_ADDRESSES 64
 #define FT_CONFIG_TEXT	    512
 #define FT_CONFIG_EAL_ARGS  64
+#define FT_CONFIG_NAME	    64
 
 struct ft_config_address {
 	struct ft_addr addr;
@@ -86,6 +87,10 @@ struct ft_config {
 	struct {
 		uint32_t packets; // mbufs in the receive pool, and again as many for sending
 	} memory;
+	struct {
+		bool enabled;
+		char name[FT_CONFIG_NAME]; // "": the program's
+	} telemetry;
 	struct {
 		char level[16];
 		char trace[FT_CONFIG_TEXT];	  // subsystems, by comma

@@ -106,6 +106,9 @@ const struct ft_option ft_options[] = {
 
 	NUMBER(memory, packets, 512, 16777216, "16384", "packets to receive into, and as many to send"),
 
+	FLAG(telemetry, enabled, "yes", "let ft-ss, ft-exporter and dpdk-telemetry.py look inside"),
+	TEXT(telemetry, name, NULL, "what this running application is called; default the program's name"),
+
 	CHOICE(log, level, "info", "error warning info debug", "what is written to standard error"),
 	TEXT(log, trace, NULL, "subsystems to follow in words: tcp,arp or all"),
 	TEXT(log, trace_tuple, NULL, "follow one conversation: ADDRESS:PORT,ADDRESS:PORT"),

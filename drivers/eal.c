@@ -17,12 +17,16 @@
 #include "base/log.h"
 #include "base/pkt.h"
 #include "drivers/quiet.h"
+#include "drivers/runtime_dir.h"
 
 #define HUGEPAGES_PATH "/sys/kernel/mm/hugepages"
 #define OWN_ARGS       16
 #define OWN_ARG_BYTES  1024
 #define MIB	       (UINT64_C(1) << 20)
 #define DEVICE_MEMORY  (64 * MIB) // for the driver's rings, DPDK's own tables
+
+// What this application is called among those running, DPDK's --file-prefix.
+static char running_name[FT_RUNTIME_NAME_BYTES];
 
 struct arguments {
 	char text[OWN_ARGS][OWN_ARG_BYTES];
@@ -164,8 +168,8 @@ static void build(
 {
 	arguments->count = 0;
 	add(arguments, "fourtuple");
-	add(arguments, "--file-prefix=fourtuple");
-	add(arguments, "--no-telemetry");
+	add(arguments, "--file-prefix=%s", running_name);
+	add(arguments, config->telemetry.enabled ? "--telemetry" : "--no-telemetry");
 	add_log_levels(arguments, config);
 	if (!is_given(config, " -l -c --lcores "))
 		add_lcore(arguments);
@@ -176,6 +180,31 @@ static void build(
 	arguments->list[arguments->count] = NULL;
 }
 
+static int claim_name(const struct ft_config *config)
+{
+	const char *wanted = config->telemetry.name[0] != 0 ? config->telemetry.name
+							    : program_invocation_short_name;
+	int error = ft_runtime_dir_claim(wanted, running_name);
+
+	// A program may be called what no directory may be.
+	if (error == -EINVAL && config->telemetry.name[0] == 0)
+		error = ft_runtime_dir_claim("fourtuple", running_name);
+	if (error == -EINVAL)
+		ft_log_error("telemetry.name = %s: expected up to 63 letters, digits, '-', '_' and "
+			     "'.', the first a letter, digit or '_'",
+			wanted);
+	else if (error != 0)
+		ft_log_error("DPDK's runtime directory for \"%s\" could not be made: %s; "
+			     "XDG_RUNTIME_DIR can name another place",
+			running_name, strerror(-error));
+	return error;
+}
+
+const char *ft_eal_name(void)
+{
+	return running_name;
+}
+
 int ft_eal_start(const struct ft_config *config, const struct ft_device *device)
 {
 	struct arguments *arguments = calloc(1, sizeof(*arguments));
@@ -184,6 +213,11 @@ int ft_eal_start(const struct ft_config *config, const struct ft_device *device)
 
 	if (arguments == NULL)
 		return -ENOMEM;
+	result = claim_name(config);
+	if (result != 0) {
+		free(arguments);
+		return result;
+	}
 	build(arguments, config, device);
 	rte_openlog_stream(stderr);
 	ft_quiet_begin(&quiet, strcmp(config->log.level, "debug") != 0);
@@ -191,6 +225,7 @@ int ft_eal_start(const struct ft_config *config, const struct ft_device *device)
 	ft_quiet_end(&quiet);
 	free(arguments);
 	if (result < 0) {
+		ft_runtime_dir_release();
 		ft_log_error("DPDK did not start: %s; --log.level=debug shows what it says",
 			rte_strerror(rte_errno));
 		return rte_errno > 0 ? -rte_errno : -EINVAL;
@@ -202,6 +237,4 @@ int ft_eal_start(const struct ft_config *config, const struct ft_device *device)
 void ft_eal_stop(void)
 {
 	rte_eal_cleanup();
-	// Made even with --in-memory; goes if nobody else uses it.
-	rmdir(rte_eal_get_runtime_dir());
 }

@@ -10,4 +10,10 @@ bool ft_eal_has_hugepages(const struct ft_config *config);
 // is debug, touches no file that another process could use. [eal] arguments come last and win. 0;
 // or a negative errno and has said why.
 int ft_eal_start(const struct ft_config *config, const struct ft_device *device);
+// The runtime directory, and with it the name, stay until the process ends: DPDK removes its telemetry
+// socket only then.
 void ft_eal_stop(void);
+
+// What the running application is called: telemetry.name or the program's name, "-PID" behind it when
+// another has that name.
+const char *ft_eal_name(void);

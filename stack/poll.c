@@ -187,6 +187,7 @@ static void receive_from_nic(struct ft_stack *stack, ft_time now)
 	struct rte_mbuf *pkts[FT_RX_BURST];
 	uint16_t count = stack->netif.receive(stack->netif.driver, pkts, FT_RX_BURST);
 
+	stack->counters.bursts[count]++;
 	for (uint16_t i = 0; i < count; i++)
 		ft_pkt_info_clear(pkts[i]);
 	process_burst(stack, pkts, count, now);
@@ -337,6 +338,7 @@ ft_time ft_stack_poll(struct ft_stack *stack, ft_time now)
 	receive_from_nic(stack, now);
 	receive_from_ourselves(stack, now);
 	run_timers(stack, now);
+	ft_mailbox_serve(&stack->mailbox, stack, now);
 	ft_tcp_pay(stack, now);
 	flush(stack);
 	return ft_stack_next_turn(stack, now);

@@ -88,6 +88,7 @@ int ft_stack_init(struct ft_stack *stack, const struct ft_config *config,
 	stack->now = now;
 	stack->receive_pool = receive_pool;
 	stack->send_pool = send_pool;
+	ft_mailbox_init(&stack->mailbox);
 	ft_wheel_init(&stack->wheel, now);
 	ft_random_init(&stack->random, seed);
 	ft_hash_key_init(&stack->key, &stack->random);
@@ -114,6 +115,7 @@ void ft_stack_free(struct ft_stack *stack)
 	ft_poll_stop(stack);
 	while ((pkt = ft_pkt_queue_take(&stack->loopback)) != NULL)
 		ft_stack_drop_late(stack, pkt, FT_DROP_SHUTDOWN);
+	ft_mailbox_free(&stack->mailbox);
 }
 
 struct rte_mbuf *ft_stack_new_packet(struct ft_stack *stack)

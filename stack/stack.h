@@ -5,6 +5,7 @@
 
 #include "base/counters.h"
 #include "base/hash.h"
+#include "base/mailbox.h"
 #include "base/pkt.h"
 #include "base/random.h"
 #include "base/time.h"
@@ -17,7 +18,7 @@
 #include "tcp/tcp.h"
 #include "udp/udp.h"
 
-#define FT_RX_BURST	  32
+#define FT_RX_BURST	  (FT_BURST_SIZES - 1)
 #define FT_TX_QUEUE	  512 // packets that wait for the NIC within a turn, a power of two
 #define FT_LOOPBACK_QUEUE 512
 
@@ -33,7 +34,8 @@ struct ft_stack {
 	struct ft_random random;
 	struct ft_hash_key key;
 	struct ft_counters counters;
-	uint32_t trace; // enum ft_trace_subsystem bits that are on
+	struct ft_mailbox mailbox; // questions of other threads (telemetry/)
+	uint32_t trace;		   // enum ft_trace_subsystem bits that are on
 	struct ft_tracer tracer;
 
 	struct rte_mempool *receive_pool; // what the netif fills

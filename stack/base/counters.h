@@ -11,6 +11,9 @@ enum ft_counter {
 	FT_COUNTER_COUNT
 };
 
+// What the NIC gives at once: none to 32 packets (FT_RX_BURST).
+#define FT_BURST_SIZES 33
+
 // Each packet received is taken or dropped at input: RX_PACKETS = RX_TAKEN + sum of dropped_input.
 // What was taken and discarded before its application saw it is in dropped_late (reassembly that
 // timed out, a queue thrown away). What we made and could not send is in dropped_output.
@@ -19,6 +22,7 @@ struct ft_counters {
 	uint64_t dropped_input[FT_DROP_COUNT];
 	uint64_t dropped_late[FT_DROP_COUNT];
 	uint64_t dropped_output[FT_DROP_COUNT];
+	uint64_t bursts[FT_BURST_SIZES]; // [n]: how often the NIC gave n packets at once
 };
 
 // Static strings: "rx_packets", "packets received".

@@ -15,6 +15,7 @@
 #include "shim/thread.h"
 #include "socket/socket.h"
 #include "stack.h"
+#include "telemetry/telemetry.h"
 
 // How long ft_exit() lets connections say goodbye, at most.
 #define GOODBYE FT_SECOND
@@ -74,6 +75,7 @@ static int start_stack(void)
 	if (error != 0)
 		return error;
 	ft_thread_attach(&runtime.stack, &runner);
+	ft_telemetry_start(&runtime.stack, &runtime.nic, ft_eal_name(), runtime.device.devargs);
 	return 0;
 }
 
@@ -170,6 +172,7 @@ void ft_exit(void)
 	ft_socket_close_all(&runtime.stack, present(NULL));
 	while (turn(NULL) < deadline && is_saying_goodbye())
 		;
+	ft_telemetry_stop();
 	ft_thread_attach(NULL, NULL);
 	ft_stack_free(&runtime.stack);
 	ft_nic_close(&runtime.nic);

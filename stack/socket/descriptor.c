@@ -76,6 +76,33 @@ static uint32_t find_free(const struct ft_descriptors *descriptors, uint32_t low
 	return word < words ? find_zero(descriptors->used, word * 64, limit) : limit;
 }
 
+static void link_to(struct ft_descriptors *descriptors, struct ft_description *description, int fd)
+{
+	descriptors->table[fd] = (struct ft_descriptor){
+		.description = description,
+		.next = description->first,
+	};
+	if (description->first != 0)
+		descriptors->table[description->first].previous = fd;
+	description->first = fd;
+	description->descriptors++;
+}
+
+static void unlink_from(
+	struct ft_descriptors *descriptors, struct ft_description *description, int fd)
+{
+	struct ft_descriptor *descriptor = &descriptors->table[fd];
+
+	if (descriptor->previous != 0)
+		descriptors->table[descriptor->previous].next = descriptor->next;
+	else
+		description->first = descriptor->next;
+	if (descriptor->next != 0)
+		descriptors->table[descriptor->next].previous = descriptor->previous;
+	descriptor->description = NULL;
+	description->descriptors--;
+}
+
 int ft_descriptor_take(
 	struct ft_descriptors *descriptors, struct ft_description *description, uint32_t lowest)
 {
@@ -87,8 +114,7 @@ int ft_descriptor_take(
 	set_bit(descriptors->used, fd);
 	if (descriptors->used[fd / 64] == ~0ull)
 		set_bit(descriptors->full, fd / 64);
-	descriptors->table[fd] = (struct ft_descriptor){ .description = description };
-	description->descriptors++;
+	link_to(descriptors, description, (int)fd);
 	return (int)fd;
 }
 
@@ -98,8 +124,7 @@ struct ft_description *ft_descriptor_give(struct ft_descriptors *descriptors, in
 
 	clear_bit(descriptors->used, fd);
 	clear_bit(descriptors->full, fd / 64);
-	descriptors->table[fd].description = NULL;
-	description->descriptors--;
+	unlink_from(descriptors, description, fd);
 	return description;
 }
 

@@ -17,11 +17,13 @@ struct ft_description {
 	uint8_t kind;	      // enum ft_description_kind
 	bool is_nonblocking;  // O_NONBLOCK
 	uint32_t descriptors; // how many lead here
+	int first;	      // one of them, the others behind it by `next`; 0: none
 };
 
 struct ft_descriptor {
 	struct ft_description *description; // NULL: the number is free
 	bool close_on_exec;		    // FD_CLOEXEC, kept for F_GETFD
+	int next, previous;		    // of the same description, 0 at either end
 };
 
 struct ft_descriptors {

@@ -158,6 +158,7 @@ void ft_tcp_close_listener(struct ft_stack *stack, struct ft_tcp_listener *liste
 	reset_queue(stack, &listener->syn_queue, now);
 	reset_queue(stack, &listener->accept_queue, now);
 	listener->binding->listener = NULL;
+	listener->socket = NULL; // how a listing tells a free block
 	stack->tcp.in_state[FT_TCP_LISTEN]--;
 	ft_pool_give(&stack->tcp.listeners, listener);
 }

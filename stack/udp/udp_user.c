@@ -45,6 +45,7 @@ void ft_udp_close(struct ft_stack *stack, struct ft_udp_socket *udp)
 		ft_stack_drop_late(stack, pkt, FT_DROP_SHUTDOWN);
 	ft_udp_disconnect(stack, udp);
 	unbind(stack, udp);
+	udp->socket = NULL; // how a listing tells a free block
 	ft_pool_give(&stack->udp.sockets, udp);
 }
 

@@ -1,0 +1,18 @@
+// The directory where DPDK keeps the socket of its telemetry, which is also what a running application is
+// called. Knows nothing of DPDK but its rules, so that ft-ss can look there without starting it.
+#pragma once
+#include <stddef.h>
+
+#define FT_RUNTIME_NAME_BYTES 80 // with "-PID" behind it
+
+// Where DPDK makes a directory for each name, as its EAL chooses: "/run/user/1000/dpdk".
+void ft_runtime_dir_base(char *path, size_t bytes);
+
+// Makes `name` ours until the process ends: its directory exists and is locked. When another process
+// has that name it becomes "NAME-PID". Writes the name that it became. Returns 0, or a negative errno
+// (-EINVAL: not a name). At exit the directory goes, after DPDK has removed its socket; what a killed
+// process left behind is used again.
+int ft_runtime_dir_claim(const char *name, char claimed[FT_RUNTIME_NAME_BYTES]);
+
+// Removes it now: DPDK did not start.
+void ft_runtime_dir_release(void);
