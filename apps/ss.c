@@ -1,0 +1,393 @@
+// ft-ss: lists the sockets of running applications, from outside, as ss(8) lists the kernel's.
+//
+//	main ─► read_options ─► for each application: list ─► telemetry_client, ss_filter ─► ss_print
+//	                                              or ss_summary
+#include <arpa/inet.h>
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "apps/ss_filter.h"
+#include "apps/ss_print.h"
+#include "apps/ss_summary.h"
+#include "apps/telemetry_client.h"
+
+#define APPS 64
+
+static struct options {
+	struct ss_style style;
+	struct ss_filter filter;
+	bool is_tcp, is_udp, is_listening, is_all, is_summary, is_nic, is_kill, is_json;
+	double watch_s; // 0: once
+	const char *app;
+} options;
+
+// ---- one application's sockets ----
+
+static uint32_t wanted_states(void)
+{
+	const uint32_t quiet = SS_BIT(SS_LISTEN) | SS_BIT(SS_CLOSED);
+
+	if (options.filter.states != 0)
+		return options.filter.states;
+	if (options.is_all)
+		return SS_ALL_STATES;
+	if (options.is_listening)
+		return quiet;
+	return SS_ALL_STATES & ~quiet & ~SS_BIT(SS_TIME_WAIT) & ~SS_BIT(SS_SYN_RECEIVED);
+}
+
+static bool read_address(
+	const json_t *record, const char *ip_key, const char *port_key, struct ss_address *address)
+{
+	const char *text = json_string_value(json_object_get(record, ip_key));
+	struct in_addr ip4;
+
+	address->port = (uint16_t)json_integer_value(json_object_get(record, port_key));
+	if (text == NULL)
+		return false;
+	if (inet_pton(AF_INET6, text, &address->ip) == 1)
+		return true;
+	address->ip = (struct in6_addr){ .s6_addr = { [10] = 0xff, [11] = 0xff } };
+	memcpy(&address->ip.s6_addr[12], &ip4, inet_pton(AF_INET, text, &ip4) == 1 ? 4 : 0);
+	return true;
+}
+
+static bool read_socket(const json_t *record, struct ss_socket *socket)
+{
+	static const char *const states[SS_STATES] = { "CLOSED", "LISTEN", "SYN-SENT",
+		"SYN-RECEIVED", "ESTABLISHED", "FIN-WAIT-1", "FIN-WAIT-2", "CLOSE-WAIT", "CLOSING",
+		"LAST-ACK", "TIME-WAIT" };
+	const char *protocol = json_string_value(json_object_get(record, "proto"));
+	const char *state = json_string_value(json_object_get(record, "state"));
+
+	*socket = (struct ss_socket){ .is_udp = protocol != NULL && strcmp(protocol, "udp") == 0 };
+	for (int i = 0; state != NULL && i < SS_STATES; i++)
+		if (strcmp(state, states[i]) == 0)
+			socket->state = (enum ss_state)i;
+	return read_address(record, "local", "lport", &socket->local) &&
+	       read_address(record, "remote", "rport", &socket->remote);
+}
+
+static bool is_wanted(const struct ss_socket *socket)
+{
+	return (socket->is_udp ? options.is_udp : options.is_tcp) &&
+	       ss_filter_matches(&options.filter, socket);
+}
+
+static bool is_resettable(const struct ss_socket *socket)
+{
+	return !socket->is_udp && socket->state != SS_LISTEN && socket->state != SS_CLOSED;
+}
+
+// False when it was not there any more, or the application did not answer.
+static bool reset(struct ft_app *app, const json_t *record, const struct ss_socket *socket)
+{
+	char command[256];
+	json_t *answer;
+	bool was_reset;
+
+	snprintf(command, sizeof(command), "/fourtuple/reset,%s,%u,%s,%u",
+		json_string_value(json_object_get(record, "local")), socket->local.port,
+		json_string_value(json_object_get(record, "remote")), socket->remote.port);
+	answer = ft_client_ask(app, command);
+	was_reset = json_integer_value(json_object_get(answer, "reset")) == 1;
+	json_decref(answer);
+	return was_reset;
+}
+
+struct result {
+	struct ss_table table;
+	json_t *list; // for --json
+};
+
+static bool take_record(struct ft_app *app, json_t *record, struct result *result)
+{
+	struct ss_socket socket;
+
+	if (!read_socket(record, &socket) || !is_wanted(&socket))
+		return true;
+	if (options.is_kill && (!is_resettable(&socket) || !reset(app, record, &socket)))
+		return true;
+	if (!options.is_json)
+		return ss_table_add(
+			&result->table, &options.style, &socket, record, app->program, app->pid);
+	json_object_set_new(record, "app", json_string(app->name));
+	json_object_set_new(record, "program", json_string(app->program));
+	json_object_set_new(record, "pid", json_integer(app->pid));
+	return json_array_append(result->list, record) == 0;
+}
+
+static bool take_page(struct ft_app *app, json_t *page, struct result *result)
+{
+	const char *key;
+	json_t *record;
+
+	json_object_foreach(page, key, record)
+	{
+		if (json_is_object(record) && !take_record(app, record, result)) {
+			fprintf(stderr, "ft-ss: out of memory\n");
+			return false;
+		}
+	}
+	return true;
+}
+
+static bool list(struct ft_app *app, struct result *result)
+{
+	uint32_t mask = wanted_states() | (options.is_udp ? SS_UDP : 0);
+	bool is_detailed = options.style.has_details || options.is_json;
+	long long cursor = 0;
+	bool is_good;
+
+	do {
+		char command[128];
+		json_t *page;
+
+		snprintf(command, sizeof(command), "/fourtuple/sockets,%lld,%u%s", cursor, mask,
+			is_detailed ? ",details" : "");
+		page = ft_client_ask(app, command);
+		is_good = page != NULL && take_page(app, page, result);
+		cursor = json_integer_value(json_object_get(page, "next"));
+		json_decref(page);
+	} while (is_good && cursor != 0);
+	return is_good;
+}
+
+static int list_all(struct ft_app *apps, int count)
+{
+	struct result result = { .list = json_array() };
+	int status = 0;
+
+	for (int i = 0; i < count; i++)
+		if (!list(&apps[i], &result))
+			status = 1;
+	if (options.is_json)
+		json_dumpf(result.list, stdout, JSON_INDENT(2));
+	else
+		ss_table_print(&result.table, &options.style);
+	if (options.is_json)
+		printf("\n");
+	json_decref(result.list);
+	ss_table_free(&result.table);
+	return status;
+}
+
+// ---- one application as a whole ----
+
+static void print_name(const struct ft_app *app)
+{
+	printf("%s (%s, pid %d)\n", app->name, app->program, app->pid);
+}
+
+static int summarize(struct ft_app *app, json_t **before)
+{
+	json_t *now = ss_summary_ask(app);
+
+	if (now == NULL)
+		return 1;
+	if (options.is_json) {
+		json_dumpf(now, stdout, JSON_INDENT(2));
+		printf("\n");
+	} else {
+		print_name(app);
+		ss_summary_print(now, *before, options.watch_s);
+	}
+	json_decref(*before);
+	*before = now;
+	return 0;
+}
+
+static int show_nic(struct ft_app *app)
+{
+	json_t *nic;
+
+	if (!options.is_json) {
+		print_name(app);
+		return ss_nic_print(app) ? 0 : 1;
+	}
+	nic = ft_client_ask(app, "/fourtuple/nic");
+	if (nic == NULL)
+		return 1;
+	json_dumpf(nic, stdout, JSON_INDENT(2));
+	printf("\n");
+	json_decref(nic);
+	return 0;
+}
+
+static int show(struct ft_app *apps, int count)
+{
+	static json_t *before[APPS];
+	int status = 0;
+
+	if (!options.is_summary && !options.is_nic)
+		return list_all(apps, count);
+	for (int i = 0; i < count; i++) {
+		if (options.is_summary)
+			status |= summarize(&apps[i], &before[i]);
+		if (options.is_nic)
+			status |= show_nic(&apps[i]);
+	}
+	return status;
+}
+
+// ---- the command line ----
+
+static void print_help(void)
+{
+	printf("usage: ft-ss [OPTION]... [FILTER]\n"
+	       "Lists the sockets of applications that run on fourtuple.\n\n"
+	       "  -t, --tcp; -u, --udp     only these\n"
+	       "  -l, --listening          only what listens (and UDP without a peer)\n"
+	       "  -a, --all                in every state\n"
+	       "  -n, --numeric            ports as numbers, not by name\n"
+	       "  -p, --processes          program, process and descriptors\n"
+	       "  -o, --options            timers\n"
+	       "  -i, --info               what TCP knows (TCP_INFO)\n"
+	       "  -H, --no-header\n"
+	       "  -s, --summary            counters, and drops by reason\n"
+	       "      --nic                the device, its offloads and why, its counters\n"
+	       "      --watch[=SECONDS]    again and again; with -s also rates\n"
+	       "  -K, --kill               reset the connections that the filter matches\n"
+	       "      --json\n"
+	       "      --app NAME           only the application of this name\n"
+	       "  --help, --version\n\n"
+	       "FILTER is that of ss(8): state established '( dport = :ssh or sport = :7 )' "
+	       "dst 10.0.0.0/8\n");
+}
+
+static const struct option long_options[] = {
+	{ "tcp", no_argument, NULL, 't' },
+	{ "udp", no_argument, NULL, 'u' },
+	{ "listening", no_argument, NULL, 'l' },
+	{ "all", no_argument, NULL, 'a' },
+	{ "numeric", no_argument, NULL, 'n' },
+	{ "processes", no_argument, NULL, 'p' },
+	{ "options", no_argument, NULL, 'o' },
+	{ "info", no_argument, NULL, 'i' },
+	{ "no-header", no_argument, NULL, 'H' },
+	{ "summary", no_argument, NULL, 's' },
+	{ "kill", no_argument, NULL, 'K' },
+	{ "nic", no_argument, NULL, 'N' },
+	{ "watch", optional_argument, NULL, 'W' },
+	{ "json", no_argument, NULL, 'J' },
+	{ "app", required_argument, NULL, 'A' },
+	{ "help", no_argument, NULL, 'h' },
+	{ "version", no_argument, NULL, 'V' },
+	{ 0 },
+};
+
+static bool take_flag(int option)
+{
+	const struct {
+		int option;
+		bool *flag;
+	} flags[] = {
+		{ 't', &options.is_tcp },
+		{ 'u', &options.is_udp },
+		{ 'l', &options.is_listening },
+		{ 'a', &options.is_all },
+		{ 'n', &options.style.is_numeric },
+		{ 'p', &options.style.has_processes },
+		{ 'o', &options.style.has_timers },
+		{ 'i', &options.style.has_details },
+		{ 'H', &options.style.has_no_header },
+		{ 's', &options.is_summary },
+		{ 'K', &options.is_kill },
+		{ 'N', &options.is_nic },
+		{ 'J', &options.is_json },
+	};
+
+	for (size_t i = 0; i < sizeof(flags) / sizeof(flags[0]); i++) {
+		if (flags[i].option == option) {
+			*flags[i].flag = true;
+			return true;
+		}
+	}
+	return false;
+}
+
+static bool take_watch(const char *seconds)
+{
+	char *end = "";
+
+	options.watch_s = seconds != NULL ? strtod(seconds, &end) : 1;
+	if (*end == '\0' && options.watch_s >= 0.1 && options.watch_s <= 86400)
+		return true;
+	fprintf(stderr, "ft-ss: --watch=%s: expected seconds from 0.1 to 86400\n", seconds);
+	return false;
+}
+
+static void settle(void)
+{
+	uint32_t states;
+
+	if (!options.is_tcp && !options.is_udp)
+		options.is_tcp = options.is_udp = true;
+	states = wanted_states();
+	options.style.has_netid = options.is_tcp && options.is_udp;
+	options.style.has_state = (states & (states - 1)) != 0;
+}
+
+// Returns 0, or what to exit with: 2 for a mistake, 3 when there is nothing more to do.
+static int read_options(int argc, char **argv)
+{
+	char error[128];
+	int option;
+
+	while ((option = getopt_long(argc, argv, "tulanpoiHsKh", long_options, NULL)) >= 0) {
+		if (option == 'h' || option == 'V') {
+			if (option == 'h')
+				print_help();
+			else
+				printf("ft-ss %s\n", FT_VERSION);
+			return 3;
+		}
+		if (option == 'A')
+			options.app = optarg;
+		else if (option == 'W' ? !take_watch(optarg) : !take_flag(option))
+			return 2;
+	}
+	if (!ss_filter_parse(&options.filter, argc - optind, argv + optind, error)) {
+		fprintf(stderr, "ft-ss: %s\n", error);
+		return 2;
+	}
+	if (options.is_kill && options.filter.root < 0 && options.filter.states == 0) {
+		fprintf(stderr, "ft-ss: -K without a filter would reset everything: "
+				"\"state all\" says so\n");
+		return 2;
+	}
+	settle();
+	return 0;
+}
+
+int main(int argc, char **argv)
+{
+	struct ft_app apps[APPS];
+	int status = read_options(argc, argv);
+	int count;
+
+	if (status != 0)
+		return status == 3 ? 0 : status;
+	count = ft_client_find(apps, APPS, options.app);
+	if (count == 0) {
+		fprintf(stderr,
+			"ft-ss: no application%s%s is running here (as this user, with "
+			"telemetry.enabled)\n",
+			options.app != NULL ? " called " : "",
+			options.app != NULL ? options.app : "");
+		return 1;
+	}
+	status = show(apps, count);
+	while (options.watch_s > 0 && status == 0) {
+		fflush(stdout);
+		usleep((useconds_t)(options.watch_s * 1e6));
+		printf("\n");
+		status = show(apps, count);
+	}
+	for (int i = 0; i < count; i++)
+		ft_client_close(&apps[i]);
+	return status;
+}

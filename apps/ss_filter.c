@@ -1,0 +1,427 @@
+#include "apps/ss_filter.h"
+
+#include <arpa/inet.h>
+#include <ctype.h>
+#include <netdb.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define TEXT_BYTES 2048
+#define DEEPEST	   32 // nested parentheses and nots
+
+struct parser {
+	struct ss_filter *filter;
+	char *rest;
+	char token[128];
+	char *error;
+	bool has_failed;
+	int depth;
+};
+
+static void fail(struct parser *parser, const char *expected)
+{
+	if (!parser->has_failed)
+		snprintf(parser->error, 128, "filter: expected %s instead of \"%.40s\"", expected,
+			parser->token[0] != '\0' ? parser->token : "the end");
+	parser->has_failed = true;
+}
+
+// ---- words: operators end a word, '!' only before a space, '=' or '(' ----
+
+static size_t token_length(const char *text)
+{
+	if (strchr("()", text[0]) != NULL)
+		return 1;
+	if (strchr("=!<>&|", text[0]) != NULL)
+		return text[1] == '=' || (text[1] == text[0] && text[0] != '!') ? 2 : 1;
+	return strcspn(text, " \t\n()=!<>&|");
+}
+
+static void next(struct parser *parser)
+{
+	size_t length;
+
+	parser->rest += strspn(parser->rest, " \t\n");
+	length = *parser->rest == '\0' ? 0 : token_length(parser->rest);
+	snprintf(parser->token, sizeof(parser->token), "%.*s", (int)length, parser->rest);
+	parser->rest += length;
+}
+
+static bool is_one_of(const char *token, const char *words)
+{
+	size_t length = strlen(token);
+
+	for (const char *word = words; *word != '\0'; word += strspn(word, " ")) {
+		size_t word_length = strcspn(word, " ");
+
+		if (word_length == length && memcmp(word, token, length) == 0)
+			return true;
+		word += word_length;
+	}
+	return false;
+}
+
+static bool take(struct parser *parser, const char *words)
+{
+	if (parser->token[0] == '\0' || !is_one_of(parser->token, words))
+		return false;
+	next(parser);
+	return true;
+}
+
+static int new_node(struct parser *parser, enum ss_node_kind kind)
+{
+	struct ss_filter *filter = parser->filter;
+
+	if (filter->count == SS_FILTER_NODES) {
+		fail(parser, "a shorter filter");
+		return 0;
+	}
+	filter->nodes[filter->count] = (struct ss_node){ .kind = kind };
+	return filter->count++;
+}
+
+// ---- tests ----
+
+static bool read_port(const char *text, uint16_t *port)
+{
+	const struct servent *service;
+	char *end;
+	unsigned long number;
+
+	if (isdigit((unsigned char)*text)) {
+		number = strtoul(text, &end, 10);
+		*port = (uint16_t)number;
+		return *end == '\0' && number <= UINT16_MAX;
+	}
+	service = getservbyname(text, NULL);
+	if (service != NULL)
+		*port = ntohs((uint16_t)service->s_port);
+	return service != NULL;
+}
+
+static bool read_address(const char *text, struct in6_addr *ip, uint8_t *bits_of_family)
+{
+	struct in_addr ip4;
+
+	*bits_of_family = 128;
+	if (inet_pton(AF_INET6, text, ip) == 1)
+		return true;
+	if (inet_pton(AF_INET, text, &ip4) != 1)
+		return false;
+	*bits_of_family = 32;
+	memset(ip, 0, sizeof(*ip));
+	memset(&ip->s6_addr[10], 0xff, 2);
+	memcpy(&ip->s6_addr[12], &ip4, 4);
+	return true;
+}
+
+// "10.0.0.0/8" into the node; what comes before it is in the address's own family.
+static bool read_prefix(char *text, struct ss_node *node)
+{
+	char *slash = strchr(text, '/');
+	unsigned long bits = 0;
+	uint8_t family;
+	char *end = "";
+
+	if (slash != NULL) {
+		*slash = '\0';
+		if (!isdigit((unsigned char)slash[1]))
+			return false;
+		bits = strtoul(slash + 1, &end, 10);
+	}
+	if (!read_address(text, &node->address.ip, &family) || *end != '\0' || bits > family)
+		return false;
+	node->prefix_bits = (uint8_t)(slash == NULL ? 128 : 128 - family + bits);
+	return true;
+}
+
+// "10.9.0.1", "10.9.0.0/24:7", ":7", "*:7", "[2001:db8::1]:7"; an address of IPv6 with a port needs
+// the brackets.
+static bool read_host(const char *word, struct ss_node *node)
+{
+	char text[128];
+	char *colon, *address = text;
+
+	snprintf(text, sizeof(text), "%s", word);
+	colon = strrchr(text, ':');
+	if (text[0] == '[') {
+		address = text + 1;
+		colon = strchr(text, ']');
+		if (colon == NULL)
+			return false;
+		*colon++ = '\0';
+		if (*colon != ':')
+			colon = *colon == '\0' ? NULL : text;
+	} else if (colon != NULL && strchr(text, ':') != colon) {
+		colon = NULL;
+	}
+	if (colon != NULL) {
+		*colon = '\0';
+		node->has_port = strcmp(colon + 1, "*") != 0;
+		if (node->has_port && !read_port(colon + 1, &node->address.port))
+			return false;
+	}
+	if (address[0] == '\0' || strcmp(address, "*") == 0)
+		return colon != NULL || address[0] != '\0';
+	return read_prefix(address, node);
+}
+
+static bool take_comparison(struct parser *parser, enum ss_comparison *comparison)
+{
+	static const char *const words[] = {
+		[SS_EQUAL] = "= == eq",
+		[SS_UNEQUAL] = "!= ne neq",
+		[SS_LESS] = "< lt",
+		[SS_MORE] = "> gt",
+		[SS_AT_MOST] = "<= le leq",
+		[SS_AT_LEAST] = ">= ge geq",
+	};
+
+	for (int i = SS_EQUAL; i <= SS_AT_LEAST; i++) {
+		*comparison = (enum ss_comparison)i;
+		if (take(parser, words[i]))
+			return true;
+	}
+	*comparison = SS_EQUAL;
+	return false;
+}
+
+static int parse_host(struct parser *parser, bool is_local)
+{
+	int index = new_node(parser, SS_HOST);
+	struct ss_node *node = &parser->filter->nodes[index];
+
+	node->is_local = is_local;
+	take_comparison(parser, &node->comparison);
+	if (node->comparison > SS_UNEQUAL || !read_host(parser->token, node))
+		fail(parser, "an address like 10.0.0.0/8 or 10.9.0.1:7");
+	next(parser);
+	return index;
+}
+
+static int parse_port(struct parser *parser, bool is_local)
+{
+	int index = new_node(parser, SS_PORT);
+	struct ss_node *node = &parser->filter->nodes[index];
+
+	node->is_local = is_local;
+	take_comparison(parser, &node->comparison);
+	if (!read_port(parser->token + (parser->token[0] == ':'), &node->address.port))
+		fail(parser, "a port like :7 or :echo");
+	next(parser);
+	return index;
+}
+
+static int parse_test(struct parser *parser)
+{
+	if (take(parser, "src"))
+		return parse_host(parser, true);
+	if (take(parser, "dst"))
+		return parse_host(parser, false);
+	if (take(parser, "sport"))
+		return parse_port(parser, true);
+	if (take(parser, "dport"))
+		return parse_port(parser, false);
+	fail(parser, "src, dst, sport, dport, not or (");
+	return 0;
+}
+
+// ---- the expression ----
+
+static int parse_or(struct parser *parser);
+
+static int parse_not(struct parser *parser)
+{
+	int inner, index;
+
+	if (++parser->depth > DEEPEST)
+		fail(parser, "fewer parentheses");
+	if (parser->has_failed)
+		return 0;
+	if (take(parser, "not !")) {
+		index = new_node(parser, SS_NOT);
+		inner = parse_not(parser);
+		parser->filter->nodes[index].left = inner;
+	} else if (take(parser, "(")) {
+		index = parse_or(parser);
+		if (!take(parser, ")"))
+			fail(parser, ")");
+	} else {
+		index = parse_test(parser);
+	}
+	parser->depth--;
+	return index;
+}
+
+static int join(struct parser *parser, enum ss_node_kind kind, int left, int right)
+{
+	int index = new_node(parser, kind);
+
+	parser->filter->nodes[index].left = left;
+	parser->filter->nodes[index].right = right;
+	return index;
+}
+
+static int parse_and(struct parser *parser)
+{
+	int left = parse_not(parser);
+
+	while (!parser->has_failed) {
+		if (!take(parser, "and & &&") &&
+			!is_one_of(parser->token, "src dst sport dport not ! ("))
+			break;
+		left = join(parser, SS_AND, left, parse_not(parser));
+	}
+	return left;
+}
+
+static int parse_or(struct parser *parser)
+{
+	int left = parse_and(parser);
+
+	while (!parser->has_failed && take(parser, "or | ||"))
+		left = join(parser, SS_OR, left, parse_and(parser));
+	return left;
+}
+
+// ---- states ----
+
+#define CONNECTED (SS_ALL_STATES & ~(SS_BIT(SS_LISTEN) | SS_BIT(SS_CLOSED)))
+#define BUCKET	  (SS_BIT(SS_SYN_RECEIVED) | SS_BIT(SS_TIME_WAIT))
+
+static const struct {
+	const char *name;
+	uint32_t mask;
+} states[] = {
+	{ "all", SS_ALL_STATES },
+	{ "connected", CONNECTED },
+	{ "synchronized", CONNECTED & ~SS_BIT(SS_SYN_SENT) },
+	{ "bucket", BUCKET },
+	{ "big", SS_ALL_STATES & ~BUCKET },
+	{ "established", SS_BIT(SS_ESTABLISHED) },
+	{ "syn-sent", SS_BIT(SS_SYN_SENT) },
+	{ "syn-recv", SS_BIT(SS_SYN_RECEIVED) },
+	{ "syn-received", SS_BIT(SS_SYN_RECEIVED) },
+	{ "fin-wait-1", SS_BIT(SS_FIN_WAIT_1) },
+	{ "fin-wait-2", SS_BIT(SS_FIN_WAIT_2) },
+	{ "time-wait", SS_BIT(SS_TIME_WAIT) },
+	{ "closed", SS_BIT(SS_CLOSED) },
+	{ "unconnected", SS_BIT(SS_CLOSED) },
+	{ "close-wait", SS_BIT(SS_CLOSE_WAIT) },
+	{ "last-ack", SS_BIT(SS_LAST_ACK) },
+	{ "listening", SS_BIT(SS_LISTEN) },
+	{ "listen", SS_BIT(SS_LISTEN) },
+	{ "closing", SS_BIT(SS_CLOSING) },
+};
+
+static uint32_t take_state(struct parser *parser)
+{
+	for (size_t i = 0; i < sizeof(states) / sizeof(states[0]); i++) {
+		if (strcmp(parser->token, states[i].name) == 0) {
+			next(parser);
+			return states[i].mask;
+		}
+	}
+	fail(parser, "a state like established, time-wait, listening, all");
+	return 0;
+}
+
+static void parse_states(struct parser *parser)
+{
+	struct ss_filter *filter = parser->filter;
+
+	while (!parser->has_failed) {
+		if (take(parser, "state"))
+			filter->states |= take_state(parser);
+		else if (take(parser, "exclude excl"))
+			filter->states = (filter->states != 0 ? filter->states : SS_ALL_STATES) &
+					 ~take_state(parser);
+		else
+			return;
+	}
+}
+
+bool ss_filter_parse(struct ss_filter *filter, int count, char **words, char error[128])
+{
+	char text[TEXT_BYTES] = "";
+	struct parser parser = { .filter = filter, .rest = text, .error = error };
+
+	*filter = (struct ss_filter){ .root = -1 };
+	for (int i = 0; i < count; i++) {
+		if (strlen(text) + strlen(words[i]) + 2 > sizeof(text)) {
+			snprintf(error, 128, "filter: longer than %d characters", TEXT_BYTES - 2);
+			return false;
+		}
+		strcat(strcat(text, words[i]), " ");
+	}
+	next(&parser);
+	parse_states(&parser);
+	if (!parser.has_failed && parser.token[0] != '\0')
+		filter->root = parse_or(&parser);
+	if (!parser.has_failed && parser.token[0] != '\0')
+		fail(&parser, "and, or, or the end");
+	return !parser.has_failed;
+}
+
+// ---- does it hold? ----
+
+static bool is_within(const struct in6_addr *ip, const struct in6_addr *network, uint8_t bits)
+{
+	uint8_t mask = (uint8_t)(0xff << (8 - bits % 8));
+
+	if (memcmp(ip, network, bits / 8) != 0)
+		return false;
+	return bits % 8 == 0 || ((ip->s6_addr[bits / 8] ^ network->s6_addr[bits / 8]) & mask) == 0;
+}
+
+static bool compare(uint16_t port, enum ss_comparison comparison, uint16_t with)
+{
+	switch (comparison) {
+	case SS_EQUAL:
+		return port == with;
+	case SS_UNEQUAL:
+		return port != with;
+	case SS_LESS:
+		return port < with;
+	case SS_MORE:
+		return port > with;
+	case SS_AT_MOST:
+		return port <= with;
+	default:
+		return port >= with;
+	}
+}
+
+static bool is_host(const struct ss_node *node, const struct ss_address *address)
+{
+	bool is_equal = is_within(&address->ip, &node->address.ip, node->prefix_bits) &&
+			(!node->has_port || address->port == node->address.port);
+
+	return is_equal == (node->comparison == SS_EQUAL);
+}
+
+static bool holds(const struct ss_filter *filter, int index, const struct ss_socket *socket)
+{
+	const struct ss_node *node = &filter->nodes[index];
+	const struct ss_address *address = node->is_local ? &socket->local : &socket->remote;
+
+	switch (node->kind) {
+	case SS_OR:
+		return holds(filter, node->left, socket) || holds(filter, node->right, socket);
+	case SS_AND:
+		return holds(filter, node->left, socket) && holds(filter, node->right, socket);
+	case SS_NOT:
+		return !holds(filter, node->left, socket);
+	case SS_HOST:
+		return is_host(node, address);
+	default:
+		return compare(address->port, node->comparison, node->address.port);
+	}
+}
+
+bool ss_filter_matches(const struct ss_filter *filter, const struct ss_socket *socket)
+{
+	return filter->root < 0 || holds(filter, filter->root, socket);
+}

@@ -1,0 +1,40 @@
+// The filter of ft-ss, in the syntax of ss(8):
+//
+//	state established '( dport = :ssh or sport = :7 )' and not dst 10.0.0.0/8
+//
+//	filter  = { ("state" | "exclude") NAME } [ or ]
+//	or      = and { ("or" | "|" | "||") and }
+//	and     = not { ["and" | "&" | "&&"] not }
+//	not     = ("not" | "!") not | "(" or ")" | test
+//	test    = ("src" | "dst") ["=" | "!="] HOST | ("sport" | "dport") COMPARISON [":"]PORT
+#pragma once
+#include "apps/ss_socket.h"
+
+#define SS_FILTER_NODES 64
+
+enum ss_node_kind { SS_OR, SS_AND, SS_NOT, SS_HOST, SS_PORT };
+enum ss_comparison { SS_EQUAL, SS_UNEQUAL, SS_LESS, SS_MORE, SS_AT_MOST, SS_AT_LEAST };
+
+struct ss_node {
+	enum ss_node_kind kind;
+	enum ss_comparison comparison;
+	int left, right; // of SS_OR, SS_AND; SS_NOT has the left
+	bool is_local;	 // src, sport
+	uint8_t prefix_bits;
+	bool has_port; // SS_HOST
+	struct ss_address address;
+};
+
+struct ss_filter {
+	uint32_t states; // a mask of 1 << enum ss_state; 0: the filter says nothing of states
+	int root;	 // -1: every socket
+	int count;
+	struct ss_node nodes[SS_FILTER_NODES];
+};
+
+// Reads the words of the command line, which may also stand in one. Returns false, and in `error` (128
+// bytes) a sentence, when they are no filter.
+bool ss_filter_parse(struct ss_filter *filter, int count, char **words, char error[128]);
+
+// Whether the expression holds. (States are the caller's, who asks only for those.)
+bool ss_filter_matches(const struct ss_filter *filter, const struct ss_socket *socket);

@@ -1,0 +1,139 @@
+#include "apps/telemetry_client.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "drivers/runtime_dir.h"
+
+#define SOCKET_NAME "dpdk_telemetry.v2"
+#define REPLY_BYTES 16384 // DPDK's max_output_len
+#define PATIENCE_S  3	  // the application itself gives up after one second
+
+static int open_socket(const char *path)
+{
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	const struct timeval patience = { .tv_sec = PATIENCE_S };
+	int fd;
+
+	if (strlen(path) >= sizeof(address.sun_path))
+		return -1;
+	strcpy(address.sun_path, path);
+	fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+	if (fd < 0)
+		return -1;
+	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
+	setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience));
+	if (connect(fd, (struct sockaddr *)&address, sizeof(address)) == 0)
+		return fd;
+	close(fd); // left behind by a process that was killed
+	return -1;
+}
+
+// One message, parsed; NULL with errno when none came.
+static json_t *receive(int fd)
+{
+	static char reply[REPLY_BYTES];
+	ssize_t bytes = recv(fd, reply, sizeof(reply), 0);
+
+	return bytes <= 0 ? NULL : json_loadb(reply, (size_t)bytes, 0, NULL);
+}
+
+static json_t *exchange(int fd, const char *command)
+{
+	char key[64];
+	json_t *reply, *answer;
+
+	if (send(fd, command, strlen(command), MSG_NOSIGNAL) < 0)
+		return NULL;
+	reply = receive(fd);
+	snprintf(key, sizeof(key), "%.*s", (int)strcspn(command, ","), command);
+	answer = json_incref(json_object_get(reply, key));
+	json_decref(reply);
+	return answer;
+}
+
+static const char *text_of(const json_t *object, const char *key)
+{
+	const char *text = json_string_value(json_object_get(object, key));
+
+	return text != NULL ? text : "";
+}
+
+// False when it is no application of ours, or not the one wanted.
+static bool greet(struct ft_app *app, const char *wanted)
+{
+	json_t *hello = receive(app->fd);
+	json_t *info = hello != NULL ? exchange(app->fd, "/fourtuple/info") : NULL;
+	bool is_ours = json_object_get(info, "name") != NULL;
+
+	snprintf(app->name, sizeof(app->name), "%s", text_of(info, "name"));
+	snprintf(app->program, sizeof(app->program), "%s", text_of(info, "program"));
+	app->pid = (int)json_integer_value(json_object_get(info, "pid"));
+	json_decref(info);
+	json_decref(hello);
+	return is_ours && (wanted == NULL || strcmp(app->name, wanted) == 0);
+}
+
+static bool open_app(
+	struct ft_app *app, const char *directory, const char *name, const char *wanted)
+{
+	char path[PATH_MAX];
+
+	snprintf(path, sizeof(path), "%s/%s/" SOCKET_NAME, directory, name);
+	app->fd = open_socket(path);
+	if (app->fd < 0)
+		return false;
+	errno = 0;
+	if (greet(app, wanted))
+		return true;
+	if (errno == EAGAIN)
+		fprintf(stderr, "%s: %s does not answer; is it stopped?\n",
+			program_invocation_short_name, path);
+	close(app->fd);
+	return false;
+}
+
+int ft_client_find(struct ft_app *apps, int most, const char *name)
+{
+	char directory[PATH_MAX / 2];
+	struct dirent **entries;
+	int count = 0, found;
+
+	ft_runtime_dir_base(directory, sizeof(directory));
+	found = scandir(directory, &entries, NULL, alphasort);
+	for (int i = 0; i < found; i++) {
+		if (entries[i]->d_name[0] != '.' && count < most &&
+			open_app(&apps[count], directory, entries[i]->d_name, name))
+			count++;
+		free(entries[i]);
+	}
+	if (found >= 0)
+		free(entries);
+	return count;
+}
+
+void ft_client_close(struct ft_app *app)
+{
+	close(app->fd);
+}
+
+json_t *ft_client_ask(struct ft_app *app, const char *command)
+{
+	json_t *answer = exchange(app->fd, command);
+	const char *error = json_string_value(json_object_get(answer, "error"));
+
+	if (json_is_object(answer) && error == NULL)
+		return answer;
+	fprintf(stderr, "%s: %s (pid %d): %s\n", program_invocation_short_name, app->name, app->pid,
+		error != NULL ? error : "no answer: has it ended, or is it stopped?");
+	json_decref(answer);
+	return NULL;
+}
