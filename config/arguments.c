@@ -25,6 +25,7 @@ static const struct {
 	{ "--trace", "log.trace", "WORDS" },
 	{ "--trace-tuple", "log.trace_tuple", "ENDS" },
 	{ "--name", "telemetry.name", "NAME" },
+	{ "--capture", "capture.file", "FILE" },
 };
 
 struct argument {

@@ -97,6 +97,10 @@ struct ft_config {
 		char trace_tuple[FT_CONFIG_TEXT]; // demux/tuple_pattern.h; empty: all
 	} log;
 	struct {
+		char file[FT_CONFIG_TEXT]; // empty: no capture
+		uint64_t snap_bytes;
+	} capture;
+	struct {
 		char *args[FT_CONFIG_EAL_ARGS]; // passed to rte_eal_init; owned by the config
 		uint32_t arg_count;
 	} eal;

@@ -113,6 +113,9 @@ const struct ft_option ft_options[] = {
 	TEXT(log, trace, NULL, "subsystems to follow in words: tcp,arp or all"),
 	TEXT(log, trace_tuple, NULL, "follow one conversation: ADDRESS:PORT,ADDRESS:PORT"),
 
+	TEXT(capture, file, NULL, "write what passes the wire, as pcapng"),
+	BYTES(capture, snap_bytes, 64, 64 * KIB, "16K", "kept of each frame in a capture"),
+
 	{ "eal", "", FT_OPTION_EAL, 0, 0, 0, NULL, NULL, "handed to DPDK: [eal] KEY = VALUE as --KEY=VALUE" },
 };
 // clang-format on

@@ -4,6 +4,7 @@
 #include <rte_ether.h>
 
 #include "base/log.h"
+#include "base/recorder.h"
 #include "base/trace.h"
 #include "eth/ethernet.h"
 #include "stack.h"
@@ -23,6 +24,8 @@ static void drop_input(struct ft_stack *stack, struct rte_mbuf *pkt, enum ft_dro
 	stack->counters.dropped_input[reason]++;
 	ft_trace(stack, FT_TRACE_DROP, "dropped, %s: %s", ft_drop_name(reason),
 		ft_drop_text(reason));
+	if (unlikely(stack->recorder != NULL))
+		ft_recorder_drop(stack->recorder, pkt, reason);
 	rte_pktmbuf_free(pkt);
 }
 
@@ -190,7 +193,11 @@ static void receive_from_nic(struct ft_stack *stack, ft_time now)
 	stack->counters.bursts[count]++;
 	for (uint16_t i = 0; i < count; i++)
 		ft_pkt_info_clear(pkts[i]);
+	if (unlikely(stack->recorder != NULL))
+		ft_recorder_receive(stack->recorder, pkts, count, now);
 	process_burst(stack, pkts, count, now);
+	if (unlikely(stack->recorder != NULL))
+		ft_recorder_received(stack->recorder);
 }
 
 // Only what waits at the beginning: answers to ourselves are for the next turn.
@@ -278,8 +285,12 @@ static void flush(struct ft_stack *stack)
 		uint64_t bytes;
 
 		run = RTE_MIN(stack->tx_count, FT_TX_QUEUE - first);
+		if (unlikely(stack->recorder != NULL))
+			run = ft_recorder_send(stack->recorder, stack->tx + first, run, stack->now);
 		bytes = bytes_of(stack->tx + first, run);
 		sent = netif->transmit(netif->driver, stack->tx + first, run);
+		if (unlikely(stack->recorder != NULL))
+			ft_recorder_sent(stack->recorder, (uint16_t)sent);
 		bytes -= bytes_of(stack->tx + first + sent, run - sent);
 		stack->counters.count[FT_COUNTER_TX_PACKETS] += sent;
 		stack->counters.count[FT_COUNTER_TX_BYTES] += bytes;
@@ -341,5 +352,7 @@ ft_time ft_stack_poll(struct ft_stack *stack, ft_time now)
 	ft_mailbox_serve(&stack->mailbox, stack, now);
 	ft_tcp_pay(stack, now);
 	flush(stack);
+	if (unlikely(stack->recorder != NULL))
+		ft_recorder_turn(stack->recorder, now);
 	return ft_stack_next_turn(stack, now);
 }

@@ -22,6 +22,7 @@
 #define FT_TX_QUEUE	  512 // packets that wait for the NIC within a turn, a power of two
 #define FT_LOOPBACK_QUEUE 512
 
+struct ft_recorder;
 struct ft_sockets; // socket/: descriptors and what is behind them
 
 struct ft_stack {
@@ -37,6 +38,7 @@ struct ft_stack {
 	struct ft_mailbox mailbox; // questions of other threads (telemetry/)
 	uint32_t trace;		   // enum ft_trace_subsystem bits that are on
 	struct ft_tracer tracer;
+	struct ft_recorder *recorder; // of what passes the wire; NULL: off. Its owner closes it.
 
 	struct rte_mempool *receive_pool; // what the netif fills
 	struct rte_mempool *send_pool;	  // what we make

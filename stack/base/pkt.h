@@ -31,6 +31,18 @@ enum ft_pkt_flag {
 	FT_PKT_REASSEMBLED = 0x20, // put together from fragments
 };
 
+// Why a packet is sent that says nothing new, for the recorder.
+enum ft_pkt_cause {
+	FT_PKT_FIRST_TIME,
+	FT_PKT_SYN_AGAIN,
+	FT_PKT_TIMEOUT,
+	FT_PKT_FAST_RETRANSMIT,
+	FT_PKT_PARTIAL_ACK,
+	FT_PKT_SMALLER_MTU,
+	FT_PKT_WINDOW_PROBE,
+	FT_PKT_KEEPALIVE,
+};
+
 // Kept in the first packet of a run of contiguous TCP packets.
 struct ft_pkt_block {
 	struct rte_mbuf *last; // packet of this block
@@ -50,6 +62,9 @@ struct ft_pkt_info {
 	uint8_t flags;		   // enum ft_pkt_flag
 	uint8_t ttl;
 	uint8_t tos;
+	uint8_t cause;		   // enum ft_pkt_cause, of a packet to be sent
+	uint8_t cause_number;	   // the how many-th in a row; 0: not counted
+	uint8_t recorded;	   // base/recorder.h: where in the burst received, from 1
 	struct ft_segment seg;	   // for FT_PKT_TCP
 	struct ft_pkt_block block; // while out of order: tcp/reorder.h
 };

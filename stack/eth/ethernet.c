@@ -87,6 +87,7 @@ static struct rte_mbuf *make_linear(struct ft_stack *stack, struct rte_mbuf *pkt
 		ft_stack_drop_output(stack, pkt, FT_DROP_NO_MBUF);
 		return NULL;
 	}
+	*ft_pkt_info(copy) = *ft_pkt_info(pkt);
 	rte_pktmbuf_free(pkt);
 	if (copy->nb_segs > 1 && !(stack->netif.offloads & FT_OFFLOAD_MULTI_SEGMENT)) {
 		ft_stack_drop_output(stack, copy, FT_DROP_IP_TOO_BIG);

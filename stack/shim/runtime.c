@@ -7,6 +7,7 @@
 #include <time.h>
 
 #include "base/log.h"
+#include "base/recorder.h"
 #include "config/config.h"
 #include "drivers/device.h"
 #include "drivers/eal.h"
@@ -58,6 +59,22 @@ static ft_time turn(void *arg)
 	return present(arg);
 }
 
+// The file has the time of day; the stack's is since the machine started.
+static int start_recorder(void)
+{
+	const struct ft_config *config = &runtime.config;
+	struct timespec time;
+	ft_time offset;
+
+	if (config->capture.file[0] == '\0')
+		return 0;
+	clock_gettime(CLOCK_REALTIME, &time);
+	offset = (ft_time)time.tv_sec * FT_SECOND + (ft_time)time.tv_nsec - present(NULL);
+	runtime.stack.recorder = ft_recorder_open(config->capture.file, config->nic.device,
+		(uint32_t)config->capture.snap_bytes, offset);
+	return runtime.stack.recorder != NULL ? 0 : -errno;
+}
+
 static int start_stack(void)
 {
 	const struct ft_runner runner = { .now = present, .turn = turn };
@@ -74,6 +91,11 @@ static int start_stack(void)
 		runtime.nic.receive_pool, runtime.nic.send_pool, seed, present(NULL));
 	if (error != 0)
 		return error;
+	error = start_recorder();
+	if (error != 0) {
+		ft_stack_free(&runtime.stack);
+		return error;
+	}
 	ft_thread_attach(&runtime.stack, &runner);
 	ft_telemetry_start(&runtime.stack, &runtime.nic, ft_eal_name(), runtime.device.devargs);
 	return 0;
@@ -175,6 +197,7 @@ void ft_exit(void)
 	ft_telemetry_stop();
 	ft_thread_attach(NULL, NULL);
 	ft_stack_free(&runtime.stack);
+	ft_recorder_close(runtime.stack.recorder);
 	ft_nic_close(&runtime.nic);
 	ft_eal_stop();
 	ft_config_free(&runtime.config);

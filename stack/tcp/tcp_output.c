@@ -91,6 +91,38 @@ static void note_sent(
 	conn->last_sent = now;
 }
 
+static uint8_t cause_of_retransmission(const struct ft_tcp_conn *conn)
+{
+	if (conn->retransmit.phase == FT_RETRANSMIT_LOSS)
+		return FT_PKT_TIMEOUT;
+	if (conn->retransmit.phase == FT_RETRANSMIT_OPEN)
+		return FT_PKT_SMALLER_MTU; // tcp_icmp.c
+	return conn->retransmit.partial_acks > 0 ? FT_PKT_PARTIAL_ACK : FT_PKT_FAST_RETRANSMIT;
+}
+
+// Why this segment goes out, if it is not for something new: the recorder tells it.
+static void note_cause(const struct ft_tcp_conn *conn, struct ft_pkt_info *info,
+	const struct ft_segment *seg, uint32_t end)
+{
+	bool is_again = ft_seq_is_before(seg->seq, conn->snd.max);
+
+	if (seg->seq == end) {
+		if (seg->seq == conn->snd.una - 1 && ft_conn_is_synchronized(conn)) {
+			info->cause = FT_PKT_KEEPALIVE;
+			info->cause_number = conn->unanswered_probes;
+		}
+	} else if (is_again && seg->flags & FT_TCP_SYN) {
+		info->cause = FT_PKT_SYN_AGAIN;
+		info->cause_number = (uint8_t)conn->rtt.backoff;
+	} else if (conn->snd.wnd == 0) {
+		info->cause = FT_PKT_WINDOW_PROBE;
+		info->cause_number = conn->unanswered_probes;
+	} else if (is_again) {
+		info->cause = cause_of_retransmission(conn);
+		info->cause_number = info->cause == FT_PKT_TIMEOUT ? conn->timeouts : 0;
+	}
+}
+
 // Sends `bytes` of the send queue from `seq` on (none for a pure ACK), with `flags` and whatever
 // else the connection's state adds. False when no packet buffer is left: nothing has happened then.
 static bool send_segment(struct ft_stack *stack, struct ft_tcp_conn *conn, uint32_t seq,
@@ -112,6 +144,7 @@ static bool send_segment(struct ft_stack *stack, struct ft_tcp_conn *conn, uint3
 	add_urgent(conn, &seg);
 	if (ft_is_traced(stack, FT_TRACE_TCP))
 		ft_tcp_trace_sent(stack, conn, &seg, bytes);
+	note_cause(conn, ft_pkt_info(pkt), &seg, end);
 	transmit(stack, conn, pkt, &seg, now);
 	if (flags & FT_TCP_ACK)
 		note_ack_sent(stack, conn);

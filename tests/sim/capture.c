@@ -5,38 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define HALF_BYTES    (8u << 20)
-#define ETHERNET_TYPE 1 // LINKTYPE_ETHERNET
+#include "base/pcapng.h"
 
-// Blocks of the pcapng format (draft-ietf-opsawg-pcapng): all in whole 32-bit words, the total
-// length at the beginning and at the end.
-struct section_header {
-	uint32_t type, total_length, byte_order_magic;
-	uint16_t major, minor;
-	uint64_t section_length;
-	uint32_t total_length_again;
-} __attribute__((packed));
-
-struct interface_description {
-	uint32_t type, total_length;
-	uint16_t link_type, reserved;
-	uint32_t snap_length;
-	uint16_t resolution_option, resolution_length;
-	uint8_t resolution, padding[3];
-	uint32_t end_of_options;
-	uint32_t total_length_again;
-} __attribute__((packed));
-
-struct enhanced_packet {
-	uint32_t type, total_length, interface, time_high, time_low, captured, length;
-} __attribute__((packed));
-
-struct enhanced_packet_end {
-	uint16_t flags_option, flags_length;
-	uint32_t flags; // 1 received, 2 sent
-	uint32_t end_of_options;
-	uint32_t total_length;
-} __attribute__((packed));
+#define HALF_BYTES (8u << 20)
 
 void ft_capture_init(struct ft_capture *capture)
 {
@@ -64,29 +35,26 @@ static uint8_t *make_room(struct ft_capture *capture, uint32_t bytes)
 void ft_capture_frame(struct ft_capture *capture, uint32_t host, bool is_sent, const void *bytes,
 	uint32_t length, ft_time now)
 {
-	uint32_t padded = (length + 3) & ~3u;
-	uint32_t total =
-		sizeof(struct enhanced_packet) + padded + sizeof(struct enhanced_packet_end);
-	struct enhanced_packet begin = { 6, total, host, now >> 32, (uint32_t)now, length, length };
-	struct enhanced_packet_end end = { 2, 4, is_sent ? 2 : 1, 0, total };
-	uint8_t *to = make_room(capture, total);
+	struct ft_pcapng_frame frame = { .interface = host,
+		.is_sent = is_sent,
+		.time = now,
+		.bytes = bytes,
+		.captured = length,
+		.length = length };
 
-	memcpy(to, &begin, sizeof(begin));
-	memcpy(to + sizeof(begin), bytes, length);
-	memset(to + sizeof(begin) + length, 0, padded - length);
-	memcpy(to + sizeof(begin) + padded, &end, sizeof(end));
+	ft_pcapng_write_frame(make_room(capture, ft_pcapng_frame_bytes(&frame)), &frame);
 }
 
 static void write_headers(FILE *file, uint32_t host_count)
 {
-	struct section_header section = { 0x0a0d0d0a, sizeof(section), 0x1a2b3c4d, 1, 0, UINT64_MAX,
-		sizeof(section) };
-	struct interface_description interface = { 1, sizeof(interface), ETHERNET_TYPE, 0, 0, 9, 1,
-		9, { 0 }, 0, sizeof(interface) };
+	uint8_t block[FT_PCAPNG_HEADER_MAX];
+	char name[32];
 
-	fwrite(&section, sizeof(section), 1, file);
-	for (uint32_t i = 0; i < host_count; i++)
-		fwrite(&interface, sizeof(interface), 1, file);
+	fwrite(block, ft_pcapng_write_section(block, "fourtuple, simulated"), 1, file);
+	for (uint32_t i = 0; i < host_count; i++) {
+		snprintf(name, sizeof(name), "host %u", i);
+		fwrite(block, ft_pcapng_write_interface(block, name, 0), 1, file);
+	}
 }
 
 int ft_capture_write(const struct ft_capture *capture, const char *path, uint32_t host_count)

@@ -1,0 +1,327 @@
+#include "base/recorder.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <rte_ip.h>
+#include <rte_tcp.h>
+#include <rte_udp.h>
+
+#include "base/log.h"
+#include "base/pcapng.h"
+#include "base/pkt.h"
+
+#define BUFFER_BYTES (4u << 20)
+#define ENOUGH_BYTES (64u << 10)
+#define LONG_ENOUGH  (100 * FT_MILLISECOND)
+
+// Frames whose outcome is not known yet.
+struct stage {
+	uint8_t *bytes; // FT_RECORDER_BURST times snap_bytes
+	struct ft_pcapng_frame frames[FT_RECORDER_BURST];
+	char comments[FT_RECORDER_BURST][FT_PCAPNG_COMMENT_MAX];
+	uint16_t count;
+};
+
+struct ft_recorder {
+	int fd; // negative: the capture has ended
+	uint32_t snap_bytes;
+	ft_time offset;
+	ft_time written_at;
+	uint64_t frames;
+	uint64_t lost;
+	struct stage received;
+	struct stage sent;
+	uint8_t *buffer; // blocks not written yet
+	uint32_t used;
+};
+
+// ---- the file ----
+
+// write() that answers EPIPE and sends no SIGPIPE, whatever the program has made of that signal.
+static ssize_t write_quietly(int fd, const void *bytes, size_t count)
+{
+	const struct timespec at_once = { 0 };
+	sigset_t pipe, before, pending;
+	ssize_t written;
+	int error;
+
+	sigemptyset(&pipe);
+	sigaddset(&pipe, SIGPIPE);
+	sigpending(&pending);
+	pthread_sigmask(SIG_BLOCK, &pipe, &before);
+	written = write(fd, bytes, count);
+	error = errno;
+	if (written < 0 && error == EPIPE && !sigismember(&pending, SIGPIPE))
+		sigtimedwait(&pipe, NULL, &at_once);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	errno = error;
+	return written;
+}
+
+static void end_capture(struct ft_recorder *recorder)
+{
+	ft_log_warning("the capture ends here: %s", strerror(errno));
+	close(recorder->fd);
+	recorder->fd = -1;
+	recorder->used = 0;
+}
+
+static void write_out(struct ft_recorder *recorder)
+{
+	ssize_t written;
+
+	if (recorder->fd < 0 || recorder->used == 0)
+		return;
+	written = write_quietly(recorder->fd, recorder->buffer, recorder->used);
+	if (written < 0 && errno != EAGAIN && errno != EINTR) {
+		end_capture(recorder);
+	} else if (written > 0) {
+		recorder->used -= (uint32_t)written;
+		memmove(recorder->buffer, recorder->buffer + written, recorder->used);
+	}
+}
+
+static void append(struct ft_recorder *recorder, const struct ft_pcapng_frame *frame)
+{
+	uint32_t bytes = ft_pcapng_frame_bytes(frame);
+
+	if (recorder->fd < 0)
+		return;
+	if (recorder->used + bytes > BUFFER_BYTES)
+		write_out(recorder);
+	if (recorder->fd < 0 || recorder->used + bytes > BUFFER_BYTES) {
+		recorder->lost++;
+		return;
+	}
+	recorder->used += ft_pcapng_write_frame(recorder->buffer + recorder->used, frame);
+	recorder->frames++;
+}
+
+void ft_recorder_turn(struct ft_recorder *recorder, ft_time now)
+{
+	if (recorder->used < ENOUGH_BYTES && now < recorder->written_at + LONG_ENOUGH)
+		return;
+	recorder->written_at = now;
+	write_out(recorder);
+}
+
+// ---- staging ----
+
+static void clear_stage(struct stage *stage)
+{
+	stage->count = 0;
+}
+
+// A copy of the frame as it is now; returns where it lies.
+static uint8_t *stage_frame(struct ft_recorder *recorder, struct stage *stage,
+	const struct rte_mbuf *pkt, bool is_sent, ft_time now)
+{
+	uint16_t slot = stage->count++;
+	uint8_t *bytes = stage->bytes + (size_t)slot * recorder->snap_bytes;
+
+	stage->comments[slot][0] = '\0';
+	stage->frames[slot] = (struct ft_pcapng_frame){
+		.is_sent = is_sent,
+		.time = now + recorder->offset,
+		.bytes = bytes,
+		.captured = ft_pkt_copy_out(pkt, 0, bytes, recorder->snap_bytes),
+		.length = rte_pktmbuf_pkt_len(pkt),
+		.comment = stage->comments[slot],
+	};
+	return bytes;
+}
+
+void ft_recorder_receive(
+	struct ft_recorder *recorder, struct rte_mbuf **pkts, uint16_t count, ft_time now)
+{
+	clear_stage(&recorder->received);
+	for (uint16_t i = 0; i < count; i++) {
+		stage_frame(recorder, &recorder->received, pkts[i], false, now);
+		ft_pkt_info(pkts[i])->recorded = (uint8_t)(i + 1);
+	}
+}
+
+// TCP_CONSUMED is what a good ACK comes to; nobody should look for a fault there.
+void ft_recorder_drop(struct ft_recorder *recorder, struct rte_mbuf *pkt, enum ft_drop reason)
+{
+	uint8_t recorded = ft_pkt_info(pkt)->recorded;
+
+	if (recorded == 0 || recorded > recorder->received.count || reason == FT_DROP_TCP_CONSUMED)
+		return;
+	snprintf(recorder->received.comments[recorded - 1], FT_PCAPNG_COMMENT_MAX, "%s: %s",
+		ft_drop_name(reason), ft_drop_text(reason));
+}
+
+void ft_recorder_received(struct ft_recorder *recorder)
+{
+	for (uint16_t i = 0; i < recorder->received.count; i++)
+		append(recorder, &recorder->received.frames[i]);
+	clear_stage(&recorder->received);
+}
+
+// ---- what is sent ----
+
+static const char *const cause_texts[] = {
+	[FT_PKT_SYN_AGAIN] = "SYN sent again",
+	[FT_PKT_TIMEOUT] = "retransmission after a timeout",
+	[FT_PKT_FAST_RETRANSMIT] = "fast retransmission after 3 duplicate ACKs",
+	[FT_PKT_PARTIAL_ACK] = "retransmission after a partial ACK (RFC 6582)",
+	[FT_PKT_SMALLER_MTU] = "retransmission in smaller segments",
+	[FT_PKT_WINDOW_PROBE] = "zero-window probe",
+	[FT_PKT_KEEPALIVE] = "keepalive probe",
+};
+
+static void comment_cause(char *comment, const struct ft_pkt_info *info)
+{
+	if (info->cause == FT_PKT_FIRST_TIME)
+		return;
+	if (info->cause_number > 0)
+		snprintf(comment, FT_PCAPNG_COMMENT_MAX, "%s, no. %u", cause_texts[info->cause],
+			info->cause_number);
+	else
+		snprintf(comment, FT_PCAPNG_COMMENT_MAX, "%s", cause_texts[info->cause]);
+}
+
+static void fill_header_checksum(const struct rte_mbuf *pkt, uint8_t *bytes, uint32_t captured)
+{
+	struct rte_ipv4_hdr *ip = (struct rte_ipv4_hdr *)(bytes + pkt->l2_len);
+
+	if (pkt->l2_len + pkt->l3_len > captured)
+		return;
+	ip->hdr_checksum = 0;
+	ip->hdr_checksum = rte_ipv4_cksum(ip);
+}
+
+// The field holds the pseudo header's sum (ip/checksum.h), so that summing up from the transport's
+// header on gives the whole.
+static void fill_transport_checksum(const struct rte_mbuf *pkt, uint8_t *bytes, uint32_t captured)
+{
+	bool is_tcp = (pkt->ol_flags & RTE_MBUF_F_TX_L4_MASK) == RTE_MBUF_F_TX_TCP_CKSUM;
+	uint32_t transport = pkt->l2_len + pkt->l3_len;
+	uint32_t field = transport + (is_tcp ? offsetof(struct rte_tcp_hdr, cksum)
+					     : offsetof(struct rte_udp_hdr, dgram_cksum));
+	uint16_t sum;
+
+	if (field + sizeof(sum) > captured ||
+		rte_raw_cksum_mbuf(pkt, transport, rte_pktmbuf_pkt_len(pkt) - transport, &sum) != 0)
+		return;
+	sum = (uint16_t)~sum;
+	if (sum == 0 && !is_tcp)
+		sum = UINT16_MAX; // RFC 768: zero would mean none
+	memcpy(bytes + field, &sum, sizeof(sum));
+}
+
+static void fill_checksums(const struct rte_mbuf *pkt, uint8_t *bytes, uint32_t captured)
+{
+	if (pkt->ol_flags & RTE_MBUF_F_TX_IP_CKSUM)
+		fill_header_checksum(pkt, bytes, captured);
+	if (pkt->ol_flags & RTE_MBUF_F_TX_L4_MASK)
+		fill_transport_checksum(pkt, bytes, captured);
+}
+
+uint16_t ft_recorder_send(
+	struct ft_recorder *recorder, struct rte_mbuf **pkts, uint32_t count, ft_time now)
+{
+	struct stage *stage = &recorder->sent;
+
+	clear_stage(stage);
+	for (uint32_t i = 0; i < RTE_MIN(count, (uint32_t)FT_RECORDER_BURST); i++) {
+		uint8_t *bytes = stage_frame(recorder, stage, pkts[i], true, now);
+
+		fill_checksums(pkts[i], bytes, stage->frames[i].captured);
+		comment_cause(stage->comments[i], ft_pkt_info(pkts[i]));
+	}
+	return stage->count;
+}
+
+void ft_recorder_sent(struct ft_recorder *recorder, uint16_t sent)
+{
+	for (uint16_t i = 0; i < sent; i++)
+		append(recorder, &recorder->sent.frames[i]);
+	clear_stage(&recorder->sent);
+}
+
+// ---- the beginning and the end ----
+
+static struct ft_recorder *allocate(uint32_t snap_bytes)
+{
+	struct ft_recorder *recorder = calloc(1, sizeof(*recorder));
+
+	if (recorder == NULL)
+		return NULL;
+	recorder->fd = -1;
+	recorder->snap_bytes = snap_bytes;
+	recorder->buffer = malloc(BUFFER_BYTES);
+	recorder->received.bytes = calloc(FT_RECORDER_BURST, snap_bytes);
+	recorder->sent.bytes = calloc(FT_RECORDER_BURST, snap_bytes);
+	if (recorder->buffer != NULL && recorder->received.bytes != NULL &&
+		recorder->sent.bytes != NULL)
+		return recorder;
+	ft_recorder_close(recorder);
+	errno = ENOMEM;
+	return NULL;
+}
+
+// Opening may wait for a FIFO's reader; writing never does.
+static int open_file(const char *path)
+{
+	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+
+	if (fd >= 0)
+		fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK);
+	return fd;
+}
+
+struct ft_recorder *ft_recorder_open(
+	const char *path, const char *interface, uint32_t snap_bytes, ft_time offset)
+{
+	struct ft_recorder *recorder;
+
+	if (strcmp(path, "-") == 0) {
+		ft_log_error("capture: standard output is the program's; for a pipe make a FIFO: "
+			     "mkfifo NAME");
+		errno = EINVAL;
+		return NULL;
+	}
+	recorder = allocate(snap_bytes);
+	if (recorder != NULL)
+		recorder->fd = open_file(path);
+	if (recorder == NULL || recorder->fd < 0) {
+		int error = errno;
+
+		ft_log_error("capture: %s: %s", path, strerror(error));
+		ft_recorder_close(recorder);
+		errno = error;
+		return NULL;
+	}
+	recorder->offset = offset;
+	recorder->used = ft_pcapng_write_section(recorder->buffer, "fourtuple " FT_VERSION);
+	recorder->used +=
+		ft_pcapng_write_interface(recorder->buffer + recorder->used, interface, snap_bytes);
+	return recorder;
+}
+
+void ft_recorder_close(struct ft_recorder *recorder)
+{
+	if (recorder == NULL)
+		return;
+	write_out(recorder);
+	if (recorder->lost > 0)
+		ft_log_warning("the capture lacks %lu frames of %lu: its reader was too slow",
+			recorder->lost, recorder->lost + recorder->frames);
+	if (recorder->fd >= 0)
+		close(recorder->fd);
+	free(recorder->received.bytes);
+	free(recorder->sent.bytes);
+	free(recorder->buffer);
+	free(recorder);
+}
