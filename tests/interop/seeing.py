@@ -1,0 +1,226 @@
+"""What ft-ss shows of running applications. Each test takes a wire on which nothing of fourtuple is running
+yet."""
+
+import contextlib
+import json
+import pathlib
+import re
+import select
+import signal
+import socket
+import subprocess
+
+from kernel_client import echo_once, receive_exactly, tcp, udp
+from wire import PROGRAMS, run, test, wait_for
+
+
+def ss(*arguments):
+    """The lines that ft-ss prints."""
+    return run(PROGRAMS["ft-ss"], *arguments).splitlines()
+
+
+def ss_json(*arguments):
+    return json.loads("\n".join(ss("--json", *arguments)))
+
+
+def ss_fails(*arguments):
+    done = subprocess.run([PROGRAMS["ft-ss"], *arguments], stdin=subprocess.DEVNULL, capture_output=True,
+                          text=True, timeout=60)
+    assert done.returncode != 0, f"exit status 0:\n{done.stdout}"
+    return done.stderr
+
+
+@contextlib.contextmanager
+def another_echo(name):
+    """A second application, without a wire."""
+    echo = subprocess.Popen([PROGRAMS["ft-echo"], "--nic.device=net_ring0", "--ip.address=10.9.1.2/24",
+                             "--name", name, "--tcp", "9", "--udp", "9"], stdin=subprocess.DEVNULL,
+                            stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    try:
+        while "listening" not in (line := echo.stdout.readline()):
+            assert line, "ft-echo did not start"
+        yield echo
+    finally:
+        echo.terminate()
+        echo.communicate(timeout=30)
+
+
+@test
+def listeners_look_as_in_the_textbook(wire):
+    wire.start("--name", wire.namespace)
+    head, *lines = ss("-tulnp", "--app", wire.namespace)
+    assert head.split() == "Netid State Recv-Q Send-Q Local Address:Port Peer Address:Port Process".split(), head
+    owner = rf'users:\(\("ft-echo",pid={wire.program.pid},fd=\d+\)\)'
+    wanted = (rf"tcp +LISTEN +0 +4096 +0\.0\.0\.0:7 +0\.0\.0\.0:\* +{owner} *",
+              rf"udp +UNCONN +0 +0 +{re.escape(wire.OURS)}:7 +0\.0\.0\.0:\* +{owner} *")
+    assert len(lines) == 2, lines
+    for line, pattern in zip(lines, wanted):
+        assert re.fullmatch(pattern, line), line
+    assert any(re.search(r":echo\b", line) for line in ss("-tul", "--app", wire.namespace))
+
+
+@test
+def connections_are_filtered_as_by_ss(wire):
+    wire.start("--name", wire.namespace)
+    with tcp(wire) as first, tcp(wire) as second:
+        for connection in first, second:
+            connection.sendall(b"x")
+            assert receive_exactly(connection, 1) == b"x"
+        port = first.getsockname()[1]
+
+        def ports(*filter):
+            found = ss_json("-tan", "--app", wire.namespace, *filter)
+            return sorted(socket["rport"] for socket in found)
+
+        both = sorted([port, second.getsockname()[1]])
+        assert ports("state", "established") == both
+        assert ports("state", "established", "dport", "=", f":{port}") == [port]
+        assert ports("state", "established", "(", "sport", "=", ":7", ")", "dst", "10.9.0.0/24") == both
+        assert ports("dst", "10.8.0.0/16") == []
+        assert ports("state", "listening") == [0]
+    assert "expected" in ss_fails("state", "nonsense")
+
+
+@test
+def details_tell_timers_and_what_tcp_knows(wire):
+    wire.start("--name", wire.namespace, "--tcp.time_wait=60s")
+    with tcp(wire) as connection:
+        connection.sendall(b"x" * 3000)
+        assert receive_exactly(connection, 3000) == b"x" * 3000
+        details, = ss_json("-tni", "state", "established", "--app", wire.namespace)
+        assert details["mss"] == 1448 and details["cwnd"] >= 2 and details["rtt_us"] > 0, details
+        said = "\n".join(ss("-tnoi", "state", "established", "--app", wire.namespace))
+        for word in "newreno", "mss:1448", "rto:", "cwnd:":
+            assert word in said, said
+
+
+@test
+def killed_connection_is_reset(wire):
+    wire.start("--name", wire.namespace)
+    with tcp(wire) as stays, tcp(wire) as goes:
+        for connection in stays, goes:
+            connection.sendall(b"x")
+            assert receive_exactly(connection, 1) == b"x"
+        ss("-tK", "dport", "=", f":{goes.getsockname()[1]}", "--app", wire.namespace)
+        try:
+            raise AssertionError(f"the client received {goes.recv(1)}, not a reset")
+        except ConnectionResetError:
+            pass
+        stays.sendall(b"y")
+        assert receive_exactly(stays, 1) == b"y"
+
+
+@test
+def summary_counts_packets_drops_and_the_nic(wire):
+    wire.start("--name", wire.namespace)
+    echo_once(wire)
+    with udp(wire, port=99) as nobody:
+        nobody.send(b"anyone?")
+        try:
+            nobody.recv(10)
+        except ConnectionRefusedError:
+            pass
+    said = "\n".join(ss("-s", "--app", wire.namespace))
+    for pattern in r"\d+ +rx_packets", r"1 +udp_no_socket", r"1 +tcp_passive_opens":
+        assert re.search(pattern, said), said
+    nic = "\n".join(ss("--nic", "--app", wire.namespace))
+    for pattern in r"driver +net_af_packet", r"link +up", r"rx_tcp_checksum +o(n|ff: .+)":
+        assert re.search(pattern, nic), nic
+
+
+@test
+def applications_are_told_apart_by_name(wire):
+    wire.start("--name", wire.namespace)
+    with another_echo(wire.namespace) as other:
+        # The name is taken, so the second one's has its number.
+        second = f"{wire.namespace}-{other.pid}"
+        assert [s["lport"] for s in ss_json("-ltn", "--app", wire.namespace)] == [7]
+        assert [s["lport"] for s in ss_json("-ltn", "--app", second)] == [9]
+        said = "\n".join(ss("-ltnp"))
+        assert f"pid={wire.program.pid}," in said and f"pid={other.pid}," in said, said
+    assert "no application" in ss_fails("-t", "--app", second)
+
+
+@test
+def application_that_stands_still_is_said_to(wire):
+    wire.start("--name", wire.namespace)
+    wire.program.send_signal(signal.SIGSTOP)
+    try:
+        assert "stopped" in ss_fails("-t", "--app", wire.namespace)
+    finally:
+        wire.program.send_signal(signal.SIGCONT)
+    assert ss("-ltn", "--app", wire.namespace)
+
+
+@test
+def killed_application_leaves_nothing_that_disturbs(wire):
+    wire.start("--name", wire.namespace)
+    wire.program.kill()
+    wire.program.wait(20)
+    assert "no application" in ss_fails("-t", "--app", wire.namespace)
+    wire.start("--name", wire.namespace)
+    assert len(ss("-ltnH", "--app", wire.namespace)) == 1
+    wire.stop()
+    assert not pathlib.Path("/var/run/dpdk", wire.namespace).exists()
+
+
+@test
+def listing_goes_on_without_packet_buffers(wire):
+    """A client that reads nothing lets the echo fill all that its connections may hold."""
+    wire.start("--name", wire.namespace, "--memory.packets=2100", "--tcp.send_buffer=8M",
+               "--tcp.receive_buffer=8M")
+    with contextlib.ExitStack() as stack:
+        clients = [stack.enter_context(tcp(wire)) for _ in range(4)]
+        for client in clients:
+            client.setblocking(False)
+        for _ in range(2000):
+            _, writable, _ = select.select([], clients, [], 1)
+            if not writable:
+                break
+            for client in writable:
+                with contextlib.suppress(BlockingIOError):
+                    client.send(b"x" * 65536)
+        assert not writable, "nothing holds the senders back"
+        assert any("receive_memory" in line for line in ss("-s", "--app", wire.namespace))
+        assert len(ss("-tnH", "state", "established", "--app", wire.namespace)) == 4
+
+
+@test
+def listing_thousands_while_packets_are_answered(wire):
+    count = 4000
+    wire.start("--name", wire.namespace)
+    with contextlib.ExitStack() as stack:
+        connections = [stack.enter_context(tcp(wire)) for _ in range(count)]
+        listing = subprocess.Popen([PROGRAMS["ft-ss"], "-tnH", "state", "established", "--app", wire.namespace],
+                                   stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True)
+        for connection in connections[:200]:
+            connection.sendall(b"x")
+            assert receive_exactly(connection, 1) == b"x"
+        listed, _ = listing.communicate(timeout=60)
+        assert len(listed.splitlines()) == count, len(listed.splitlines())
+
+
+@test
+def telemetry_socket_answers_others_as_well(wire):
+    """What dpdk-telemetry.py does: one command, one answer in JSON, at the well-known socket."""
+    wire.start("--name", wire.namespace)
+    echo_once(wire)
+    with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as link:
+        link.settimeout(20)
+        link.connect(f"/var/run/dpdk/{wire.namespace}/dpdk_telemetry.v2")
+        hello = json.loads(link.recv(1024))
+        assert hello["pid"] == wire.program.pid, hello
+
+        def ask(command):
+            link.send(command.encode())
+            return json.loads(link.recv(hello["max_output_len"]))[command.split(",")[0]]
+
+        assert ask("/fourtuple/info")["name"] == wire.namespace
+        assert ask("/fourtuple/counters")["tcp_passive_opens"] == 1
+        assert ask("/fourtuple/states")["listen"] == 1
+        assert sum(ask("/fourtuple/bursts").values()) > 0
+        assert {"input", "late", "output"} <= set(ask("/fourtuple/drops"))
+        assert "error" in ask("/fourtuple/sockets,nonsense")
+        assert "error" in ask("/fourtuple/reset,1,2")
+        page = ask("/fourtuple/sockets,0")
+        assert page["next"] == 0 and len(page) >= 3, page

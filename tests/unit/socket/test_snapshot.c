@@ -1,0 +1,223 @@
+// What a listing shows, and that no call looks at more than its share.
+#include "socket/snapshot.h"
+
+#include "shim/shim_support.h"
+
+#define PAGES 4096 // more than any listing here takes
+
+struct listing {
+	uint32_t count;
+	uint32_t pages;
+	struct ft_snapshot records[1024];
+};
+
+static void allow_many(struct ft_config *config)
+{
+	config->udp.sockets = 1024;
+}
+
+static int start_large(void **state)
+{
+	ft_lone_start(&lone, allow_many);
+	return 0;
+}
+
+static void append_page(struct listing *listing, uint64_t *cursor, uint32_t wanted, uint32_t most)
+{
+	struct ft_snapshot page[FT_SNAPSHOT_RECORDS];
+	uint32_t count = ft_snapshot_take(&lone.stack, cursor, wanted, page, most, lone.now);
+
+	assert_true(count <= most && count <= FT_SNAPSHOT_RECORDS);
+	assert_true(listing->count + count <= RTE_DIM(listing->records));
+	memcpy(&listing->records[listing->count], page, count * sizeof(page[0]));
+	listing->count += count;
+	listing->pages++;
+}
+
+static struct listing *list(uint32_t wanted, uint32_t most)
+{
+	static struct listing listing;
+	uint64_t cursor = 0;
+
+	listing.count = listing.pages = 0;
+	do
+		append_page(&listing, &cursor, wanted, most);
+	while (cursor != 0 && listing.pages < PAGES);
+	assert_int_equal(cursor, 0);
+	return &listing;
+}
+
+static struct ft_snapshot only(uint32_t wanted)
+{
+	struct listing *listing = list(wanted, FT_SNAPSHOT_RECORDS);
+
+	assert_int_equal(listing->count, 1);
+	return listing->records[0];
+}
+
+static void nothing_open_nothing_is_listed(void **state)
+{
+	assert_int_equal(list(FT_SNAPSHOT_ALL, FT_SNAPSHOT_RECORDS)->count, 0);
+}
+
+static void listener_shows_its_queue_and_its_descriptors(void **state)
+{
+	int listener = new_listener(7), copy = ft_dup(listener), client = new_tcp();
+	struct ft_snapshot record;
+
+	set_nonblocking(client);
+	connect_to(client, OURS, 7);
+	ft_lone_settle(&lone);
+	record = only(1u << FT_TCP_LISTEN);
+	assert_int_equal(record.state, FT_TCP_LISTEN);
+	assert_int_equal(record.tuple.protocol, IPPROTO_TCP);
+	assert_int_equal(record.tuple.local_port, 7);
+	assert_int_equal(record.tuple.remote_port, 0);
+	assert_int_equal(record.receive_queue, 1);
+	assert_int_equal(record.send_queue, 16);
+	assert_int_equal(record.fd_count, 2);
+	assert_true((record.fds[0] == listener && record.fds[1] == copy) ||
+		    (record.fds[0] == copy && record.fds[1] == listener));
+	ft_close(listener);
+	assert_int_equal(only(1u << FT_TCP_LISTEN).fds[0], copy);
+	ft_close(copy);
+	ft_close(client);
+}
+
+static void connection_shows_both_ends_and_their_queues(void **state)
+{
+	struct pair pair = new_pair();
+	struct listing *listing;
+
+	assert_int_equal(ft_send(pair.client, "hello", 5, 0), 5);
+	ft_lone_settle(&lone);
+	listing = list(1u << FT_TCP_ESTABLISHED, FT_SNAPSHOT_RECORDS);
+	assert_int_equal(listing->count, 2);
+	for (uint32_t i = 0; i < 2; i++) {
+		const struct ft_snapshot *record = &listing->records[i];
+		bool is_client = record->fds[0] == pair.client;
+
+		assert_int_equal(record->fd_count, 1);
+		assert_int_equal(record->fds[0], is_client ? pair.client : pair.server);
+		assert_int_equal(
+			record->tuple.local_port, port_of(is_client ? pair.client : pair.server));
+		assert_int_equal(record->send_queue, is_client ? 5 : 0);
+		assert_int_equal(record->receive_queue, is_client ? 0 : 5);
+		assert_int_equal(record->timer, is_client ? FT_SNAPSHOT_ON : FT_SNAPSHOT_NO_TIMER);
+		assert_int_equal(record->info.tcpi_state, TCP_ESTABLISHED);
+	}
+	close_pair(pair);
+}
+
+static void time_wait_belongs_to_nobody_and_has_its_timer(void **state)
+{
+	struct pair pair = new_pair();
+	struct ft_snapshot record;
+
+	ft_close(pair.client);
+	ft_lone_settle(&lone);
+	ft_close(pair.server);
+	ft_lone_settle(&lone);
+	record = only(1u << FT_TCP_TIME_WAIT);
+	assert_int_equal(record.fd_count, 0);
+	assert_int_equal(record.timer, FT_SNAPSHOT_TIME_WAIT);
+	assert_true(record.timer_ms > 0);
+	assert_true(record.timer_ms <= lone.stack.config.tcp.time_wait / FT_MILLISECOND);
+}
+
+static void udp_with_and_without_a_peer(void **state)
+{
+	int fd = new_udp();
+	struct ft_snapshot record;
+
+	bind_to(fd, ANY, 53);
+	record = only(FT_SNAPSHOT_UDP | 1u << FT_TCP_CLOSED);
+	assert_int_equal(record.state, FT_TCP_CLOSED);
+	assert_int_equal(record.tuple.protocol, IPPROTO_UDP);
+	assert_int_equal(record.tuple.local_port, 53);
+	connect_to(fd, OURS, 9);
+	record = only(FT_SNAPSHOT_UDP | 1u << FT_TCP_ESTABLISHED);
+	assert_int_equal(record.tuple.remote_port, 9);
+	assert_int_equal(record.fds[0], fd);
+	ft_close(fd);
+}
+
+// One of the two at a time; all the same, each socket once.
+static void many_sockets_are_listed_once_whatever_the_page(void **state)
+{
+	static bool seen[1024];
+	const uint32_t sockets = 300;
+	struct listing *listing;
+
+	for (uint32_t i = 0; i < sockets; i++)
+		assert_int_equal(bind_to(new_udp(), ANY, (uint16_t)(10000 + i)), 0);
+	for (uint32_t most = 1; most <= FT_SNAPSHOT_RECORDS; most += 31) {
+		memset(seen, 0, sizeof(seen));
+		listing = list(FT_SNAPSHOT_ALL, most);
+		assert_int_equal(listing->count, sockets);
+		assert_true(listing->pages >= sockets / most);
+		for (uint32_t i = 0; i < listing->count; i++) {
+			uint32_t which = listing->records[i].tuple.local_port - 10000u;
+
+			assert_true(which < sockets && !seen[which]);
+			seen[which] = true;
+		}
+	}
+}
+
+// Places that are free, or not asked for, cost work too: a page ends, empty, before there are too many.
+static void what_is_not_wanted_ends_a_page_as_well(void **state)
+{
+	const uint32_t sockets = 3 * FT_SNAPSHOT_EXAMINED;
+	struct listing *listing;
+
+	for (uint32_t i = 0; i < sockets; i++)
+		new_udp();
+	listing = list(1u << FT_TCP_ESTABLISHED, FT_SNAPSHOT_RECORDS);
+	assert_int_equal(listing->count, 0);
+	assert_true(listing->pages >= 3);
+}
+
+static void sockets_that_stay_are_listed_while_others_come_and_go(void **state)
+{
+	struct listing listing = { 0 };
+	int fds[100], stayed = 0;
+	uint64_t cursor = 0;
+
+	for (int i = 0; i < 100; i++) {
+		fds[i] = new_udp();
+		bind_to(fds[i], ANY, (uint16_t)(10000 + i));
+	}
+	append_page(&listing, &cursor, FT_SNAPSHOT_ALL, 20);
+	for (int i = 1; i < 100; i += 2)
+		ft_close(fds[i]);
+	while (cursor != 0) {
+		append_page(&listing, &cursor, FT_SNAPSHOT_ALL, 20);
+		bind_to(new_udp(), ANY, (uint16_t)(20000 + listing.pages));
+	}
+	for (uint32_t i = 0; i < listing.count; i++) {
+		uint16_t port = listing.records[i].tuple.local_port;
+
+		stayed += port < 20000 && port % 2 == 0;
+	}
+	assert_int_equal(stayed, 50);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		lone_test(nothing_open_nothing_is_listed),
+		lone_test(listener_shows_its_queue_and_its_descriptors),
+		lone_test(connection_shows_both_ends_and_their_queues),
+		lone_test(time_wait_belongs_to_nobody_and_has_its_timer),
+		lone_test(udp_with_and_without_a_peer),
+		cmocka_unit_test_setup_teardown(
+			many_sockets_are_listed_once_whatever_the_page, start_large, stop_lone),
+		cmocka_unit_test_setup_teardown(
+			what_is_not_wanted_ends_a_page_as_well, start_large, stop_lone),
+		lone_test(sockets_that_stay_are_listed_while_others_come_and_go),
+	};
+
+	ft_test_start_eal();
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
