@@ -1,4 +1,4 @@
-"""What ft-ss shows of running applications. Each test takes a wire on which nothing of fourtuple is running
+"""What ft-ss and ft-exporter show of running applications. Each test takes a wire on which nothing of fourtuple is running
 yet."""
 
 import contextlib
@@ -9,9 +9,11 @@ import select
 import signal
 import socket
 import subprocess
+import urllib.error
+import urllib.request
 
 from kernel_client import echo_once, receive_exactly, tcp, udp
-from wire import PROGRAMS, run, test, wait_for
+from wire import PROGRAMS, Skip, run, test
 
 
 def ss(*arguments):
@@ -43,6 +45,71 @@ def another_echo(name):
     finally:
         echo.terminate()
         echo.communicate(timeout=30)
+
+
+@contextlib.contextmanager
+def exporter():
+    """Runs ft-exporter at a free port of loopback, and yields a function that reads its page."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        where = f"127.0.0.1:{free.getsockname()[1]}"
+    process = subprocess.Popen([PROGRAMS["ft-exporter"], "--listen", where], stdin=subprocess.DEVNULL,
+                               stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    try:
+        said = process.stdout.readline()
+        assert where in said, said
+        yield lambda path="/metrics": urllib.request.urlopen(f"http://{where}{path}", timeout=20).read().decode()
+    finally:
+        process.terminate()
+        process.communicate(timeout=30)
+    assert process.returncode == 0, f"exit status {process.returncode} after SIGTERM"
+
+
+def samples_of(page, application):
+    """(name, other labels) to value, of one application, as Prometheus' own parser reads the page."""
+    try:
+        from prometheus_client.parser import text_string_to_metric_families
+    except ImportError:
+        raise Skip("python3-prometheus-client is not installed") from None
+    samples = {}
+    for family in text_string_to_metric_families(page):
+        assert family.documentation and family.type in ("counter", "gauge", "histogram"), family
+        for sample in family.samples:
+            labels = dict(sample.labels)
+            if labels.pop("application") == application:
+                key = sample.name, *labels.values()
+                assert key not in samples, f"{key} is there twice"
+                samples[key] = sample.value
+    return samples
+
+
+@test
+def prometheus_reads_what_the_exporter_writes(wire):
+    wire.start("--name", wire.namespace)
+    with tcp(wire) as connection, exporter() as page, another_echo(f"{wire.namespace}x"):
+        connection.sendall(b"x")
+        assert receive_exactly(connection, 1) == b"x"
+        text = page()
+        found = samples_of(text, wire.namespace)
+        assert found["fourtuple_up",] == 1
+        assert found["fourtuple_tcp_passive_opens_total",] == 1
+        assert found["fourtuple_sockets", "established"] == 1 and found["fourtuple_sockets", "listen"] == 1
+        assert found["fourtuple_dropped_packets_total", "input", "ip_bad_checksum"] == 0
+        assert found["fourtuple_nic_link_up",] == 1
+        bursts = "fourtuple_receive_burst_packets"
+        assert found[f"{bursts}_bucket", "+Inf"] == found[f"{bursts}_count",] > found[f"{bursts}_bucket", "0"]
+        assert found[f"{bursts}_sum",] <= found["fourtuple_rx_packets_total",]
+        assert samples_of(text, f"{wire.namespace}x")["fourtuple_sockets", "established"] == 0
+        assert "/metrics" in page("/")
+        wire.program.send_signal(signal.SIGSTOP)
+        try:
+            assert ("fourtuple_up",) not in samples_of(page(), wire.namespace)
+        finally:
+            wire.program.send_signal(signal.SIGCONT)
+        try:
+            raise AssertionError(page("/nothing"))
+        except urllib.error.HTTPError as error:
+            assert error.code == 404
 
 
 @test

@@ -27,6 +27,7 @@ PROGRAMS = {
     "ft-echo": TOP / "build/apps/ft-echo",
     "ft-relay": TOP / "build/apps/ft-relay",
     "ft-client": TOP / "build/tests/interop/ft-client",
+    "ft-exporter": TOP / "build/apps/ft-exporter",
     "ft-ss": TOP / "build/apps/ft-ss",
 }
 CLONE_NEWNET = 0x40000000

@@ -1,0 +1,8 @@
+// ft-exporter's parts: exporter.c serves, exporter_page.c writes the page.
+#pragma once
+#include <stdio.h>
+
+// Asks every running application, and writes what they answer in Prometheus' text format (0.0.4): all of
+// one metric together, a line for each application, which is named by the label "application". An
+// application that does not answer has fourtuple_up 0 and nothing else.
+void ft_exporter_write_page(FILE *to);
