@@ -1,6 +1,7 @@
 // A file, read by DPDK's cfgfile. That keeps no line numbers, cuts long values and skips lines it
 // does not understand, so the file is scanned for such lines first, noting where each assignment
 // stands.
+#include <assert.h>
 #include <ctype.h>
 #include <errno.h>
 #include <stdlib.h>
@@ -217,8 +218,10 @@ static int set_section(struct ft_config *config, const struct scan *scan, struct
 		return -ENOMEM;
 	count = rte_cfgfile_section_entries_by_index(
 		file, index, section, entries, (int)scan->count);
-	for (int i = 0; i < count && error == 0; i++)
+	for (int i = 0; i < count && error == 0; i++) {
+		assert(*next < scan->count); // the scan has noted every line that cfgfile takes
 		error = set_entry(config, scan, &scan->assignments[(*next)++], &entries[i]);
+	}
 	free(entries);
 	return error;
 }

@@ -66,27 +66,30 @@ static bool is_still_there(int fd, const char *path)
 	       opened.st_ino == named.st_ino && opened.st_dev == named.st_dev;
 }
 
-// The lock's descriptor, -EAGAIN when the directory went meanwhile, -EADDRINUSE when it is another's.
+// Returns `fd`, locked; -EAGAIN when the directory went meanwhile, -EADDRINUSE when it is another's.
+static int lock_opened(int fd, const char *path)
+{
+	if (flock(fd, LOCK_EX | LOCK_NB) < 0)
+		return -EADDRINUSE;
+	if (!is_still_there(fd, path))
+		return -EAGAIN;
+	return is_answering(path) ? -EADDRINUSE : fd;
+}
+
+// The lock's descriptor, or an error as above, or another of mkdir() and open().
 static int lock_directory(const char *path)
 {
-	int error = 0;
-	int fd;
+	int fd, result;
 
 	if (mkdir(path, 0700) < 0 && errno != EEXIST)
 		return -errno;
 	fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (fd < 0)
 		return errno == ENOENT ? -EAGAIN : -errno;
-	if (flock(fd, LOCK_EX | LOCK_NB) < 0)
-		error = -EADDRINUSE;
-	else if (!is_still_there(fd, path))
-		error = -EAGAIN;
-	else if (is_answering(path))
-		error = -EADDRINUSE;
-	if (error == 0)
-		return fd;
-	close(fd);
-	return error;
+	result = lock_opened(fd, path);
+	if (result < 0)
+		close(fd);
+	return result;
 }
 
 void ft_runtime_dir_release(void)

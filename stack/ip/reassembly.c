@@ -216,6 +216,8 @@ static bool evict_oldest(struct ft_stack *stack, const struct datagram *spared)
 {
 	struct ft_list *oldest = &stack->ip.reassembly.oldest;
 
+	// The analyzer does not know that links are never NULL.
+	// NOLINTNEXTLINE(clang-analyzer-core.NullDereference)
 	ft_list_for_each (node, oldest) {
 		struct datagram *datagram = ft_container_of(node, struct datagram, in_order);
 
