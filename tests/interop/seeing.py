@@ -1,4 +1,4 @@
-"""What ft-ss and ft-exporter show of running applications. Each test takes a wire on which nothing of fourtuple is running
+"""What ft-ss, ft-exporter and --trace show of running applications. Each test takes a wire on which nothing of fourtuple is running
 yet."""
 
 import contextlib
@@ -13,7 +13,7 @@ import urllib.error
 import urllib.request
 
 from kernel_client import echo_once, receive_exactly, tcp, udp
-from wire import PROGRAMS, Skip, run, test
+from wire import PROGRAMS, Skip, run, test, wait_for
 
 
 def ss(*arguments):
@@ -291,3 +291,55 @@ def telemetry_socket_answers_others_as_well(wire):
         assert "error" in ask("/fourtuple/reset,1,2")
         page = ask("/fourtuple/sockets,0")
         assert page["next"] == 0 and len(page) >= 3, page
+
+
+# In this order, with other lines between. {} is the kernel's port.
+STORY = (
+    r"eth #\d+ frame of \d+ bytes from .+, EtherType 0x0800",
+    r"ip #\d+ 10\.9\.0\.1 -> 10\.9\.0\.2, protocol 6, TTL \d+; header checksum verified in software",
+    r"tcp #\d+ segment port {} -> 7: SYN, SEQ \d+, .+",
+    r"demux #\d+ hash 0x[0-9a-f]+: bucket \d+ of \d+, .+; none is its connection",
+    r"demux #\d+ port 7: a listener",
+    r"tcp #\d+ 10\.9\.0\.2:7 10\.9\.0\.1:{} LISTEN -> SYN-RECEIVED",
+    r"tcp 10\.9\.0\.2:7 10\.9\.0\.1:{} sends SYN ACK, SEQ ISS\+0, ACK IRS\+1, .+",
+    r"timer 10\.9\.0\.2:7 10\.9\.0\.1:{} retransmission timer set to \d+\.\d+ ms",
+    r"tcp #\d+ 10\.9\.0\.2:7 10\.9\.0\.1:{} SYN-RECEIVED -> ESTABLISHED",
+    r"socket #\d+ epoll fd \d+ woken for fd \d+",
+    r"tcp #\d+ segment port {} -> 7: PSH ACK, .+, 5 bytes; .+",
+    r"demux #\d+ hash .+; candidates compared: 1; connection \d+",
+    r"socket 10\.9\.0\.2:7 10\.9\.0\.1:{} application reads 5 bytes",
+    r"tcp 10\.9\.0\.2:7 10\.9\.0\.1:{} sends PSH ACK, SEQ ISS\+1, ACK IRS\+6, .+, 5 bytes",
+    r"tcp #\d+ 10\.9\.0\.2:7 10\.9\.0\.1:{} ESTABLISHED -> CLOSE-WAIT",
+    r"tcp 10\.9\.0\.2:7 10\.9\.0\.1:{} CLOSE-WAIT -> LAST-ACK",
+    r"tcp #\d+ 10\.9\.0\.2:7 10\.9\.0\.1:{} LAST-ACK -> CLOSED",
+)
+
+
+@test
+def trace_tells_the_story_of_one_connection(wire):
+    """From frame to socket; and nothing of the connection that the filter leaves out."""
+    with tcp_bound(wire) as followed:
+        port = followed.getsockname()[1]
+        wire.start("--trace", "all", "--trace-tuple", f"{wire.KERNEL}:{port},{wire.OURS}:7")
+        echo_once(wire)
+        followed.connect((wire.OURS, 7))
+        followed.sendall(b"hello")
+        assert receive_exactly(followed, 5) == b"hello"
+    wait_for(lambda: "LAST-ACK -> CLOSED" in wire.said(), 20)
+    wire.stop()
+    lines = [line.split(" ", 1)[1] for line in wire.said().splitlines() if re.match(r"\d+\.\d{9} ", line)]
+    rest = iter(lines)
+    for pattern in STORY:
+        pattern = pattern.replace("{}", str(port))
+        assert any(re.fullmatch(pattern, line) for line in rest), pattern + "\nis missing in\n" + "\n".join(lines)
+    others = [line for line in lines if re.search(r"10\.9\.0\.1:\d+", line) and f"10.9.0.1:{port}" not in line]
+    assert not others, others
+    assert not [line for line in lines if line.startswith("arp ")], lines
+
+
+@contextlib.contextmanager
+def tcp_bound(wire):
+    """A socket of the kernel that has its port, and no connection yet."""
+    with wire.kernel_socket(socket.SOCK_STREAM) as bound:
+        bound.bind((wire.KERNEL, 0))
+        yield bound
