@@ -1,5 +1,6 @@
 #include "base/trace.h"
 
+#include <assert.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -58,8 +59,9 @@ static bool is_wanted(const struct ft_tracer *tracer, const struct ft_tuple *tup
 }
 
 // The line goes out in one piece: other threads, with other stacks, write there too.
-static void write_line(const struct ft_stack *stack, enum ft_trace_subsystem subsystem,
-	const struct ft_tuple *tuple, const char *format, va_list args)
+__attribute__((format(printf, 4, 0))) static void write_line(const struct ft_stack *stack,
+	enum ft_trace_subsystem subsystem, const struct ft_tuple *tuple, const char *format,
+	va_list args)
 {
 	char text[512], number[24] = "", about[FT_TUPLE_TEXT_BYTES] = "";
 
@@ -68,6 +70,7 @@ static void write_line(const struct ft_stack *stack, enum ft_trace_subsystem sub
 			number, sizeof(number), " #%llu", (unsigned long long)stack->tracer.packet);
 	if (tuple != NULL)
 		ft_tuple_text(tuple, about);
+	assert(format != NULL); // or gcc fears for it under sanitizers
 	vsnprintf(text, sizeof(text), format, args);
 	fprintf(stderr, "%llu.%09llu %s%s %s%s%s\n", (unsigned long long)(stack->now / FT_SECOND),
 		(unsigned long long)(stack->now % FT_SECOND), word_for(subsystem), number, about,

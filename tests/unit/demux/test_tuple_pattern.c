@@ -38,13 +38,13 @@ static void star_and_a_missing_end_are_any(void **state)
 	assert_false(matches("[2001:db8::1]:7"));
 }
 
+#define FIFTY "12345678901234567890123456789012345678901234567890"
+
 static void nonsense_is_refused(void **state)
 {
 	static const char *const bad[] = { "", "7", ":7", "10.9.0.1", "10.9.0.1:", "*:65536",
 		"*:-1", "*:7x", "*:7,", "*:7,*:8,*:9", "[:7", "10.9.0:7", ",*:7", "a:b",
-		"*:99999999999999999999999",
-		"1234567890123456789012345678901234567890123456789012345678901234567890"
-		"1234567890123456789012345678901234567890123456789012345678901234567890" };
+		"*:99999999999999999999999", FIFTY FIFTY FIFTY };
 	struct ft_tuple_pattern pattern;
 
 	for (unsigned i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
