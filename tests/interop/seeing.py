@@ -6,6 +6,7 @@ import json
 import pathlib
 import re
 import select
+import shutil
 import signal
 import socket
 import subprocess
@@ -293,6 +294,23 @@ def telemetry_socket_answers_others_as_well(wire):
         assert "error" in ask("/fourtuple/reset,1,2")
         page = ask("/fourtuple/sockets,0")
         assert page["next"] == 0 and len(page) >= 3, page
+
+
+@test
+def dpdks_own_tool_sees_the_same(wire):
+    if shutil.which("dpdk-telemetry.py") is None:
+        raise Skip("dpdk-telemetry.py is not installed (Debian's dpdk-dev)")
+    wire.start("--name", wire.namespace)
+    with tcp(wire) as connection:
+        port = connection.getsockname()[1]
+        connection.sendall(b"x")
+        assert receive_exactly(connection, 1) == b"x"
+        done = subprocess.run(["dpdk-telemetry.py", "-f", wire.namespace], capture_output=True, text=True,
+                              input="/fourtuple/sockets,0\n/fourtuple/states\n", timeout=30)
+    sockets, states = (json.loads(line) for line in done.stdout.splitlines() if line.startswith('{"/fourtuple'))
+    ports = {socket["rport"] for socket in sockets["/fourtuple/sockets"].values() if isinstance(socket, dict)}
+    assert port in ports, done.stdout
+    assert states["/fourtuple/states"]["established"] == 1, done.stdout
 
 
 # In this order, with other lines between. {} is the kernel's port.
