@@ -9,6 +9,7 @@ check that begins with "ok" or "FAIL"; the exit status is 1 when one failed."""
 import os
 import pathlib
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -149,7 +150,7 @@ def applications_run(installed, linking):
 def echo_answers_the_kernel(installed, linking):
     """And pings of 5000 bytes, in fragments, which af_packet would lose without drivers/fanout.c."""
     with wires.Wire("af_packet") as wire:
-        command = [installed.program(linking, "echo"), "--config", wire.configuration()]
+        command = [installed.program(linking, "echo"), "--config", wire.configuration(), "--name", wire.namespace]
         with open(wire.directory / "log", "w") as log:
             wire.program = subprocess.Popen(command, env=installed.environment(linking), stdout=log,
                                             stderr=log, stdin=subprocess.DEVNULL)
@@ -159,9 +160,10 @@ def echo_answers_the_kernel(installed, linking):
             for _ in range(2):
                 echo_once(wire)
         finally:
-            wire.program.send_signal(signal.SIGTERM)  # it knows no signals
+            wire.program.send_signal(signal.SIGTERM)  # it knows no signals, and leaves its telemetry socket
             wire.program.wait(10)
             wire.program = None
+            shutil.rmtree(f"/run/dpdk/{wire.namespace}", ignore_errors=True)
 
 
 def echo_once(wire):
