@@ -121,12 +121,36 @@ static void echo_datagram(int fd, size_t size)
 	}
 }
 
-static void run_udp(const struct sockaddr_in *peer, char **sizes)
+static void set_patience(int fd, time_t seconds)
 {
-	struct timeval patience = { .tv_sec = 5 };
-	int fd = connect_to(peer, SOCK_DGRAM);
+	struct timeval patience = { .tv_sec = seconds };
 
 	ft_setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
+}
+
+// The kernel's end of a tap gets its address while we start, and may lose what comes first.
+static void knock(int fd)
+{
+	char byte;
+	ssize_t count = -1;
+
+	set_patience(fd, 1);
+	errno = EAGAIN;
+	for (int i = 0; i < 5 && count < 0 && errno == EAGAIN; i++) {
+		if (ft_send(fd, &byte, 0, 0) < 0)
+			fail("send");
+		count = ft_recv(fd, &byte, 1, 0);
+	}
+	while (ft_recv(fd, &byte, 1, MSG_DONTWAIT) >= 0)
+		;
+}
+
+static void run_udp(const struct sockaddr_in *peer, char **sizes)
+{
+	int fd = connect_to(peer, SOCK_DGRAM);
+
+	knock(fd);
+	set_patience(fd, 5);
 	for (; *sizes != NULL; sizes++)
 		echo_datagram(fd, strtoul(*sizes, NULL, 10));
 	ft_close(fd);

@@ -6,8 +6,10 @@ FT_SOAK_SECONDS says how long in all, half for each of the two; without it, a mi
 the choices of one run (the timing is the machine's)."""
 
 import contextlib
+import errno
 import multiprocessing
 import os
+import pathlib
 import random
 import socket
 import struct
@@ -128,10 +130,23 @@ def work(wire, acts, seed, seconds, done, failures):
     try:
         while time.monotonic() < end:
             act = chance.choice(acts)
-            act(wire, chance)
-            done[acts.index(act)] += 1
+            try:
+                act(wire, chance)
+                done[acts.index(act)] += 1
+            except OSError as error:
+                if error.errno != errno.EADDRNOTAVAIL:
+                    raise
+                time.sleep(0.1)  # all the kernel's ports are in TIME-WAIT
     except Exception as error:
         failures.put(f"{act.__name__}, seed {seed}: {type(error).__name__}: {error}")
+
+
+def use_ports_again(wire):
+    """Many ports at the kernel's end, and again a second after they were used: a quick machine
+    would run out of them, with one address at each end."""
+    with inside(wire.namespace):
+        pathlib.Path("/proc/sys/net/ipv4/ip_local_port_range").write_text("10000 65535")
+        pathlib.Path("/proc/sys/net/ipv4/tcp_tw_reuse").write_text("1")
 
 
 def soak(wire, acts):
@@ -173,6 +188,7 @@ def wait_until_given_back(wire, before):
 
 
 def run_soak(wire, acts):
+    use_ports_again(wire)
     before = wire.statistics()
     done = soak(wire, acts)
     wait_until_given_back(wire, before)

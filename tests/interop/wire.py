@@ -175,15 +175,20 @@ class Wire:
         # The program makes the kernel's end too, so both are in the namespace.
         with inside(self.namespace):
             process = subprocess.Popen(command, **options)
-            link = ["ip", "link", "show", self.kernel_link]
-            wait_for(lambda: subprocess.run(link, capture_output=True).returncode == 0
-                     or process.poll() is not None, 30)
+            # Soon: it must be stopped before it sends.
+            wait_for(lambda: self.has_kernel_link() or process.poll() is not None, 30, pause=0.0005)
             if process.poll() is None:
                 # It stands still meanwhile, or what it sends first meets a kernel without an address.
                 process.send_signal(signal.SIGSTOP)
                 self.give_address(self.kernel_link)
                 process.send_signal(signal.SIGCONT)
             return process
+
+    def has_kernel_link(self):
+        """Seen from within the namespace."""
+        with contextlib.suppress(OSError):
+            return socket.if_nametoindex(self.kernel_link) > 0
+        return False
 
     def start(self, *arguments, program="ft-echo"):
         """Starts ft-echo (or ft-relay) and waits until it listens. What it says is kept for self.said()."""
@@ -299,9 +304,9 @@ def finish(process, status=0, seconds=60):
     return output, errors
 
 
-def wait_for(condition, seconds):
+def wait_for(condition, seconds, pause=0.02):
     end = time.monotonic() + seconds
     while not condition():
         if time.monotonic() > end:
             raise AssertionError(f"waited {seconds} seconds for nothing")
-        time.sleep(0.02)
+        time.sleep(pause)
