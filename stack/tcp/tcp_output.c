@@ -144,7 +144,8 @@ static bool send_segment(struct ft_stack *stack, struct ft_tcp_conn *conn, uint3
 	add_urgent(conn, &seg);
 	if (ft_is_traced(stack, FT_TRACE_TCP))
 		ft_tcp_trace_sent(stack, conn, &seg, bytes);
-	note_cause(conn, ft_pkt_info(pkt), &seg, end);
+	if (unlikely(stack->recorder != NULL))
+		note_cause(conn, ft_pkt_info(pkt), &seg, end);
 	transmit(stack, conn, pkt, &seg, now);
 	if (flags & FT_TCP_ACK)
 		note_ack_sent(stack, conn);
