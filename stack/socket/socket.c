@@ -152,15 +152,10 @@ int ft_socket_close(struct ft_stack *stack, int fd, ft_time now)
 	return 0;
 }
 
-// Any descriptor that leads here, -1 when there is none. For the trace: it looks at all.
-static int number_of(struct ft_stack *stack, const struct ft_description *description)
+// A descriptor that leads here, -1 when there is none.
+static int number_of(const struct ft_description *description)
 {
-	const struct ft_descriptors *descriptors = &stack->sockets->descriptors;
-
-	for (uint32_t fd = FT_DESCRIPTOR_FIRST; fd < descriptors->maximum; fd++)
-		if (descriptors->table[fd].description == description)
-			return (int)fd;
-	return -1;
+	return description->first != 0 ? description->first : -1;
 }
 
 static __attribute__((cold)) void trace_events(
@@ -169,7 +164,7 @@ static __attribute__((cold)) void trace_events(
 	const struct ft_tuple *tuple = socket->conn != NULL ? ft_tcp_tuple(socket->conn) : NULL;
 
 	ft_trace_of(stack, FT_TRACE_SOCKET, tuple, "socket fd %d:%s%s%s%s",
-		number_of(stack, &socket->description), events & EPOLLIN ? " readable" : "",
+		number_of(&socket->description), events & EPOLLIN ? " readable" : "",
 		events & EPOLLOUT ? " writable" : "", events & EPOLLHUP ? " hung up" : "",
 		events & EPOLLERR ? " error" : "");
 	ft_list_for_each (node, &socket->watches) {
@@ -177,7 +172,7 @@ static __attribute__((cold)) void trace_events(
 
 		if (watch->wanted.events & events)
 			ft_trace_of(stack, FT_TRACE_SOCKET, tuple, "epoll fd %d woken for fd %d",
-				number_of(stack, &watch->epoll->description), watch->fd);
+				number_of(&watch->epoll->description), watch->fd);
 	}
 }
 
