@@ -1,0 +1,75 @@
+#include "bench_server.h"
+
+#include <err.h>
+#include <errno.h>
+
+#include "fourtuple.h"
+
+#define BACKLOG 4096
+
+void bench_server_start(struct bench_server *server)
+{
+	struct sockaddr_in here = { .sin_family = AF_INET, .sin_port = htons(BENCH_SERVER_PORT) };
+	struct epoll_event event = { .events = EPOLLIN };
+
+	server->listener = ft_socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
+	server->epoll = ft_epoll_create1(0);
+	event.data.fd = server->listener;
+	if (ft_bind(server->listener, (struct sockaddr *)&here, sizeof(here)) < 0 ||
+		ft_listen(server->listener, BACKLOG) < 0 ||
+		ft_epoll_ctl(server->epoll, EPOLL_CTL_ADD, server->listener, &event) < 0)
+		err(1, "the server can't listen");
+}
+
+static void accept_all(struct bench_server *server)
+{
+	struct epoll_event event = { .events = EPOLLIN };
+
+	while ((event.data.fd = ft_accept4(server->listener, NULL, NULL, SOCK_NONBLOCK)) >= 0) {
+		if (ft_epoll_ctl(server->epoll, EPOLL_CTL_ADD, event.data.fd, &event) < 0)
+			err(1, "epoll_ctl");
+		server->accepted++;
+	}
+	if (errno != EAGAIN)
+		err(1, "accept");
+}
+
+static void end(struct bench_server *server, int fd)
+{
+	ft_close(fd);
+	server->ended++;
+}
+
+static void answer(struct bench_server *server, int fd)
+{
+	char bytes[65536];
+	ssize_t count = ft_recv(fd, bytes, sizeof(bytes), 0);
+
+	if (count <= 0) {
+		end(server, fd);
+		return;
+	}
+	server->reads++;
+	server->bytes += count;
+	if (server->only_reads)
+		return;
+	if (ft_send(fd, bytes, count, MSG_NOSIGNAL) != count)
+		err(1, "send");
+	if (server->closes_first)
+		end(server, fd);
+}
+
+void bench_server_serve(struct bench_server *server)
+{
+	struct epoll_event events[BENCH_SERVER_EVENTS];
+	int count = ft_epoll_wait(server->epoll, events, BENCH_SERVER_EVENTS, 0);
+
+	if (count < 0)
+		err(1, "epoll_wait");
+	for (int i = 0; i < count; i++) {
+		if (events[i].data.fd == server->listener)
+			accept_all(server);
+		else
+			answer(server, events[i].data.fd);
+	}
+}

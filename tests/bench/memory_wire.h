@@ -1,0 +1,36 @@
+// A wire in memory between two hosts: what one transmits, the other receives, the very same mbuf.
+// Nothing is copied, lost or reordered; a full ring takes no more until the other end has read.
+#pragma once
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "netif.h"
+
+#define MEMORY_WIRE_FRAMES 4096 // that one end can hold, a power of two
+
+struct memory_ring {
+	struct rte_mbuf *frames[MEMORY_WIRE_FRAMES];
+	uint32_t first, count;
+};
+
+// What one host sees: frames for it, and the ring where the other host finds its own.
+struct memory_end {
+	struct memory_ring arriving;
+	struct memory_end *other;
+	bool has_offload; // checksums: what arrives counts as verified, what is sent has none
+};
+
+struct memory_wire {
+	struct memory_end ends[2];
+};
+
+void memory_wire_init(struct memory_wire *wire, bool has_offload);
+void memory_wire_free(struct memory_wire *wire);
+
+// The netif of one end, with the MAC 02:00:00:00:00:`number`.
+struct ft_netif memory_wire_netif(struct memory_end *end, uint8_t number);
+
+// What a netif's functions do, for a host that has no stack. `receive` gives up to `count` frames.
+uint16_t memory_end_receive(struct memory_end *end, struct rte_mbuf **pkts, uint16_t count);
+uint16_t memory_end_transmit(struct memory_end *end, struct rte_mbuf **pkts, uint16_t count);
+uint32_t memory_end_room(const struct memory_end *end);

@@ -1,0 +1,265 @@
+// What a request costs the server, from the burst received to the burst sent, the application's
+// calls included. Both ends are in this process, on one core: a stack with an echo server on the
+// public calls, and a client (mirror_client.h) that is as cheap as can be.
+//
+// Time is read around the server's part of each turn. Instructions are counted from outside:
+// valgrind --tool=callgrind --toggle-collect=measured_serve, as tests/bench/instructions does.
+
+#include <err.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <rte_cycles.h>
+
+#include "bench_host.h"
+#include "bench_server.h"
+#include "mirror_client.h"
+#include "wire_options.h"
+#include "wire_report.h"
+
+#define PATIENCE 100000 // turns without any progress
+#define HOT	 64	// connections
+#define OPENING	 256	// connections being opened at once
+#define GOLDEN	 0.6180339887498949
+
+struct bench {
+	struct wire_options options;
+	struct memory_wire wire;
+	struct bench_clock clock;
+	struct bench_host host;
+	struct bench_server server;
+	struct mirror_client client;
+	uint64_t cycles; // of the server's part
+};
+
+// ---- one turn of both ----
+
+// Its name is what callgrind is told.
+__attribute__((noinline)) void measured_serve(struct bench *bench);
+
+void measured_serve(struct bench *bench)
+{
+	bench_server_serve(&bench->server);
+}
+
+static void turn(struct bench *bench, bool is_measured)
+{
+	uint64_t start = rte_rdtsc();
+
+	if (is_measured)
+		measured_serve(bench);
+	else
+		bench_server_serve(&bench->server);
+	bench->cycles += rte_rdtsc() - start;
+	bench->client.now = bench->clock.now;
+	mirror_client_turn(&bench->client);
+	mirror_client_flush(&bench->client);
+}
+
+// Turns until `*counter` has reached `goal`; something must happen now and then.
+static void await(struct bench *bench, const uint64_t *counter, uint64_t goal, bool is_measured)
+{
+	uint64_t before = *counter;
+	uint32_t turns = 0;
+
+	while (*counter < goal) {
+		turn(bench, is_measured);
+		turns = *counter == before ? turns + 1 : 0;
+		before = *counter;
+		if (turns == PATIENCE) {
+			wire_report_trouble(&bench->host.stack);
+			errx(1, "no progress: %lu of %lu", *counter, goal);
+		}
+	}
+}
+
+// ---- the parts of a run ----
+
+static void open_connections(struct bench *bench)
+{
+	struct mirror_client *client = &bench->client;
+
+	for (uint32_t i = 0; i < client->connections; i++) {
+		if (i >= OPENING)
+			await(bench, &client->established, i - OPENING + 1, false);
+		if (i == 1) // by then the server knows the gateway's MAC address
+			await(bench, &client->established, 1, false);
+		mirror_client_connect(client, i);
+	}
+	await(bench, &client->established, client->connections, false);
+	await(bench, &bench->server.accepted, client->connections, false);
+}
+
+// The golden section of the number of connections, made coprime with it: all of them in turn, and
+// no two neighbours in memory one after the other.
+static uint32_t stride_for(uint32_t count)
+{
+	uint32_t stride = (uint32_t)(count * GOLDEN) | 1;
+
+	for (;; stride += 2) {
+		uint32_t a = count, b = stride;
+
+		while (b != 0) {
+			uint32_t rest = a % b;
+
+			a = b;
+			b = rest;
+		}
+		if (a == 1)
+			return stride;
+	}
+}
+
+static void ask(struct bench *bench, uint64_t requests, bool is_measured)
+{
+	struct mirror_client *client = &bench->client;
+	uint32_t count =
+		bench->options.is_hot ? RTE_MIN(HOT, client->connections) : client->connections;
+	uint64_t in_flight = RTE_MIN(bench->options.in_flight, count);
+	uint32_t stride = stride_for(count);
+	uint64_t start = client->answered;
+	uint32_t next = 0;
+
+	for (uint64_t i = 0; i < requests; i++) {
+		if (i >= in_flight)
+			await(bench, &client->answered, start + i - in_flight + 1, is_measured);
+		mirror_client_ask(client, next);
+		next = (uint32_t)(((uint64_t)next + stride) % count);
+	}
+	await(bench, &client->answered, start + requests, is_measured);
+}
+
+// What was owed last (ACKs, when they come apart) is still the requests' cost.
+static void measure_requests(struct bench *bench, struct wire_result *result)
+{
+	uint64_t warming = RTE_MAX(bench->options.connections, 20000u);
+	uint64_t start;
+
+	open_connections(bench);
+	ask(bench, warming, false);
+	bench->cycles = 0;
+	start = rte_rdtsc();
+	ask(bench, bench->options.requests, true);
+	turn(bench, true);
+	result->total_cycles = rte_rdtsc() - start;
+	result->server_cycles = bench->cycles;
+	result->operations = bench->options.requests;
+}
+
+static void open_and_close(struct bench *bench, uint64_t count, bool is_measured)
+{
+	struct mirror_client *client = &bench->client;
+	uint64_t start = client->closed;
+
+	for (uint64_t i = 0; i < count; i++) {
+		if (i >= bench->options.in_flight)
+			await(bench, &client->closed, start + i - bench->options.in_flight + 1,
+				is_measured);
+		mirror_client_connect(client, (uint32_t)((start + i) % client->connections));
+	}
+	await(bench, &client->closed, start + count, is_measured);
+	await(bench, &bench->server.ended, start + count, is_measured);
+}
+
+// Each connection has another tuple than those before it, until all tuples were used.
+static void measure_rate(struct bench *bench, struct wire_result *result)
+{
+	uint64_t start;
+
+	bench->client.asks_at_once = true;
+	bench->client.closes_first = !bench->options.server_closes_first;
+	bench->server.closes_first = bench->options.server_closes_first;
+	open_and_close(bench, 2 * bench->host.config.tcp.connections, false);
+	bench->cycles = 0;
+	start = rte_rdtsc();
+	open_and_close(bench, bench->options.requests, true);
+	result->total_cycles = rte_rdtsc() - start;
+	result->server_cycles = bench->cycles;
+	result->operations = bench->options.requests;
+}
+
+static void measure_memory(struct bench *bench, struct wire_result *result)
+{
+	uint64_t before, start;
+
+	turn(bench, false);
+	before = wire_report_resident_bytes();
+	start = rte_rdtsc();
+	open_connections(bench);
+	if (bench->options.echo_once)
+		ask(bench, bench->options.connections, false);
+	turn(bench, false);
+	result->total_cycles = rte_rdtsc() - start;
+	result->server_cycles = bench->cycles;
+	result->operations = bench->options.connections;
+	result->resident_bytes = wire_report_resident_bytes() - before;
+	wire_report_memory(&bench->host.stack, result);
+}
+
+// ---- beginning and end ----
+
+// Answers stay in the send queue until they are acknowledged: with --acks with, one for each.
+static uint32_t packets_for(const struct wire_options *options)
+{
+	uint32_t held = options->is_hot ? HOT : options->connections;
+
+	if (options->acks_apart || options->mode != WIRE_REQUESTS)
+		held = 0;
+	return 16384 + held + held / 2;
+}
+
+// With --rate connections come and go: some room, so that TIME-WAIT has to give way.
+static uint32_t room_for(const struct wire_options *options)
+{
+	return options->mode == WIRE_RATE ? 4096 : options->connections;
+}
+
+static void start(struct bench *bench)
+{
+	struct wire_options *options = &bench->options;
+	uint32_t packets = packets_for(options);
+
+	bench_start_eal(2 * (uint64_t)packets);
+	memory_wire_init(&bench->wire, options->has_offload);
+	bench->clock = (struct bench_clock){ options->is_clock_real, 1000 * FT_SECOND, 0 };
+	bench_host_init(&bench->host, &bench->clock, MIRROR_SERVER, room_for(options), packets);
+	bench->host.config.ip.gateway = ft_addr_from_ip4(RTE_BE32(MIRROR_GATEWAY));
+	bench_host_start(&bench->host, &bench->wire.ends[1], 2);
+	bench_host_enter(&bench->host);
+	bench_server_start(&bench->server);
+	mirror_client_init(&bench->client, &bench->wire.ends[0], bench->host.receive_pool,
+		options->mode == WIRE_RATE ? 100 * MIRROR_PORTS : options->connections,
+		(uint16_t)options->request_bytes);
+	bench->client.acks_apart = options->acks_apart || options->mode == WIRE_ESTABLISH;
+}
+
+static void stop(struct bench *bench)
+{
+	mirror_client_free(&bench->client);
+	memory_wire_free(&bench->wire);
+	bench_host_stop(&bench->host);
+	memory_wire_free(&bench->wire);
+	if (rte_mempool_in_use_count(bench->host.receive_pool) != 0 ||
+		rte_mempool_in_use_count(bench->host.send_pool) != 0)
+		errx(1, "packets were lost inside");
+}
+
+int main(int argc, char **argv)
+{
+	static struct bench bench;
+	struct wire_result result = { 0 };
+
+	bench.options = wire_options_read(argc, argv);
+	start(&bench);
+	if (bench.options.mode == WIRE_REQUESTS)
+		measure_requests(&bench, &result);
+	else if (bench.options.mode == WIRE_RATE)
+		measure_rate(&bench, &result);
+	else
+		measure_memory(&bench, &result);
+	wire_report_check(&bench.host.stack);
+	wire_report_print(&bench.options, &result);
+	stop(&bench);
+	return 0;
+}
