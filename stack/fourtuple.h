@@ -141,7 +141,9 @@ ssize_t ft_readv(int fd, const struct iovec *iov, int iov_count);
 //			SO_RCVTIMEO, SO_SNDTIMEO, SO_BROADCAST, SO_OOBINLINE; to be read only:
 //			SO_ERROR, SO_TYPE, SO_DOMAIN, SO_PROTOCOL, SO_ACCEPTCONN
 //	IPPROTO_IP	IP_TTL, IP_TOS, IP_MTU_DISCOVER (IP_PMTUDISC_DONT, _WANT, _DO: whether a
-//			datagram may be cut); to be read only: IP_MTU
+//			datagram may be cut), IP_BIND_ADDRESS_NO_PORT (bind() to port 0 leaves the
+//			port to connect(), which may use one again towards another peer); to be
+//			read only: IP_MTU
 //	IPPROTO_TCP	TCP_NODELAY, TCP_CORK, TCP_QUICKACK, TCP_MAXSEG, TCP_KEEPIDLE,
 //			TCP_KEEPINTVL, TCP_KEEPCNT, TCP_USER_TIMEOUT, TCP_CONGESTION; to be read
 //			only: TCP_INFO

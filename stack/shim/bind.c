@@ -49,6 +49,13 @@ static int bind_tcp(
 	return error;
 }
 
+// The port is left to connect(), listen() or the first datagram.
+static int bind_address(struct ft_binding *binding, const struct ft_addr *addr)
+{
+	binding->address = *addr;
+	return 0;
+}
+
 static bool is_named(const struct ft_socket *socket)
 {
 	if (socket->is_udp)
@@ -72,6 +79,9 @@ static int bind_socket(struct ft_stack *stack, struct ft_socket *socket,
 		return -EACCES;
 	if (is_named(socket))
 		return -EINVAL;
+	if (port == 0 && socket->binds_no_port)
+		return bind_address(
+			socket->is_udp ? &socket->udp->binding : &socket->binding, &addr);
 	return socket->is_udp ? ft_udp_bind(stack, socket->udp, &addr, port)
 			      : bind_tcp(stack, socket, &addr, port);
 }
@@ -105,7 +115,7 @@ static int listen_on(struct ft_stack *stack, struct ft_socket *socket, int backl
 {
 	// A negative backlog is a large one, as in Linux.
 	uint32_t granted = RTE_MIN((uint32_t)backlog, stack->config.tcp.backlog);
-	struct ft_addr any = ft_address_any();
+	struct ft_addr address = socket->binding.address;
 	int error;
 
 	if (socket->is_udp)
@@ -116,7 +126,9 @@ static int listen_on(struct ft_stack *stack, struct ft_socket *socket, int backl
 		ft_tcp_set_backlog(socket->listener, granted);
 		return 0;
 	}
-	if (!socket->is_bound && (error = bind_tcp(stack, socket, &any, 0)) != 0)
+	if (ft_addr_is_any(&address))
+		address = ft_address_any();
+	if (!socket->is_bound && (error = bind_tcp(stack, socket, &address, 0)) != 0)
 		return error;
 	return start_listening(stack, socket, granted);
 }

@@ -313,6 +313,9 @@ static int get_ip_option(struct ft_stack *stack, struct ft_socket *socket, int n
 	case IP_MTU_DISCOVER:
 		*number = socket->mtu_discover;
 		return 0;
+	case IP_BIND_ADDRESS_NO_PORT:
+		*number = socket->binds_no_port;
+		return 0;
 	case IP_MTU:
 		return get_mtu(stack, socket, number);
 	default:
@@ -348,6 +351,9 @@ static int set_ip_option(struct ft_stack *stack, struct ft_socket *socket, int n
 		break;
 	case IP_MTU_DISCOVER:
 		return set_mtu_discover(socket, number);
+	case IP_BIND_ADDRESS_NO_PORT:
+		socket->binds_no_port = number != 0;
+		return 0;
 	default:
 		return -ENOPROTOOPT;
 	}

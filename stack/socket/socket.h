@@ -25,6 +25,7 @@ struct ft_socket {
 	bool is_bound;	      // TCP: `binding` claims a port
 	bool is_connecting;   // TCP: connect() has begun and has not told yet how it ended
 	bool may_broadcast;   // SO_BROADCAST
+	bool binds_no_port;   // IP_BIND_ADDRESS_NO_PORT
 	uint8_t mtu_discover; // IP_MTU_DISCOVER
 	bool has_linger;      // SO_LINGER
 	uint32_t linger_s;

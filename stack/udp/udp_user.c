@@ -31,7 +31,6 @@ static void unbind(struct ft_stack *stack, struct ft_udp_socket *udp)
 	if (!udp->is_bound)
 		return;
 	ft_port_unbind(&stack->udp.ports, &udp->binding);
-	udp->binding.address = (struct ft_addr){ 0 };
 	udp->binding.port = 0;
 	udp->is_bound = false;
 	udp->has_chosen_port = false;
@@ -63,15 +62,18 @@ int ft_udp_bind(struct ft_stack *stack, struct ft_udp_socket *udp, const struct 
 	return error;
 }
 
-// A socket that sends before it was bound gets a port at all addresses of the peer's family.
+// A socket that sends before it was bound gets a port at all addresses of the peer's family, or at the
+// address that bind() has given it without one.
 static int choose_port(
 	struct ft_stack *stack, struct ft_udp_socket *udp, const struct ft_addr *remote)
 {
-	const struct ft_addr any = ft_addr_any_like(remote);
+	struct ft_addr address = udp->binding.address;
 
 	if (udp->is_bound)
 		return 0;
-	if (ft_udp_bind(stack, udp, &any, 0) != 0)
+	if (ft_addr_is_any(&address))
+		address = ft_addr_any_like(remote);
+	if (ft_udp_bind(stack, udp, &address, 0) != 0)
 		return -EADDRNOTAVAIL;
 	udp->has_chosen_port = true;
 	return 0;

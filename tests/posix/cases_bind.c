@@ -34,6 +34,54 @@ static void new_bind_port_zero(void)
 	DO(bind_to(udp, LOCAL, PORT));
 }
 
+// The address is kept, the port chosen late.
+static void no_port_bind_port_zero(int is_udp)
+{
+	int fd = is_udp ? new_udp() : new_tcp();
+
+	MUST(set(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, 1));
+	DO(bind_to(fd, OTHER, 0));
+	DO(own_name(fd));
+	DO(bind_to(fd, OTHER, 0)); // as often as one likes
+	MUST(is_udp ? bind_to(new_udp(), LOCAL, PORT) : new_listener());
+	DO(connect_to(fd, LOCAL, PORT));
+	DO(own_name(fd));
+	DO(bind_to(fd, OTHER, OTHER_PORT));
+}
+
+static void no_port_bind_a_port(void)
+{
+	int fd = new_tcp();
+
+	MUST(set(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, 1));
+	DO(bind_to(fd, OTHER, PORT));
+	DO(own_name(fd));
+	DO(bind_to(fd, OTHER, OTHER_PORT));
+}
+
+static void no_port_listen(void)
+{
+	int fd = new_tcp();
+
+	MUST(set(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, 1));
+	DO(bind_to(fd, OTHER, 0));
+	DO(os->listen(fd, 1));
+	DO(own_name(fd));
+}
+
+static void no_port_disconnect(void)
+{
+	struct sockaddr_in nobody = { .sin_family = AF_UNSPEC };
+	int fd = new_udp();
+
+	MUST(set(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, 1));
+	MUST(bind_to(fd, OTHER, 0));
+	MUST(connect_to(fd, LOCAL, PORT));
+	DO(own_name(fd));
+	DO(os->connect(fd, (struct sockaddr *)&nobody, sizeof(nobody)));
+	DO(own_name(fd));
+}
+
 static void new_bind_nobodys_address(void)
 {
 	int tcp = new_tcp(), udp = new_udp();
@@ -268,6 +316,10 @@ void ft_cases_bind(void)
 	RUN(new_own_name_is_empty);
 	RUN(bound_bind_again);
 	RUN(new_bind_port_zero);
+	RUN_EACH(no_port_bind_port_zero, 2);
+	RUN(no_port_bind_a_port);
+	RUN(no_port_listen);
+	RUN(no_port_disconnect);
 	RUN(new_bind_nobodys_address);
 	RUN(new_bind_multicast_and_broadcast);
 	RUN(new_bind_loopback_network);

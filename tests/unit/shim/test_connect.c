@@ -291,6 +291,27 @@ static void whole_range_used_up_connect_has_no_address_but_elsewhere(void **stat
 	assert_fails(connect_to(client, OURS, 7000), EADDRNOTAVAIL);
 }
 
+// What IP_BIND_ADDRESS_NO_PORT is for: an address of one's choice, and all ports to each destination.
+static void no_port_bound_connect_has_all_ports_for_each_destination(void **state)
+{
+	struct sockaddr_in name;
+	socklen_t length = sizeof(name);
+
+	new_listener(7000);
+	new_listener(7001);
+	for (int i = 0; i < 20; i++) {
+		int client = new_tcp();
+
+		set_option(client, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, 1);
+		assert_int_equal(bind_to(client, LOCAL + 1, 0), 0);
+		assert_int_equal(port_of(client), 0);
+		assert_int_equal(connect_to(client, LOCAL, 7000 + i % 2), 0);
+		assert_int_equal(ft_getsockname(client, (struct sockaddr *)&name, &length), 0);
+		assert_int_equal(ntohl(name.sin_addr.s_addr), LOCAL + 1);
+		assert_in_range(ntohs(name.sin_port), 50000, 50009);
+	}
+}
+
 static void range_used_up_udp_has_no_address(void **state)
 {
 	for (int i = 0; i < 10; i++)
@@ -324,6 +345,9 @@ int main(void)
 		cmocka_unit_test_setup_teardown(
 			whole_range_used_up_connect_has_no_address_but_elsewhere,
 			start_with_many_connections, stop_lone),
+		cmocka_unit_test_setup_teardown(
+			no_port_bound_connect_has_all_ports_for_each_destination,
+			start_with_ten_ports, stop_lone),
 		cmocka_unit_test_setup_teardown(
 			range_used_up_udp_has_no_address, start_with_ten_ports, stop_lone),
 	};
