@@ -95,6 +95,7 @@ static void control_congestion(
 		break;
 	case FT_RETRANSMIT_EXIT:
 		ft_cc_exit_recovery(&conn->cc, conn->snd.max - conn->snd.una);
+		conn->owed &= ~FT_OWE_RETRANSMIT; // of a partial ACK in the same burst
 		break;
 	default:
 		ft_cc_ack(&conn->cc, acked, conn->is_cwnd_limited, arrival->now);
