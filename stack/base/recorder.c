@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
@@ -22,6 +23,7 @@
 #define BUFFER_BYTES (4u << 20)
 #define ENOUGH_BYTES (64u << 10)
 #define LONG_ENOUGH  (100 * FT_MILLISECOND)
+#define PATIENCE_MS  1000 // with a pipe's reader, at the end
 
 // Frames whose outcome is not known yet.
 struct stage {
@@ -37,7 +39,7 @@ struct ft_recorder {
 	ft_time offset;
 	ft_time written_at;
 	uint64_t frames;
-	uint64_t lost;
+	uint64_t *lost; // the stack's counter
 	struct stage received;
 	struct stage sent;
 	uint8_t *buffer; // blocks not written yet
@@ -94,12 +96,10 @@ static void append(struct ft_recorder *recorder, const struct ft_pcapng_frame *f
 {
 	uint32_t bytes = ft_pcapng_frame_bytes(frame);
 
-	if (recorder->fd < 0)
-		return;
 	if (recorder->used + bytes > BUFFER_BYTES)
 		write_out(recorder);
 	if (recorder->fd < 0 || recorder->used + bytes > BUFFER_BYTES) {
-		recorder->lost++;
+		(*recorder->lost)++;
 		return;
 	}
 	recorder->used += ft_pcapng_write_frame(recorder->buffer + recorder->used, frame);
@@ -172,10 +172,12 @@ void ft_recorder_received(struct ft_recorder *recorder)
 
 static const char *const cause_texts[] = {
 	[FT_PKT_SYN_AGAIN] = "SYN sent again",
+	[FT_PKT_SYN_ACK_AGAIN] = "SYN-ACK sent again",
 	[FT_PKT_TIMEOUT] = "retransmission after a timeout",
 	[FT_PKT_FAST_RETRANSMIT] = "fast retransmission after 3 duplicate ACKs",
 	[FT_PKT_PARTIAL_ACK] = "retransmission after a partial ACK (RFC 6582)",
 	[FT_PKT_SMALLER_MTU] = "retransmission in smaller segments",
+	[FT_PKT_WINDOW_OPENED] = "sent again, the window has opened",
 	[FT_PKT_WINDOW_PROBE] = "zero-window probe",
 	[FT_PKT_KEEPALIVE] = "keepalive probe",
 };
@@ -281,8 +283,8 @@ static int open_file(const char *path)
 	return fd;
 }
 
-struct ft_recorder *ft_recorder_open(
-	const char *path, const char *interface, uint32_t snap_bytes, ft_time offset)
+struct ft_recorder *ft_recorder_open(const char *path, const char *interface, uint32_t snap_bytes,
+	ft_time offset, uint64_t *lost)
 {
 	struct ft_recorder *recorder;
 
@@ -304,22 +306,44 @@ struct ft_recorder *ft_recorder_open(
 		return NULL;
 	}
 	recorder->offset = offset;
+	recorder->lost = lost;
 	recorder->used = ft_pcapng_write_section(recorder->buffer, "fourtuple " FT_VERSION);
 	recorder->used +=
 		ft_pcapng_write_interface(recorder->buffer + recorder->used, interface, snap_bytes);
 	return recorder;
 }
 
+// Nobody is in a hurry any more: a reader that is only slow gets the rest.
+static void write_rest(struct ft_recorder *recorder)
+{
+	struct pollfd pipe = { .fd = recorder->fd, .events = POLLOUT };
+
+	write_out(recorder);
+	while (recorder->used > 0 && poll(&pipe, 1, PATIENCE_MS) > 0)
+		write_out(recorder);
+	if (recorder->used > 0)
+		ft_log_warning("the capture lacks its last %u bytes: its reader stands still",
+			recorder->used);
+}
+
+static void tell_losses(const struct ft_recorder *recorder)
+{
+	uint64_t lost = recorder->lost != NULL ? *recorder->lost : 0;
+
+	if (lost > 0)
+		ft_log_warning(
+			"the capture lacks %lu frames of %lu", lost, lost + recorder->frames);
+}
+
 void ft_recorder_close(struct ft_recorder *recorder)
 {
 	if (recorder == NULL)
 		return;
-	write_out(recorder);
-	if (recorder->lost > 0)
-		ft_log_warning("the capture lacks %lu frames of %lu: its reader was too slow",
-			recorder->lost, recorder->lost + recorder->frames);
-	if (recorder->fd >= 0)
+	if (recorder->fd >= 0) {
+		write_rest(recorder);
 		close(recorder->fd);
+	}
+	tell_losses(recorder);
 	free(recorder->received.bytes);
 	free(recorder->sent.bytes);
 	free(recorder->buffer);

@@ -8,7 +8,7 @@
 // that the NIC fills in. Packets to ourselves pass no wire and are not there.
 //
 // The loop never waits for the file. A reader of a pipe that does not keep up misses frames, which are
-// counted; any other error ends the capture with a warning.
+// counted (CAPTURE_LOST); any other error ends the capture with a warning, and what comes after is lost.
 #pragma once
 #include <stdint.h>
 
@@ -20,12 +20,13 @@
 struct ft_recorder;
 
 // Creates the file (or writes to a FIFO, waiting for its reader as a shell would). `interface` is the
-// name for it in the file, `offset` what makes a time since 1970 of the stack's `now`. NULL with a
-// sentence logged and errno set.
-struct ft_recorder *ft_recorder_open(
-	const char *path, const char *interface, uint32_t snap_bytes, ft_time offset);
+// name for it in the file, `offset` what makes a time since 1970 of the stack's `now`; `lost` counts
+// the frames that the file lacks. NULL with a sentence logged and errno set.
+struct ft_recorder *ft_recorder_open(const char *path, const char *interface, uint32_t snap_bytes,
+	ft_time offset, uint64_t *lost);
 
-// Writes what waits and frees; NULL is allowed.
+// Writes what waits, tells how many frames the file lacks, and frees; NULL is allowed. A pipe's reader
+// has a second to come for the rest.
 void ft_recorder_close(struct ft_recorder *recorder);
 
 // Before a burst of at most FT_RECORDER_BURST is parsed, for each packet that is dropped, and after.

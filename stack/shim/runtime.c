@@ -71,7 +71,8 @@ static int start_recorder(void)
 	clock_gettime(CLOCK_REALTIME, &time);
 	offset = (ft_time)time.tv_sec * FT_SECOND + (ft_time)time.tv_nsec - present(NULL);
 	runtime.stack.recorder = ft_recorder_open(config->capture.file, config->nic.device,
-		(uint32_t)config->capture.snap_bytes, offset);
+		(uint32_t)config->capture.snap_bytes, offset,
+		&runtime.stack.counters.count[FT_COUNTER_CAPTURE_LOST]);
 	return runtime.stack.recorder != NULL ? 0 : -errno;
 }
 

@@ -117,6 +117,7 @@ struct ft_tcp_conn {
 	uint8_t reuse;		   // enum ft_port_reuse, as the port was held with
 	uint8_t unanswered_probes; // of a silent peer, or of a closed window
 	uint8_t timeouts;	   // in a row, with nothing acknowledged between them
+	uint8_t again;		   // why snd.nxt last went back: enum ft_pkt_cause
 	uint8_t error;		   // pending, an errno (they are below 256)
 	uint8_t soft_error; // told by ICMP, reported if the connection times out (RFC 1122 4.2.3.9)
 	uint32_t total_retransmits;

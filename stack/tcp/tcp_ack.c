@@ -35,6 +35,7 @@ void ft_tcp_ack_update_window(struct ft_arrival *arrival)
 	if (was_closed && window > 0) {
 		// A probe in flight was not taken, or this would acknowledge it.
 		conn->snd.nxt = conn->snd.una;
+		conn->again = FT_PKT_WINDOW_OPENED;
 		ft_tcp_timers_window_opened(arrival->stack, conn, arrival->now);
 	}
 }

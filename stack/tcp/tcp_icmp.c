@@ -33,6 +33,7 @@ static enum ft_drop lower_mtu(
 	if (conn->mss >= mss)
 		return FT_DROP_ICMP_REJECTED;
 	conn->snd.nxt = conn->snd.una;
+	conn->again = FT_PKT_SMALLER_MTU;
 	ft_conn_owe(stack, conn, FT_OWE_OUTPUT, "data again, in smaller segments");
 	return FT_TAKEN;
 }

@@ -91,20 +91,21 @@ static void note_sent(
 	conn->last_sent = now;
 }
 
+// Either the first segment is owed once more, or SND.NXT went back.
 static uint8_t cause_of_retransmission(const struct ft_tcp_conn *conn)
 {
-	if (conn->retransmit.phase == FT_RETRANSMIT_LOSS)
-		return FT_PKT_TIMEOUT;
-	if (conn->retransmit.phase == FT_RETRANSMIT_OPEN)
-		return FT_PKT_SMALLER_MTU; // tcp_icmp.c
+	if (!(conn->owed & FT_OWE_RETRANSMIT) || conn->retransmit.phase != FT_RETRANSMIT_RECOVERY)
+		return conn->again;
 	return conn->retransmit.partial_acks > 0 ? FT_PKT_PARTIAL_ACK : FT_PKT_FAST_RETRANSMIT;
 }
 
-// Why this segment goes out, if it is not for something new: the recorder tells it.
+// Why this segment goes out, if it is not for something new: the recorder tells it. What is owed is
+// struck out only when it has been sent.
 static void note_cause(const struct ft_tcp_conn *conn, struct ft_pkt_info *info,
 	const struct ft_segment *seg, uint32_t end)
 {
 	bool is_again = ft_seq_is_before(seg->seq, conn->snd.max);
+	bool is_probe = (conn->owed & (FT_OWE_RETRANSMIT | FT_OWE_PROBE)) == FT_OWE_PROBE;
 
 	if (seg->seq == end) {
 		if (seg->seq == conn->snd.una - 1 && ft_conn_is_synchronized(conn)) {
@@ -112,9 +113,9 @@ static void note_cause(const struct ft_tcp_conn *conn, struct ft_pkt_info *info,
 			info->cause_number = conn->unanswered_probes;
 		}
 	} else if (is_again && seg->flags & FT_TCP_SYN) {
-		info->cause = FT_PKT_SYN_AGAIN;
+		info->cause = seg->flags & FT_TCP_ACK ? FT_PKT_SYN_ACK_AGAIN : FT_PKT_SYN_AGAIN;
 		info->cause_number = (uint8_t)conn->rtt.backoff;
-	} else if (conn->snd.wnd == 0) {
+	} else if (is_probe && conn->snd.wnd == 0) {
 		info->cause = FT_PKT_WINDOW_PROBE;
 		info->cause_number = conn->unanswered_probes;
 	} else if (is_again) {

@@ -276,6 +276,7 @@ static void data_timed_out(struct ft_stack *stack, struct ft_tcp_conn *conn, ft_
 	ft_retransmit_timeout(&conn->retransmit, conn->snd.max);
 	ft_handshake_update_mss(stack, conn, now);
 	conn->snd.nxt = conn->snd.una;
+	conn->again = FT_PKT_TIMEOUT;
 	back_off(stack, conn, now);
 	ft_conn_owe(stack, conn, FT_OWE_OUTPUT, "retransmission, not acknowledged in time");
 }

@@ -2,11 +2,16 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "../lone.h"
+#include "../recorded.h"
 #include "base/pcapng.h"
 #include "base/recorder.h"
 #include "fourtuple.h"
@@ -89,7 +94,8 @@ static void stack_with_recorder_writes_what_it_sends(void **state)
 
 	assert_true(fd >= 0);
 	ft_lone_start(&lone, NULL);
-	lone.stack.recorder = ft_recorder_open(path, "nic", 64, 7 * FT_SECOND);
+	lone.stack.recorder = ft_recorder_open(path, "nic", 64, 7 * FT_SECOND,
+		&lone.stack.counters.count[FT_COUNTER_CAPTURE_LOST]);
 	assert_non_null(lone.stack.recorder);
 	nobody.sin_addr.s_addr = htonl(0x0a090009);
 	nobody.sin_port = htons(9);
@@ -107,11 +113,90 @@ static void stack_with_recorder_writes_what_it_sends(void **state)
 	unlink(path);
 }
 
+struct slow_reader {
+	int pipe;
+	char file[64];
+};
+
+// Reads the pipe to its end, into a file.
+static void *read_late(void *arg)
+{
+	const struct slow_reader *reader = arg;
+	static uint8_t bytes[65536];
+	FILE *to = fopen(reader->file, "wb");
+	ssize_t count;
+
+	fcntl(reader->pipe, F_SETFL, 0);
+	while ((count = read(reader->pipe, bytes, sizeof(bytes))) > 0)
+		fwrite(bytes, 1, (size_t)count, to);
+	fclose(to);
+	return NULL;
+}
+
+static void record_frames(struct ft_recorder *recorder, uint32_t count)
+{
+	struct rte_mbuf *pkt = rte_pktmbuf_alloc(lone.stack.send_pool);
+
+	ft_pkt_info_clear(pkt);
+	memset(rte_pktmbuf_append(pkt, 1500), 0, 1500);
+	for (uint32_t i = 0; i < count; i++) {
+		assert_int_equal(ft_recorder_send(recorder, &pkt, 1, i), 1);
+		ft_recorder_sent(recorder, 1);
+		ft_recorder_turn(recorder, i);
+	}
+	rte_pktmbuf_free(pkt);
+}
+
+static uint32_t count_frames(const char *path)
+{
+	struct ft_recorded recorded;
+	struct ft_recorded_frame frame;
+	uint32_t count = 0;
+
+	assert_true(ft_recorded_open(&recorded, path));
+	while (ft_recorded_next(&recorded, &frame))
+		count++;
+	ft_recorded_close(&recorded);
+	return count;
+}
+
+// Ten megabytes into a pipe that nobody reads meanwhile: what has no room is counted, and what was
+// kept is whole.
+static void slow_reader_misses_frames_that_are_counted(void **state)
+{
+	char path[] = "/tmp/ft-test-pipe-XXXXXX";
+	uint64_t *lost = &lone.stack.counters.count[FT_COUNTER_CAPTURE_LOST];
+	struct ft_recorder *recorder;
+	struct slow_reader reader;
+	pthread_t thread;
+
+	close(mkstemp(path));
+	unlink(path);
+	assert_int_equal(mkfifo(path, 0600), 0);
+	reader.pipe = open(path, O_RDONLY | O_NONBLOCK);
+	snprintf(reader.file, sizeof(reader.file), "%s.file", path);
+	ft_lone_start(&lone, NULL);
+	recorder = ft_recorder_open(path, "nic", 2048, 0, lost);
+	assert_non_null(recorder);
+	record_frames(recorder, 6500);
+	assert_in_range(*lost, 3000, 4500);
+	pthread_create(&thread, NULL, read_late, &reader);
+	ft_recorder_close(recorder);
+	pthread_join(thread, NULL);
+	close(reader.pipe);
+	assert_int_equal(count_frames(reader.file) + *lost, 6500);
+	ft_lone_stop(&lone);
+	unlink(path);
+	unlink(reader.file);
+}
+
 static void file_that_cannot_be_made_is_an_error(void **state)
 {
-	assert_null(ft_recorder_open("/nowhere/file", "nic", 64, 0));
+	uint64_t lost;
+
+	assert_null(ft_recorder_open("/nowhere/file", "nic", 64, 0, &lost));
 	assert_int_equal(errno, ENOENT);
-	assert_null(ft_recorder_open("-", "nic", 64, 0));
+	assert_null(ft_recorder_open("-", "nic", 64, 0, &lost));
 	assert_int_equal(errno, EINVAL);
 }
 
@@ -124,6 +209,7 @@ int main(void)
 		cmocka_unit_test(frame_without_comment_has_none),
 		cmocka_unit_test(comment_too_long_is_cut),
 		cmocka_unit_test(stack_with_recorder_writes_what_it_sends),
+		cmocka_unit_test(slow_reader_misses_frames_that_are_counted),
 		cmocka_unit_test(file_that_cannot_be_made_is_an_error),
 	};
 
