@@ -16,11 +16,11 @@ PORT = 5001
 
 
 @contextlib.contextmanager
-def tcp_server(wire, serve):
+def tcp_server(wire, serve, port=PORT):
     """A server whose connections are each given to serve(), in threads of their own."""
     listener = wire.kernel_socket(socket.SOCK_STREAM)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    listener.bind(("", PORT))
+    listener.bind(("", port))
     listener.listen(1024)
     listener.settimeout(None)
 

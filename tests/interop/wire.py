@@ -28,6 +28,7 @@ PROGRAMS = {
     "ft-relay": TOP / "build/apps/ft-relay",
     "ft-client": TOP / "build/tests/interop/ft-client",
     "ft-exporter": TOP / "build/apps/ft-exporter",
+    "ft-load": TOP / "build/apps/ft-load",
     "ft-ss": TOP / "build/apps/ft-ss",
 }
 CLONE_NEWNET = 0x40000000

@@ -1,0 +1,577 @@
+// Connections. Each goes through these states, and stands in the list named below them:
+//
+//	          open              established            ask
+//	CLOSED ────────► CONNECTING ────────────► IDLE ◄──────────► ASKING
+//	closed           pending                  idle    answered  pending
+//
+// With --mode connect, a closed connection is what is idle: asking opens it, and the answer closes it.
+// In bulk, established connections are STREAMING, in no list.
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "fourtuple.h"
+#include "load.h"
+
+#define CHUNK	  65536 // read at once: the largest datagram fits
+#define SENDS	  16	// of bulk for an event, so that everyone gets their turn
+#define GOODBYES  32	// connections closed between two turns of the stack
+#define OPEN_ONCE 16	// between two turns
+
+static char chunk[CHUNK];
+
+static uint32_t number_of(const struct load *load, const struct load_conn *conn)
+{
+	return (uint32_t)(conn - load->conns);
+}
+
+// ---- the descriptor ----
+
+static int watch(
+	const struct load *load, const struct load_conn *conn, int operation, uint32_t events)
+{
+	struct epoll_event event = { .events = events, .data.u32 = number_of(load, conn) };
+
+	return ft_epoll_ctl(load->epoll_fd, operation, conn->fd, &event);
+}
+
+static void watch_output(struct load *load, struct load_conn *conn, bool is_wanted)
+{
+	if (conn->is_waiting_to_send == is_wanted)
+		return;
+	conn->is_waiting_to_send = is_wanted;
+	watch(load, conn, EPOLL_CTL_MOD, is_wanted ? EPOLLIN | EPOLLOUT : EPOLLIN);
+}
+
+// Our addresses in turn, and for each of them the destinations.
+static int bind_and_connect(const struct load *load, const struct load_conn *conn)
+{
+	const struct load_options *options = load->options;
+	uint32_t number = number_of(load, conn);
+	const struct sockaddr_in *from = &load->addresses[number % load->address_count];
+	uint32_t turn = number / load->address_count % options->destination_count;
+	const struct sockaddr_in *to = &options->destinations[turn];
+	const int yes = 1;
+
+	// Or bind() would take a port from all destinations.
+	ft_setsockopt(conn->fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &yes, sizeof(yes));
+	if (load->address_count > 1 &&
+		ft_bind(conn->fd, (const struct sockaddr *)from, sizeof(*from)) < 0)
+		return -1;
+	return ft_connect(conn->fd, (const struct sockaddr *)to, sizeof(*to));
+}
+
+static void set_options(const struct load *load, int fd)
+{
+	const struct linger reset = { .l_onoff = 1, .l_linger = 0 };
+	const int yes = 1;
+
+	if (load->options->is_udp)
+		return;
+	if (!load_is_bulk(load->options))
+		ft_setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof(yes));
+	if (load->options->is_reset)
+		ft_setsockopt(fd, SOL_SOCKET, SO_LINGER, &reset, sizeof(reset));
+}
+
+static int error_of(int fd)
+{
+	int error = 0;
+	socklen_t length = sizeof(error);
+
+	if (ft_getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &length) < 0)
+		return errno;
+	return error;
+}
+
+// ---- the states ----
+
+static void leave_pending(struct load *load, struct load_conn *conn)
+{
+	if (conn->state == LOAD_CONNECTING)
+		load->connecting--;
+	if (conn->state == LOAD_CONNECTING || conn->state == LOAD_ASKING ||
+		conn->state == LOAD_ENDING)
+		load_list_remove(&load->pending, load->conns, number_of(load, conn));
+	if (conn->state == LOAD_IDLE)
+		load_list_remove(&load->idle, load->conns, number_of(load, conn));
+}
+
+static void become_idle(struct load *load, struct load_conn *conn, enum load_state state)
+{
+	leave_pending(load, conn);
+	conn->state = state;
+	load_list_append(&load->idle, load->conns, number_of(load, conn));
+}
+
+static void hang_up(struct load *load, struct load_conn *conn)
+{
+	if (conn->state != LOAD_CONNECTING)
+		load->open--;
+	ft_close(conn->fd);
+	conn->fd = -1;
+	conn->is_waiting_to_send = false;
+}
+
+static enum load_error name_error(int error)
+{
+	switch (error) {
+	case ECONNREFUSED:
+		return LOAD_REFUSED;
+	case ECONNRESET:
+	case EPIPE:
+		return LOAD_RESET;
+	case ETIMEDOUT:
+		return LOAD_TIMEOUT;
+	case EHOSTUNREACH:
+	case ENETUNREACH:
+		return LOAD_UNREACHABLE;
+	case EADDRNOTAVAIL:
+	case EADDRINUSE:
+		return LOAD_NO_PORT;
+	case EMFILE:
+	case ENOMEM:
+	case ENOBUFS:
+		return LOAD_NO_MEMORY;
+	default:
+		return LOAD_OTHER;
+	}
+}
+
+// One that could not be opened stays away. One that broke is opened again, so that the load stays what
+// it is; a UDP socket does not break.
+static void fail(struct load *load, struct load_conn *conn, enum load_error error)
+{
+	enum load_state state = conn->state;
+
+	load->results.errors[error]++;
+	if (load->options->is_udp && !load_is_bulk(load->options) && state != LOAD_CONNECTING) {
+		if (state == LOAD_ASKING)
+			become_idle(load, conn, LOAD_IDLE);
+		watch_output(load, conn, false);
+		return;
+	}
+	if (conn->fd >= 0)
+		hang_up(load, conn);
+	if (load->options->mode == LOAD_CONNECT) {
+		become_idle(load, conn, LOAD_CLOSED);
+		return;
+	}
+	leave_pending(load, conn);
+	conn->state = state == LOAD_CONNECTING || state == LOAD_ENDING ? LOAD_GONE : LOAD_CLOSED;
+	if (conn->state == LOAD_CLOSED)
+		load_list_append(&load->closed, load->conns, number_of(load, conn));
+}
+
+static void fail_by_errno(struct load *load, struct load_conn *conn, int error)
+{
+	if (name_error(error) == LOAD_OTHER)
+		load->results.last_errno = error;
+	fail(load, conn, name_error(error));
+}
+
+// ---- a request ----
+
+// Each request begins with its number, so that no other's answer is taken for its own. One from a file
+// is what the file says.
+static void stamp(const struct load *load, const struct load_conn *conn)
+{
+	uint32_t bytes = sizeof(conn->sequence);
+
+	if (load->options->request_path != NULL)
+		return;
+	if (bytes > load->options->size)
+		bytes = load->options->size;
+	memcpy(load->request, &conn->sequence, bytes);
+}
+
+static bool has_all(const struct load *load, const struct load_conn *conn)
+{
+	return conn->sent == load->options->size && !load->options->is_any_answer &&
+	       conn->received == load->options->answer_size;
+}
+
+static bool is_measured(const struct load *load, const struct load_conn *conn)
+{
+	return load->is_running && conn->due_ns >= load->measure_ns;
+}
+
+static void be_answered(struct load *load, struct load_conn *conn)
+{
+	struct load_results *results = &load->results;
+	int64_t now = load_now();
+
+	load_histogram_record(&results->recent, (uint64_t)(now - conn->due_ns));
+	if (is_measured(load, conn)) {
+		results->answers++;
+		results->bytes_received += conn->received;
+		load_histogram_record(&results->latency, (uint64_t)(now - conn->due_ns));
+		load_histogram_record(&results->service, (uint64_t)(now - conn->begun_ns));
+	}
+	if (load->options->mode == LOAD_CONNECT) {
+		hang_up(load, conn);
+		become_idle(load, conn, LOAD_CLOSED);
+		return;
+	}
+	watch_output(load, conn, false);
+	become_idle(load, conn, LOAD_IDLE);
+}
+
+static void send_rest(struct load *load, struct load_conn *conn)
+{
+	uint32_t left = load->options->size - conn->sent;
+	ssize_t count;
+
+	if (left > 0) {
+		stamp(load, conn);
+		count = ft_send(conn->fd, load->request + conn->sent, left, MSG_NOSIGNAL);
+		if (count < 0 && errno != EAGAIN) {
+			fail_by_errno(load, conn, errno);
+			return;
+		}
+		conn->sent += count > 0 ? (uint32_t)count : 0;
+	}
+	if (has_all(load, conn)) // what wants no answer has it
+		be_answered(load, conn);
+	else
+		watch_output(load, conn, conn->sent < load->options->size);
+}
+
+static void open_one(struct load *load, struct load_conn *conn);
+
+void load_conn_ask(struct load *load, int64_t due_ns)
+{
+	struct load_conn *conn = &load->conns[load_list_take(&load->idle, load->conns)];
+
+	conn->due_ns = due_ns;
+	conn->sent = 0;
+	conn->received = 0;
+	conn->sequence++;
+	if (is_measured(load, conn)) {
+		load->results.requests++;
+		load->results.bytes_sent += load->options->size;
+	}
+	if (conn->state == LOAD_CLOSED) {
+		open_one(load, conn);
+		return;
+	}
+	conn->state = LOAD_ASKING;
+	conn->begun_ns = load_now();
+	load_list_append(&load->pending, load->conns, number_of(load, conn));
+	send_rest(load, conn);
+}
+
+// ---- opening ----
+
+static void be_established(struct load *load, struct load_conn *conn)
+{
+	load->connecting--;
+	load->open++;
+	load->results.connects++;
+	watch_output(load, conn, false);
+	if (!load->options->is_udp)
+		load_histogram_record(
+			&load->results.connect, (uint64_t)(load_now() - conn->begun_ns));
+	if (load->options->mode == LOAD_CONNECT) {
+		conn->state = LOAD_ASKING;
+		send_rest(load, conn);
+		return;
+	}
+	load_list_remove(&load->pending, load->conns, number_of(load, conn));
+	if (load_is_bulk(load->options)) {
+		conn->state = LOAD_STREAMING;
+		conn->streamed_out = conn->streamed_in = 0;
+		watch_output(load, conn, load->is_running && load_is_sending_bulk(load->options));
+		return;
+	}
+	conn->state = LOAD_IDLE;
+	load_list_append(&load->idle, load->conns, number_of(load, conn));
+}
+
+static void open_one(struct load *load, struct load_conn *conn)
+{
+	int type = (load->options->is_udp ? SOCK_DGRAM : SOCK_STREAM) | SOCK_NONBLOCK;
+	int result;
+
+	conn->state = LOAD_CONNECTING;
+	conn->begun_ns = load_now();
+	load->connecting++;
+	load_list_append(&load->pending, load->conns, number_of(load, conn));
+	conn->fd = ft_socket(AF_INET, type, 0);
+	if (conn->fd < 0) {
+		fail_by_errno(load, conn, errno);
+		return;
+	}
+	set_options(load, conn->fd);
+	result = bind_and_connect(load, conn);
+	if (result < 0 && errno != EINPROGRESS) {
+		fail_by_errno(load, conn, errno);
+		return;
+	}
+	conn->is_waiting_to_send = true;
+	if (watch(load, conn, EPOLL_CTL_ADD, EPOLLIN | EPOLLOUT) < 0)
+		fail_by_errno(load, conn, errno);
+	else if (result == 0)
+		be_established(load, conn);
+}
+
+void load_conn_open_some(struct load *load)
+{
+	for (int i = 0; i < OPEN_ONCE && load->connecting < load->options->opening; i++) {
+		uint32_t number = load_list_take(&load->closed, load->conns);
+
+		if (number == LOAD_NONE)
+			return;
+		open_one(load, &load->conns[number]);
+	}
+}
+
+// ---- what comes ----
+
+// Whether these are the next bytes of the answer.
+static bool is_expected(
+	struct load *load, const struct load_conn *conn, const char *bytes, uint32_t count)
+{
+	const struct load_options *options = load->options;
+
+	if (options->is_any_answer)
+		return true;
+	if (count > options->answer_size - conn->received)
+		return false;
+	if (!options->is_echo)
+		return true;
+	stamp(load, conn);
+	return memcmp(load->request + conn->received, bytes, count) == 0;
+}
+
+static void take_datagram(
+	struct load *load, struct load_conn *conn, const char *bytes, uint32_t count)
+{
+	const struct load_options *options = load->options;
+
+	conn->received = 0;
+	if (conn->state != LOAD_ASKING || conn->sent < options->size ||
+		(options->is_echo && !is_expected(load, conn, bytes, count))) {
+		load->results.late++;
+		return;
+	}
+	conn->received = count;
+	if (!options->is_any_answer && count != options->answer_size)
+		fail(load, conn, LOAD_WRONG_ANSWER);
+	else
+		be_answered(load, conn);
+}
+
+static void take_bytes(struct load *load, struct load_conn *conn, const char *bytes, uint32_t count)
+{
+	if (conn->state != LOAD_ASKING || !is_expected(load, conn, bytes, count)) {
+		fail(load, conn, LOAD_WRONG_ANSWER);
+		return;
+	}
+	conn->received += count;
+	if (has_all(load, conn))
+		be_answered(load, conn);
+}
+
+static void receive_answer(struct load *load, struct load_conn *conn)
+{
+	ssize_t count = ft_recv(conn->fd, chunk, sizeof(chunk), 0);
+
+	if (count < 0) {
+		if (errno != EAGAIN)
+			fail_by_errno(load, conn, errno);
+	} else if (load->options->is_udp) {
+		take_datagram(load, conn, chunk, (uint32_t)count);
+	} else if (count > 0) {
+		take_bytes(load, conn, chunk, (uint32_t)count);
+	} else if (load->options->is_any_answer && conn->state == LOAD_ASKING) {
+		be_answered(load, conn);
+	} else {
+		fail(load, conn, LOAD_CLOSED_EARLY);
+	}
+}
+
+// ---- bulk ----
+
+static bool stream_out(struct load *load, struct load_conn *conn)
+{
+	const struct load_options *options = load->options;
+
+	for (int i = 0; i < SENDS; i++) {
+		uint32_t offset = (uint32_t)(conn->streamed_out % options->size);
+		ssize_t count = ft_send(
+			conn->fd, load->request + offset, options->size - offset, MSG_NOSIGNAL);
+
+		if (count < 0 && errno != EAGAIN)
+			return false;
+		if (count < 0)
+			return true;
+		conn->streamed_out += (uint64_t)count;
+		if (load->is_measuring) {
+			load->results.bytes_sent += (uint64_t)count;
+			load->results.requests++;
+		}
+	}
+	return true;
+}
+
+// Whether the echo is what was sent.
+static bool is_echo(
+	const struct load *load, const struct load_conn *conn, const char *bytes, size_t count)
+{
+	size_t offset = conn->streamed_in % load->options->size;
+
+	while (count > 0) {
+		size_t part = load->options->size - offset;
+
+		if (part > count)
+			part = count;
+		if (memcmp(load->request + offset, bytes, part) != 0)
+			return false;
+		bytes += part;
+		count -= part;
+		offset = 0;
+	}
+	return true;
+}
+
+// The peer has ended the stream: fine, when we have, and nothing is missing.
+static void end_stream(struct load *load, struct load_conn *conn)
+{
+	if (conn->state != LOAD_ENDING || conn->streamed_in != conn->streamed_out) {
+		fail(load, conn, LOAD_CLOSED_EARLY);
+		return;
+	}
+	leave_pending(load, conn);
+	hang_up(load, conn);
+	conn->state = LOAD_GONE;
+}
+
+static void stream_in(struct load *load, struct load_conn *conn)
+{
+	const struct load_options *options = load->options;
+	ssize_t count = ft_recv(conn->fd, chunk, sizeof(chunk), 0);
+
+	if (count < 0) {
+		if (errno != EAGAIN)
+			fail_by_errno(load, conn, errno);
+	} else if (count == 0 && !options->is_udp) {
+		end_stream(load, conn);
+	} else if (options->mode == LOAD_BULK_BOTH && !options->is_udp &&
+		   !is_echo(load, conn, chunk, (size_t)count)) {
+		fail(load, conn, LOAD_WRONG_ANSWER);
+	} else {
+		conn->streamed_in += (uint64_t)count;
+		if (load->is_measuring) {
+			load->results.bytes_received += (uint64_t)count;
+			load->results.answers++;
+		}
+	}
+}
+
+static void stream(struct load *load, struct load_conn *conn, uint32_t events)
+{
+	if (events & EPOLLOUT && conn->state == LOAD_STREAMING && load->is_running &&
+		!stream_out(load, conn)) {
+		fail_by_errno(load, conn, errno);
+		return;
+	}
+	if (events & (EPOLLIN | EPOLLHUP | EPOLLERR))
+		stream_in(load, conn);
+}
+
+void load_conn_start_streams(struct load *load)
+{
+	for (uint32_t i = 0; i < load->options->connections; i++)
+		if (load->conns[i].state == LOAD_STREAMING)
+			watch_output(load, &load->conns[i], load_is_sending_bulk(load->options));
+}
+
+void load_conn_end_streams(struct load *load, int64_t now)
+{
+	for (uint32_t i = 0; i < load->options->connections; i++) {
+		struct load_conn *conn = &load->conns[i];
+
+		if (conn->state != LOAD_STREAMING)
+			continue;
+		watch_output(load, conn, false);
+		if (load->options->is_udp)
+			continue;
+		conn->state = LOAD_ENDING;
+		conn->begun_ns = now;
+		load_list_append(&load->pending, load->conns, i);
+		ft_shutdown(conn->fd, SHUT_WR);
+	}
+}
+
+uint64_t load_conn_unacknowledged(const struct load *load)
+{
+	uint64_t sum = 0;
+	int bytes;
+
+	for (uint32_t i = 0; i < load->options->connections; i++)
+		if (load->conns[i].state == LOAD_STREAMING &&
+			ft_ioctl(load->conns[i].fd, SIOCOUTQ, &bytes) == 0)
+			sum += (uint64_t)bytes;
+	return sum;
+}
+
+// ---- events ----
+
+static void finish_connecting(struct load *load, struct load_conn *conn)
+{
+	int error = error_of(conn->fd);
+
+	if (error != 0)
+		fail_by_errno(load, conn, error);
+	else
+		be_established(load, conn);
+}
+
+void load_conn_handle(struct load *load, struct load_conn *conn, uint32_t events)
+{
+	switch (conn->state) {
+	case LOAD_CONNECTING:
+		finish_connecting(load, conn);
+		break;
+	case LOAD_STREAMING:
+	case LOAD_ENDING:
+		stream(load, conn, events);
+		break;
+	case LOAD_ASKING:
+		if (events & EPOLLOUT && conn->sent < load->options->size)
+			send_rest(load, conn);
+		if (events & (EPOLLIN | EPOLLHUP | EPOLLERR) && conn->fd >= 0)
+			receive_answer(load, conn);
+		break;
+	case LOAD_IDLE:
+		receive_answer(load, conn);
+		break;
+	default:
+		break;
+	}
+}
+
+void load_conn_expire(struct load *load, int64_t now)
+{
+	struct load_conn *conn;
+
+	while (load->pending.first != LOAD_NONE) {
+		conn = &load->conns[load->pending.first];
+		if (now - conn->begun_ns < load->options->timeout_ns)
+			return;
+		fail(load, conn, LOAD_TIMEOUT);
+	}
+}
+
+// A little at a time, or the farewells are more than the NIC takes.
+void load_conn_close_all(struct load *load)
+{
+	for (uint32_t i = 0, closed = 0; i < load->options->connections; i++) {
+		if (load->conns[i].fd < 0)
+			continue;
+		ft_close(load->conns[i].fd);
+		if (++closed % GOODBYES == 0)
+			ft_turn();
+	}
+}
