@@ -31,6 +31,7 @@ struct ft_config {
 		uint32_t tx_descriptors;
 		bool checksum_offload; // use what the device offers
 		bool promiscuous;
+		bool dumpcap; // share memory, so that dpdk-dumpcap can attach
 	} nic;
 	struct {
 		struct ft_config_address address[FT_CONFIG_ADDRESSES];

@@ -56,6 +56,7 @@ const struct ft_option ft_options[] = {
 	NUMBER(nic, tx_descriptors, 32, 32768, "1024", "packets the NIC can hold before they are sent"),
 	FLAG(nic, checksum_offload, "yes", "have the NIC compute checksums if it can"),
 	FLAG(nic, promiscuous, "no", "receive frames for other stations too"),
+	FLAG(nic, dumpcap, "no", "let dpdk-dumpcap attach; needs hugepages"),
 
 	{ "ip", "address", FT_OPTION_ADDRESSES, 0, 0, 0, NULL, NULL,
 	  "our address and prefix length; more as address1, address2, ..." },

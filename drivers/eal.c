@@ -1,6 +1,5 @@
 #include "drivers/eal.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <sched.h>
@@ -8,25 +7,27 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include <rte_eal.h>
 #include <rte_errno.h>
 #include <rte_log.h>
+#include <rte_pdump.h>
 
 #include "base/log.h"
 #include "base/pkt.h"
+#include "drivers/hugepages.h"
 #include "drivers/quiet.h"
 #include "drivers/runtime_dir.h"
 
-#define HUGEPAGES_PATH "/sys/kernel/mm/hugepages"
 #define OWN_ARGS       16
 #define OWN_ARG_BYTES  1024
 #define MIB	       (UINT64_C(1) << 20)
 #define DEVICE_MEMORY  (64 * MIB) // for the driver's rings, DPDK's own tables
+#define DUMPCAP_MEMORY (32 * MIB) // copies of packets on their way to dpdk-dumpcap
 
 // What this application is called among those running, DPDK's --file-prefix.
 static char running_name[FT_RUNTIME_NAME_BYTES];
+static bool has_pdump; // what dpdk-dumpcap speaks with
 
 struct arguments {
 	char text[OWN_ARGS][OWN_ARG_BYTES];
@@ -60,50 +61,21 @@ static bool is_given(const struct ft_config *config, const char *options)
 	return false;
 }
 
-// What both pools and the device take.
+// What both pools, the device and dpdk-dumpcap take.
 static uint64_t memory_bytes(const struct ft_config *config)
 {
 	uint64_t frame_bytes = RTE_MAX(config->nic.mtu, (uint32_t)RTE_MBUF_DEFAULT_DATAROOM);
 	uint64_t packet_bytes = sizeof(struct rte_mbuf) + sizeof(struct ft_pkt_info) +
 				RTE_PKTMBUF_HEADROOM + frame_bytes + 4 * RTE_CACHE_LINE_SIZE;
 
-	return 2 * config->memory.packets * packet_bytes + DEVICE_MEMORY;
-}
-
-// "hugepages-2048kB" and its free_hugepages.
-static uint64_t free_bytes_of(const char *size_name)
-{
-	char path[512];
-	unsigned long kib, pages = 0;
-	FILE *file;
-
-	if (sscanf(size_name, "hugepages-%lukB", &kib) != 1)
-		return 0;
-	snprintf(path, sizeof(path), "%s/%s/free_hugepages", HUGEPAGES_PATH, size_name);
-	file = fopen(path, "r");
-	if (file == NULL)
-		return 0;
-	if (fscanf(file, "%lu", &pages) != 1)
-		pages = 0;
-	fclose(file);
-	return (uint64_t)kib * 1024 * pages;
+	return 2 * config->memory.packets * packet_bytes + DEVICE_MEMORY +
+	       (config->nic.dumpcap ? DUMPCAP_MEMORY : 0);
 }
 
 bool ft_eal_has_hugepages(const struct ft_config *config)
 {
-	struct dirent *size;
-	uint64_t bytes = 0;
-	DIR *sizes;
-
-	if (is_given(config, " --no-huge "))
-		return false;
-	sizes = opendir(HUGEPAGES_PATH);
-	if (sizes == NULL)
-		return false;
-	while ((size = readdir(sizes)) != NULL)
-		bytes += free_bytes_of(size->d_name);
-	closedir(sizes);
-	return bytes >= memory_bytes(config);
+	return !is_given(config, " --no-huge ") &&
+	       ft_hugepages_free_bytes(config->nic.dumpcap) >= memory_bytes(config);
 }
 
 // One lcore, free to move among the processors that the thread may use now: "0@(0,1,5)".
@@ -123,12 +95,14 @@ static void add_lcore(struct arguments *arguments)
 }
 
 // Nothing on disk, nothing shared with other processes: for hugepages --in-memory says it, which
-// does not go with --no-huge.
+// does not go with --no-huge. dpdk-dumpcap is another process: it finds our memory through files.
 static void add_memory(struct arguments *arguments, const struct ft_config *config)
 {
 	bool has_hugepages = ft_eal_has_hugepages(config);
 	bool is_chosen = is_given(config, " --no-huge --huge-dir --legacy-mem --in-memory ");
 
+	if (config->nic.dumpcap)
+		return;
 	if (!is_chosen)
 		add(arguments, has_hugepages ? "--in-memory" : "--no-huge");
 	if (is_chosen || !has_hugepages)
@@ -180,15 +154,20 @@ static void build(
 	arguments->list[arguments->count] = NULL;
 }
 
+// A program may be called what no directory may be.
+static const char *wanted_name(const struct ft_config *config)
+{
+	if (config->telemetry.name[0] != '\0')
+		return config->telemetry.name;
+	return ft_runtime_dir_is_name(program_invocation_short_name) ? program_invocation_short_name
+								     : "fourtuple";
+}
+
 static int claim_name(const struct ft_config *config)
 {
-	const char *wanted = config->telemetry.name[0] != 0 ? config->telemetry.name
-							    : program_invocation_short_name;
+	const char *wanted = wanted_name(config);
 	int error = ft_runtime_dir_claim(wanted, running_name);
 
-	// A program may be called what no directory may be.
-	if (error == -EINVAL && config->telemetry.name[0] == 0)
-		error = ft_runtime_dir_claim("fourtuple", running_name);
 	if (error == -EINVAL)
 		ft_log_error("telemetry.name = %s: expected up to 63 letters, digits, '-', '_' and "
 			     "'.', the first a letter, digit or '_'",
@@ -200,12 +179,56 @@ static int claim_name(const struct ft_config *config)
 	return error;
 }
 
+// ---- dpdk-dumpcap ----
+
+// Another process maps our memory, by files that have our name.
+static int check_dumpcap(const struct ft_config *config)
+{
+	static const char *const contradictions[] = { " --no-huge ", " --in-memory ",
+		" --no-shconf ", " --huge-unlink ", " --file-prefix ", " --proc-type " };
+	unsigned long mib = (memory_bytes(config) + 2 * MIB - 1) / (2 * MIB) * 2;
+
+	for (size_t i = 0; i < RTE_DIM(contradictions); i++) {
+		if (is_given(config, contradictions[i])) {
+			ft_log_error("[nic] dumpcap = yes: no process can attach with%sof [eal]",
+				contradictions[i]);
+			return -EINVAL;
+		}
+	}
+	if (ft_eal_has_hugepages(config))
+		return 0;
+	ft_log_error("[nic] dumpcap = yes needs %lu MB of hugepages and a hugetlbfs: "
+		     "\"dpdk-hugepages.py --setup %luM\" makes both",
+		mib, mib);
+	return -ENOMEM;
+}
+
+static int start_dumpcap(void)
+{
+	int error = rte_pdump_init();
+
+	has_pdump = error == 0;
+	if (has_pdump)
+		return 0;
+	ft_log_error("[nic] dumpcap = yes: DPDK's packet capture did not start: %s",
+		rte_strerror(rte_errno));
+	return rte_errno > 0 ? -rte_errno : -EIO;
+}
+
+// ---- beginning and end ----
+
+int ft_eal_prepare(const struct ft_config *config)
+{
+	ft_runtime_dir_sweep(wanted_name(config));
+	return config->nic.dumpcap ? check_dumpcap(config) : 0;
+}
+
 const char *ft_eal_name(void)
 {
 	return running_name;
 }
 
-int ft_eal_start(const struct ft_config *config, const struct ft_device *device)
+static int start_dpdk(const struct ft_config *config, const struct ft_device *device)
 {
 	struct arguments *arguments = calloc(1, sizeof(*arguments));
 	struct ft_quiet quiet;
@@ -213,28 +236,44 @@ int ft_eal_start(const struct ft_config *config, const struct ft_device *device)
 
 	if (arguments == NULL)
 		return -ENOMEM;
-	result = claim_name(config);
-	if (result != 0) {
-		free(arguments);
-		return result;
-	}
 	build(arguments, config, device);
 	rte_openlog_stream(stderr);
 	ft_quiet_begin(&quiet, strcmp(config->log.level, "debug") != 0);
 	result = rte_eal_init(arguments->count, arguments->list);
 	ft_quiet_end(&quiet);
 	free(arguments);
-	if (result < 0) {
+	if (result >= 0)
+		return 0;
+	ft_log_error("DPDK did not start: %s; --log.level=debug shows what it says",
+		rte_strerror(rte_errno));
+	return rte_errno > 0 ? -rte_errno : -EINVAL;
+}
+
+int ft_eal_start(const struct ft_config *config, const struct ft_device *device)
+{
+	int error = claim_name(config);
+
+	if (error != 0)
+		return error;
+	error = start_dpdk(config, device);
+	if (error != 0) {
 		ft_runtime_dir_release();
-		ft_log_error("DPDK did not start: %s; --log.level=debug shows what it says",
-			rte_strerror(rte_errno));
-		return rte_errno > 0 ? -rte_errno : -EINVAL;
+		return error;
 	}
 	ft_log_init();
-	return 0;
+	if (!config->nic.dumpcap)
+		return 0;
+	error = start_dumpcap();
+	if (error != 0)
+		ft_eal_stop();
+	return error;
 }
 
 void ft_eal_stop(void)
 {
+	if (has_pdump)
+		rte_pdump_uninit();
+	has_pdump = false;
 	rte_eal_cleanup();
+	ft_hugepages_remove_files(running_name, true);
 }

@@ -1,8 +1,11 @@
 #include "drivers/runtime_dir.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <fnmatch.h>
 #include <limits.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,9 +16,12 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "drivers/hugepages.h"
+
 #define NAME_CHARACTERS                                                  \
 	"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789" \
 	"-_."
+#define LOCK_NAME "fourtuple.lock"
 
 // What this process holds. The lock is the kernel's, so it ends with the process however that ends.
 static struct {
@@ -36,7 +42,7 @@ void ft_runtime_dir_base(char *path, size_t bytes)
 	snprintf(path, bytes, "%s/dpdk", directory != NULL ? directory : "/tmp");
 }
 
-static bool is_name(const char *name)
+bool ft_runtime_dir_is_name(const char *name)
 {
 	size_t bytes = strlen(name);
 
@@ -44,7 +50,6 @@ static bool is_name(const char *name)
 	       strspn(name, NAME_CHARACTERS) == bytes;
 }
 
-// A DPDK program that is not ours locks nothing, but its socket answers.
 static bool is_answering(const char *directory)
 {
 	struct sockaddr_un address = { .sun_family = AF_UNIX };
@@ -57,6 +62,23 @@ static bool is_answering(const char *directory)
 	return is_connected;
 }
 
+// A primary process that shares its memory locks its configuration.
+static bool has_primary(const char *directory)
+{
+	struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
+	char path[PATH_MAX + 32];
+	bool is_locked;
+	int fd;
+
+	snprintf(path, sizeof(path), "%s/config", directory);
+	fd = open(path, O_RDWR | O_CLOEXEC);
+	if (fd < 0)
+		return false;
+	is_locked = fcntl(fd, F_GETLK, &lock) == 0 && lock.l_type != F_UNLCK;
+	close(fd);
+	return is_locked;
+}
+
 // Whether what was opened is still what the path names: its last owner may just have removed it.
 static bool is_still_there(int fd, const char *path)
 {
@@ -66,44 +88,127 @@ static bool is_still_there(int fd, const char *path)
 	       opened.st_ino == named.st_ino && opened.st_dev == named.st_dev;
 }
 
-// Returns `fd`, locked; -EAGAIN when the directory went meanwhile, -EADDRINUSE when it is another's.
-static int lock_opened(int fd, const char *path)
+// Returns `fd`, locked; -EAGAIN when the file went meanwhile, -EADDRINUSE when the directory is
+// another's: a DPDK program that is not ours knows nothing of this file.
+static int lock_opened(int fd, const char *path, const char *directory)
 {
 	if (flock(fd, LOCK_EX | LOCK_NB) < 0)
 		return -EADDRINUSE;
 	if (!is_still_there(fd, path))
 		return -EAGAIN;
-	return is_answering(path) ? -EADDRINUSE : fd;
+	if (!is_answering(directory) && !has_primary(directory))
+		return fd;
+	unlink(path);
+	return -EADDRINUSE;
 }
 
-// The lock's descriptor, or an error as above, or another of mkdir() and open().
-static int lock_directory(const char *path)
+// The lock's descriptor, or an error as above, or another of mkdir() and open(). (The directory itself
+// cannot be locked: DPDK does that while processes attach.)
+static int lock_directory(const char *directory)
 {
+	char path[PATH_MAX + 32];
 	int fd, result;
 
-	if (mkdir(path, 0700) < 0 && errno != EEXIST)
+	if (mkdir(directory, 0700) < 0 && errno != EEXIST)
 		return -errno;
-	fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	snprintf(path, sizeof(path), "%s/" LOCK_NAME, directory);
+	fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (fd < 0)
 		return errno == ENOENT ? -EAGAIN : -errno;
-	result = lock_opened(fd, path);
+	result = lock_opened(fd, path, directory);
 	if (result < 0)
 		close(fd);
 	return result;
 }
 
+// What DPDK makes in it, of primary and secondary processes.
+static bool is_dpdks(const char *file)
+{
+	static const char *const patterns[] = { "config", "hugepage_info", "hugepage_data",
+		"fbarray_*", "mp_socket*", "dpdk_telemetry.*", "telemetry*" };
+
+	for (size_t i = 0; i < sizeof(patterns) / sizeof(patterns[0]); i++)
+		if (fnmatch(patterns[i], file, 0) == 0)
+			return true;
+	return false;
+}
+
+static void remove_directory(const char *path, int lock)
+{
+	DIR *directory = opendir(path);
+	struct dirent *entry;
+
+	if (directory == NULL) {
+		close(lock);
+		return;
+	}
+	while ((entry = readdir(directory)) != NULL)
+		if (is_dpdks(entry->d_name))
+			unlinkat(dirfd(directory), entry->d_name, 0);
+	// Last, as from here on it may be another's.
+	unlinkat(dirfd(directory), LOCK_NAME, 0);
+	rmdir(path);
+	closedir(directory);
+	close(lock);
+}
+
 void ft_runtime_dir_release(void)
 {
-	char path[PATH_MAX + 32];
-
 	if (!held.is_held || held.owner != getpid())
 		return;
-	snprintf(path, sizeof(path), "%s/dpdk_telemetry.v2", held.path);
-	unlink(path);
-	rmdir(held.path);
-	close(held.lock);
+	ft_hugepages_remove_files(strrchr(held.path, '/') + 1, true);
+	remove_directory(held.path, held.lock);
 	held.is_held = false;
 }
+
+// ---- what others left ----
+
+// `name` itself, or "NAME-PID" of a process that is no more.
+static bool is_namesake(const char *entry, const char *name)
+{
+	size_t bytes = strlen(name);
+	char *end;
+	long pid;
+
+	if (strncmp(entry, name, bytes) != 0)
+		return false;
+	if (entry[bytes] == '\0')
+		return true;
+	pid = strtol(entry + bytes + 1, &end, 10);
+	return entry[bytes] == '-' && pid > 0 && pid <= INT_MAX && *end == '\0' &&
+	       kill((pid_t)pid, 0) < 0 && errno == ESRCH;
+}
+
+static void clear(const char *base, const char *name)
+{
+	char path[PATH_MAX];
+	int lock;
+
+	snprintf(path, sizeof(path), "%s/%s", base, name);
+	lock = lock_directory(path);
+	if (lock < 0)
+		return;
+	ft_hugepages_remove_files(name, false);
+	remove_directory(path, lock);
+}
+
+void ft_runtime_dir_sweep(const char *name)
+{
+	char base[PATH_MAX / 2];
+	struct dirent *entry;
+	DIR *entries;
+
+	ft_runtime_dir_base(base, sizeof(base));
+	entries = opendir(base);
+	if (entries == NULL)
+		return;
+	while ((entry = readdir(entries)) != NULL)
+		if (is_namesake(entry->d_name, name))
+			clear(base, entry->d_name);
+	closedir(entries);
+}
+
+// ---- what becomes ours ----
 
 static int hold(const char *base, const char *name)
 {
@@ -126,7 +231,7 @@ int ft_runtime_dir_claim(const char *name, char claimed[FT_RUNTIME_NAME_BYTES])
 	char base[PATH_MAX / 2];
 	int error;
 
-	if (!is_name(name))
+	if (!ft_runtime_dir_is_name(name))
 		return -EINVAL;
 	ft_runtime_dir_base(base, sizeof(base));
 	if (mkdir(base, 0700) < 0 && errno != EEXIST)
@@ -137,7 +242,7 @@ int ft_runtime_dir_claim(const char *name, char claimed[FT_RUNTIME_NAME_BYTES])
 		snprintf(claimed, FT_RUNTIME_NAME_BYTES, "%s-%d", name, (int)getpid());
 		error = hold(base, claimed);
 	}
-	// Handlers run in the reverse order: DPDK's, registered later, removes the socket first.
+	// Handlers run in the reverse order: DPDK's, registered later, ends its telemetry first.
 	if (error == 0)
 		atexit(ft_runtime_dir_release);
 	return error;

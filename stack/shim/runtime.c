@@ -119,6 +119,8 @@ static int start_dpdk(void)
 	int error = ft_device_parse(&runtime.device, runtime.config.nic.device);
 
 	if (error == 0)
+		error = ft_eal_prepare(&runtime.config);
+	if (error == 0)
 		error = ft_device_check(&runtime.device, ft_eal_has_hugepages(&runtime.config));
 	if (error == 0)
 		error = ft_eal_start(&runtime.config, &runtime.device);
