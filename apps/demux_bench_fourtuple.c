@@ -67,10 +67,8 @@ static void look_up_burst(const struct bench_fourtuple *table, struct bench_batc
 	const struct ft_tuple *tuples[FT_CONN_BURST];
 	uint64_t hashes[FT_CONN_BURST];
 
-	for (uint32_t i = 0; i < count; i++) {
+	for (uint32_t i = 0; i < count; i++)
 		tuples[i] = &batch->tuples[from + i];
-		hashes[i] = ft_tuple_hash(&table->key, tuples[i]);
-	}
 	ft_conn_table_find_burst(&table->table, tuples, hashes, batch->found + from, count);
 }
 

@@ -77,16 +77,16 @@ static void look_up_kind(struct ft_stack *stack, const struct ft_conn_table *tab
 
 		if (info->kind != kind)
 			continue;
-		info->hash = ft_tuple_hash(&stack->key, &info->tuple);
 		infos[found] = info;
-		tuples[found] = &info->tuple;
-		hashes[found++] = info->hash;
+		tuples[found++] = &info->tuple;
 	}
 	if (found == 0)
 		return;
 	ft_conn_table_find_burst(table, tuples, hashes, indices, found);
-	for (uint16_t i = 0; i < found; i++)
+	for (uint16_t i = 0; i < found; i++) {
+		infos[i]->hash = hashes[i];
 		infos[i]->candidate = indices[i];
+	}
 }
 
 // The object that a packet's tuple names. What the burst's lookup found no longer holds when an

@@ -324,7 +324,8 @@ static inline const struct ft_conn_bucket *likely_bucket(
 	return bucket_at(half, probe_for(hash));
 }
 
-// The first index in the bucket whose tag agrees, its object on the way to the cache.
+// The first index in the bucket whose tag agrees. It and the others (one lookup in fifty has
+// another, by chance) are on their way to the cache.
 static inline uint32_t prefetch_candidate(
 	const struct ft_conn_table *table, const struct ft_conn_bucket *bucket, uint64_t hash)
 {
@@ -334,18 +335,18 @@ static inline uint32_t prefetch_candidate(
 	if (matches == 0)
 		return FT_CONN_NONE;
 	index = bucket->indices[__builtin_ctz(matches)];
-	rte_prefetch0(tuple_of(table, index));
+	for (; matches != 0; matches &= matches - 1)
+		rte_prefetch0(tuple_of(table, bucket->indices[__builtin_ctz(matches)]));
 	return index;
 }
 
-void ft_conn_table_find_burst(const struct ft_conn_table *table,
-	const struct ft_tuple *const *tuples, const uint64_t *hashes, uint32_t *indices,
-	uint32_t count)
+static void find_staged(const struct ft_conn_table *table, const struct ft_tuple *const *tuples,
+	uint64_t *hashes, uint32_t *indices, uint32_t count)
 {
 	const struct ft_conn_bucket *buckets[FT_CONN_BURST];
 
-	assert(count <= FT_CONN_BURST);
 	for (uint32_t i = 0; i < count; i++) {
+		hashes[i] = ft_tuple_hash(table->key, tuples[i]);
 		buckets[i] = likely_bucket(table, hashes[i]);
 		rte_prefetch0(buckets[i]);
 	}
@@ -358,6 +359,19 @@ void ft_conn_table_find_burst(const struct ft_conn_table *table,
 		// A miss, a tag that agreed by chance, or an overflow: the plain search knows.
 		indices[i] = ft_conn_table_find(table, tuples[i], hashes[i]);
 	}
+}
+
+// An idle NIC delivers bursts of one: nothing to overlap, so no stages.
+void ft_conn_table_find_burst(const struct ft_conn_table *table,
+	const struct ft_tuple *const *tuples, uint64_t *hashes, uint32_t *indices, uint32_t count)
+{
+	assert(count <= FT_CONN_BURST);
+	if (count != 1) {
+		find_staged(table, tuples, hashes, indices, count);
+		return;
+	}
+	hashes[0] = ft_tuple_hash(table->key, tuples[0]);
+	indices[0] = ft_conn_table_find(table, tuples[0], hashes[0]);
 }
 
 // The way of half_find(), counted. True when the object was found.

@@ -46,13 +46,13 @@ void ft_conn_table_free(struct ft_conn_table *table);
 uint32_t ft_conn_table_find(
 	const struct ft_conn_table *table, const struct ft_tuple *tuple, uint64_t hash);
 
-// Looks up a burst in stages, so that the cache misses of its packets overlap: all buckets are
-// prefetched, then all tags compared and the candidates' first lines prefetched, then all proven.
-// indices[i] is FT_CONN_NONE for a miss. At most FT_CONN_BURST at a time.
+// Looks up a burst in stages, so that the cache misses of its packets overlap: all tuples are hashed
+// and their buckets prefetched, then all tags compared and the candidates' first lines prefetched,
+// then all proven. hashes[i] is ft_tuple_hash() of tuples[i] afterwards, indices[i] FT_CONN_NONE for
+// a miss. At most FT_CONN_BURST at a time.
 #define FT_CONN_BURST 64
 void ft_conn_table_find_burst(const struct ft_conn_table *table,
-	const struct ft_tuple *const *tuples, const uint64_t *hashes, uint32_t *indices,
-	uint32_t count);
+	const struct ft_tuple *const *tuples, uint64_t *hashes, uint32_t *indices, uint32_t count);
 
 // How a search went, for the trace: where it began, and what it found. Not for the packet path.
 struct ft_conn_explanation {

@@ -105,11 +105,12 @@ uint32_t ft_conn_table_find(
 }
 
 void ft_conn_table_find_burst(const struct ft_conn_table *table,
-	const struct ft_tuple *const *tuples, const uint64_t *hashes, uint32_t *indices,
-	uint32_t count)
+	const struct ft_tuple *const *tuples, uint64_t *hashes, uint32_t *indices, uint32_t count)
 {
-	for (uint32_t i = 0; i < count; i++)
+	for (uint32_t i = 0; i < count; i++) {
+		hashes[i] = 0;
 		indices[i] = FT_CONN_NONE;
+	}
 }
 
 void ft_conn_table_explain(const struct ft_conn_table *table, const struct ft_tuple *tuple,

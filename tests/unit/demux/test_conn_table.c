@@ -258,11 +258,12 @@ static void burst_finds_what_single_lookups_find(void **state)
 		for (uint32_t j = 0; j < count; j++) {
 			tuples[j] = make_tuple(ft_random_below(&fixture.random, 2 * i + 1), 80);
 			pointers[j] = &tuples[j];
-			hashes[j] = hash_of(&fixture, &tuples[j]);
 		}
 		ft_conn_table_find_burst(&fixture.table, pointers, hashes, indices, count);
-		for (uint32_t j = 0; j < count; j++)
+		for (uint32_t j = 0; j < count; j++) {
+			assert_int_equal(hashes[j], hash_of(&fixture, &tuples[j]));
 			assert_int_equal(indices[j], find(&fixture, &tuples[j]));
+		}
 	}
 	stop(&fixture);
 }
