@@ -8,6 +8,18 @@ struct ft_hash_key {
 	uint64_t words[8];
 };
 
+// NH over two words with a keyed finish: ft_tuple_hash()'s, for something short. What it gives never
+// leaves this host.
+static inline uint64_t ft_hash_pair(const struct ft_hash_key *key, uint64_t a, uint64_t b)
+{
+	const uint64_t *secret = key->words;
+	unsigned __int128 sum = (unsigned __int128)(a + secret[0]) * (b + secret[1]);
+	uint64_t folded = (uint64_t)sum ^ (uint64_t)(sum >> 64) ^ secret[6];
+
+	sum = (unsigned __int128)folded * (secret[7] | 1);
+	return (uint64_t)sum ^ (uint64_t)(sum >> 64);
+}
+
 struct ft_random;
 void ft_hash_key_init(struct ft_hash_key *key, struct ft_random *random);
 

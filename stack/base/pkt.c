@@ -41,10 +41,8 @@ static bool make_room(struct rte_mbuf *pkt, uint32_t bytes)
 	return true;
 }
 
-void *ft_pkt_pull(struct rte_mbuf *pkt, uint32_t bytes)
+void *ft_pkt_pull_together(struct rte_mbuf *pkt, uint32_t bytes)
 {
-	if (likely(bytes <= pkt->data_len))
-		return rte_pktmbuf_mtod(pkt, void *);
 	if (bytes > pkt->pkt_len || !make_room(pkt, bytes))
 		return NULL;
 	while (pkt->data_len < bytes) {
@@ -62,7 +60,7 @@ void *ft_pkt_pull(struct rte_mbuf *pkt, uint32_t bytes)
 	return rte_pktmbuf_mtod(pkt, void *);
 }
 
-void ft_pkt_trim_to(struct rte_mbuf *pkt, uint32_t bytes)
+void ft_pkt_cut_end(struct rte_mbuf *pkt, uint32_t bytes)
 {
 	struct rte_mbuf *last = pkt;
 	uint16_t segments = 1;

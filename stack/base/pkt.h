@@ -101,14 +101,26 @@ static inline uint64_t ft_pkt_occupied_bytes(const struct rte_mbuf *pkt)
 struct rte_mempool *ft_pkt_pool_create(
 	const char *name, uint32_t count, uint16_t data_bytes, int socket);
 
+// ft_pkt_pull() and ft_pkt_trim_to() where there is something to do.
+void *ft_pkt_pull_together(struct rte_mbuf *pkt, uint32_t bytes);
+void ft_pkt_cut_end(struct rte_mbuf *pkt, uint32_t bytes);
+
 // Makes the first `bytes` of the packet contiguous, so that a header can be read through a pointer.
 // A packet normally is; one split over mbuf segments is copied together. Returns a pointer to
 // offset 0, or NULL when the packet is shorter or does not fit one segment.
-void *ft_pkt_pull(struct rte_mbuf *pkt, uint32_t bytes);
+static inline void *ft_pkt_pull(struct rte_mbuf *pkt, uint32_t bytes)
+{
+	return likely(bytes <= pkt->data_len) ? rte_pktmbuf_mtod(pkt, void *)
+					      : ft_pkt_pull_together(pkt, bytes);
+}
 
 // Cuts or keeps: makes the packet exactly `bytes` long by cutting its end, over all segments,
 // freeing those left empty. It must be at least that long.
-void ft_pkt_trim_to(struct rte_mbuf *pkt, uint32_t bytes);
+static inline void ft_pkt_trim_to(struct rte_mbuf *pkt, uint32_t bytes)
+{
+	if (unlikely(bytes != pkt->pkt_len))
+		ft_pkt_cut_end(pkt, bytes);
+}
 
 // Removes `bytes` from the front, over all segments, keeping the first mbuf. It must be that long.
 void ft_pkt_cut_front(struct rte_mbuf *pkt, uint32_t bytes);

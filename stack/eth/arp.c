@@ -107,7 +107,7 @@ static void send_reply(
 
 static struct ft_list *bucket_of(struct ft_stack *stack, const struct ft_addr *addr)
 {
-	uint64_t hash = ft_siphash(&stack->key, addr, sizeof(*addr));
+	uint64_t hash = ft_hash_pair(&stack->key, addr->halves[0], addr->halves[1]);
 
 	return &stack->arp.buckets[hash & (stack->arp.bucket_count - 1)];
 }
@@ -229,8 +229,10 @@ void ft_arp_output(
 		wait_for(stack, neighbour, pkt);
 		return;
 	}
-	ft_list_remove(&neighbour->in_order);
-	ft_list_append(&stack->arp.resolved, &neighbour->in_order);
+	if (stack->arp.resolved.previous != &neighbour->in_order) {
+		ft_list_remove(&neighbour->in_order);
+		ft_list_append(&stack->arp.resolved, &neighbour->in_order);
+	}
 	if (neighbour->state == STALE) {
 		neighbour->state = PROBE;
 		neighbour->requests = 0;

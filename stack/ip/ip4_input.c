@@ -80,7 +80,10 @@ static enum ft_drop check_options(struct rte_mbuf *pkt)
 static enum ft_drop check_destination(struct ft_stack *stack, struct ft_pkt_info *info)
 {
 	const struct ft_addr *destination = &info->tuple.local;
+	bool is_plain = !(info->flags & (FT_PKT_LINK_GROUP | FT_PKT_LOOPBACK));
 
+	if (likely(is_plain && ft_addr_is_equal(destination, &stack->ip.routes.local[0].addr)))
+		return FT_TAKEN;
 	if (ft_addr_is_multicast(destination) || ft_route_is_broadcast(stack, destination)) {
 		info->flags |= FT_PKT_IP_GROUP;
 		return FT_TAKEN;

@@ -29,13 +29,12 @@ static ssize_t fetch(
 	ssize_t count;
 
 	if (left->offset == 0) {
-		count = ft_tcp_receive(stack, socket->conn, left->iov, left->count,
-			tcp_flags(flags), ft_thread_now());
+		count = ft_tcp_receive(
+			stack, socket->conn, left->iov, left->count, tcp_flags(flags), stack->now);
 	} else {
 		rest.iov_base = (char *)left->iov->iov_base + left->offset;
 		rest.iov_len = left->iov->iov_len - left->offset;
-		count = ft_tcp_receive(
-			stack, socket->conn, &rest, 1, tcp_flags(flags), ft_thread_now());
+		count = ft_tcp_receive(stack, socket->conn, &rest, 1, tcp_flags(flags), stack->now);
 	}
 	if (count > 0)
 		ft_iov_skip(left, count);
@@ -199,8 +198,30 @@ ssize_t ft_recvfrom(
 	return result;
 }
 
+// What nearly every call asks for, without the detour: bytes of a stream, one buffer, no wish that
+// needs more than one look. -EAGAIN: it is another kind of call, or nothing is there.
+static ssize_t receive_at_once(
+	struct ft_stack *stack, struct ft_socket *socket, void *bytes, size_t count, int flags)
+{
+	const struct iovec iov = { .iov_base = bytes, .iov_len = count };
+
+	if (socket->conn == NULL || (flags & ~(MSG_DONTWAIT | MSG_NOSIGNAL)) || bytes == NULL ||
+		count > INT64_MAX)
+		return -EAGAIN;
+	return ft_tcp_receive(stack, socket->conn, &iov, 1, 0, stack->now);
+}
+
 ssize_t ft_recv(int fd, void *bytes, size_t count, int flags)
 {
+	struct ft_stack *stack;
+	struct ft_socket *socket = ft_call_socket(fd, &stack);
+	ssize_t result;
+
+	if (socket == NULL)
+		return -1;
+	result = receive_at_once(stack, socket, bytes, count, flags);
+	if (result != -EAGAIN)
+		return ft_call_result(result);
 	return ft_recvfrom(fd, bytes, count, flags, NULL, NULL);
 }
 

@@ -22,13 +22,14 @@
 
 struct ft_tcp_listener;
 
-// What a connection owes its peer. Input, timers and calls note it; output pays once a turn.
+// What a connection owes its peer. Input, timers and calls note it; output pays once a turn, in this
+// order, so that an ACK rides on whatever else goes.
 enum ft_tcp_owed {
-	FT_OWE_ACK = 0x01,	  // an ACK, riding on data or alone
-	FT_OWE_OUTPUT = 0x02,	  // SYN, data or FIN may have become sendable: look
-	FT_OWE_RETRANSMIT = 0x04, // the first segment not acknowledged, once more
-	FT_OWE_PROBE = 0x08,	  // a byte into a closed window, or what was held back too long
-	FT_OWE_KEEPALIVE = 0x10,  // a segment with nothing new, to hear whether the peer is there
+	FT_OWE_RETRANSMIT = 0x01, // the first segment not acknowledged, once more
+	FT_OWE_PROBE = 0x02,	  // a byte into a closed window, or what was held back too long
+	FT_OWE_OUTPUT = 0x04,	  // SYN, data or FIN may have become sendable: look
+	FT_OWE_KEEPALIVE = 0x08,  // a segment with nothing new, to hear whether the peer is there
+	FT_OWE_ACK = 0x10,	  // an ACK, riding on data or alone
 	FT_OWE_ROOM = 0x20,	  // to the application: word that there are packet buffers again
 };
 

@@ -63,6 +63,33 @@ uint64_t ft_receive_queue_peek(const struct ft_receive_queue *queue, uint64_t fr
 	return total;
 }
 
+uint64_t ft_receive_queue_take(struct ft_receive_queue *queue, const struct iovec *iov,
+	int iov_count, uint64_t most, struct ft_receive_memory *memory)
+{
+	struct ft_iov walk = { .iov = iov, .count = iov_count };
+	uint64_t total = 0;
+
+	while (queue->packets.first != NULL && total < most) {
+		struct rte_mbuf *pkt = queue->packets.first;
+		const struct ft_pkt_info *info = ft_pkt_info(pkt);
+		size_t wanted = RTE_MIN(most - total, (uint64_t)info->payload_length);
+		size_t count;
+		void *to = ft_iov_next(&walk, wanted, &count);
+
+		if (count == 0)
+			break;
+		ft_pkt_copy_out(pkt, info->payload_offset, to, count);
+		total += count;
+		if (count == info->payload_length) {
+			rte_pktmbuf_free(ft_receive_queue_pop(queue, memory));
+		} else {
+			ft_segment_cut_front(pkt, count);
+			queue->bytes -= count;
+		}
+	}
+	return total;
+}
+
 bool ft_receive_queue_byte_at(const struct ft_receive_queue *queue, uint64_t offset, uint8_t *byte)
 {
 	if (offset >= queue->bytes)

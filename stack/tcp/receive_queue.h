@@ -27,13 +27,17 @@ enum ft_drop ft_receive_queue_append(
 	struct ft_receive_queue *queue, struct rte_mbuf *pkt, struct ft_receive_memory *memory);
 
 // Copies bytes, beginning `from` bytes behind the front, at most `most` (the distance to the urgent
-// mark, or UINT64_MAX) and at most what `iov` holds. Returns how many; removes nothing. RECEIVE is
-// this, then a discard of as many; MSG_PEEK is this alone; MSG_TRUNC a discard alone.
+// mark, or UINT64_MAX) and at most what `iov` holds. Returns how many; removes nothing:
+// MSG_PEEK. MSG_TRUNC is a discard.
 uint64_t ft_receive_queue_peek(const struct ft_receive_queue *queue, uint64_t from,
 	const struct iovec *iov, int iov_count, uint64_t most);
 
 // The byte `offset` bytes behind the front: the urgent one. False when it is not there.
 bool ft_receive_queue_byte_at(const struct ft_receive_queue *queue, uint64_t offset, uint8_t *byte);
+
+// A peek from the front and a discard of as many, in one: RECEIVE.
+uint64_t ft_receive_queue_take(struct ft_receive_queue *queue, const struct iovec *iov,
+	int iov_count, uint64_t most, struct ft_receive_memory *memory);
 
 // Removes up to `bytes` from the front and returns how many. Frees the packets emptied.
 uint64_t ft_receive_queue_discard(

@@ -42,6 +42,18 @@ void ft_tcp_ack_update_window(struct ft_arrival *arrival)
 
 // ---- new data acknowledged ----
 
+static void measure_by_echo(struct ft_arrival *arrival, const struct ft_rtt_limits *limits)
+{
+	struct ft_tcp_conn *conn = arrival->conn;
+	uint32_t clock = ft_isn_timestamp(conn->ts_offset, arrival->now);
+	ft_time echoed = (clock - arrival->seg.ts_echo) * FT_MILLISECOND;
+
+	if (echoed < limits->maximum)
+		ft_rtt_sample(&conn->rtt, RTE_MIN(echoed, 2 * conn->rtt.rto), limits);
+	else // a loop that stood still, not a path
+		ft_rtt_end_backoff(&conn->rtt);
+}
+
 // One segment is timed in each round trip, to the nanosecond. What was sent again can't be timed so
 // (Karn); then a timestamp's echo tells, to the millisecond. But where it was the ACK that got
 // lost, the peer still echoes the first copy, and all the waiting since would seem to be the
@@ -51,18 +63,14 @@ static void measure(struct ft_arrival *arrival)
 {
 	struct ft_tcp_conn *conn = arrival->conn;
 	struct ft_rtt_limits limits = ft_tcp_timers_limits(arrival->stack);
-	uint32_t clock = ft_isn_timestamp(conn->ts_offset, arrival->now);
-	ft_time echoed = (clock - arrival->seg.ts_echo) * FT_MILLISECOND;
 	bool has_echo =
 		conn->has_timestamps && arrival->seg.ts_echo != 0 && !conn->retransmit.is_timing;
 	ft_time rtt;
 
 	if (ft_retransmit_measure(&conn->retransmit, arrival->seg.ack, arrival->now, &rtt))
 		ft_rtt_sample(&conn->rtt, rtt, &limits);
-	else if (has_echo && echoed < limits.maximum)
-		ft_rtt_sample(&conn->rtt, RTE_MIN(echoed, 2 * conn->rtt.rto), &limits);
-	else if (has_echo) // a loop that stood still, not a path
-		ft_rtt_end_backoff(&conn->rtt);
+	else if (has_echo)
+		measure_by_echo(arrival, &limits);
 }
 
 static void drop_acked(struct ft_arrival *arrival, uint32_t acked)

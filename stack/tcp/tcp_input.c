@@ -256,7 +256,7 @@ static enum ft_drop without_connection(
 	return ft_tcp_listen_input(stack, binding->listener, pkt, least_iss, now);
 }
 
-// RFC 6191 2: a SYN that can be told from an old one by its timestamp or number may open anew what
+// In TIME-WAIT (RFC 6191 2): a SYN that can be told from an old one by its timestamp or number may open anew what
 // waits here, if somebody listens.
 static bool may_reopen(
 	struct ft_stack *stack, const struct ft_tcp_conn *conn, const struct ft_pkt_info *info)
@@ -267,7 +267,7 @@ static bool may_reopen(
 	int32_t newer = (int32_t)(seg->ts_value - conn->rcv.ts_recent);
 	struct ft_binding *binding;
 
-	if (conn->state != FT_TCP_TIME_WAIT || flags != FT_TCP_SYN)
+	if (flags != FT_TCP_SYN)
 		return false;
 	if (has_both && newer < 0)
 		return false;
@@ -323,7 +323,7 @@ enum ft_drop ft_tcp_input(
 		return FT_DROP_TCP_NOT_UNICAST;
 	if (candidate == NULL)
 		return without_connection(stack, pkt, 0, now);
-	if (may_reopen(stack, candidate, info))
+	if (unlikely(candidate->state == FT_TCP_TIME_WAIT) && may_reopen(stack, candidate, info))
 		return reopen(stack, candidate, pkt, now);
 	return with_connection(stack, candidate, pkt, now);
 }

@@ -182,10 +182,15 @@ static uint32_t usable_bytes(const struct ft_tcp_conn *conn)
 // What is sent again after a timeout has been held back long enough the first time.
 static uint32_t next_bytes(const struct ft_tcp_conn *conn)
 {
+	uint32_t unsent = ft_conn_unsent_bytes(conn);
 	bool is_again = ft_seq_is_before(conn->snd.nxt, conn->snd.max);
 	bool may_not_wait = is_again || conn->is_flushed;
-	struct ft_window_send send = {
-		.unsent_bytes = ft_conn_unsent_bytes(conn),
+	struct ft_window_send send;
+
+	if (unsent == 0)
+		return 0;
+	send = (struct ft_window_send){
+		.unsent_bytes = unsent,
 		.usable_bytes = usable_bytes(conn),
 		.largest_window = conn->snd.max_wnd,
 		.mss = conn->mss,
@@ -196,7 +201,7 @@ static uint32_t next_bytes(const struct ft_tcp_conn *conn)
 				       ft_seq_is_after(conn->snd.sml, conn->snd.una),
 	};
 
-	return send.unsent_bytes == 0 ? 0 : ft_window_send_bytes(&send);
+	return ft_window_send_bytes(&send);
 }
 
 // The flags of a data segment: PSH where the queue ends (RFC 9293 3.9.1, SEND), FIN behind its end.
@@ -228,8 +233,9 @@ static void restart_after_idle(struct ft_stack *stack, struct ft_tcp_conn *conn,
 {
 	struct ft_rtt_limits limits = ft_tcp_timers_limits(stack);
 
-	if (!ft_conn_has_in_flight(conn) &&
-		now > conn->last_sent + ft_rtt_timeout(&conn->rtt, &limits))
+	if (ft_conn_has_in_flight(conn) || now - conn->last_sent <= limits.minimum)
+		return;
+	if (now > conn->last_sent + ft_rtt_timeout(&conn->rtt, &limits))
 		ft_cc_idle_restart(&conn->cc);
 }
 
@@ -344,19 +350,21 @@ static bool pay_one(
 	return true;
 }
 
-// In this order, so that an ACK rides on whatever else goes.
-static const uint8_t order[] = { FT_OWE_RETRANSMIT, FT_OWE_PROBE, FT_OWE_OUTPUT, FT_OWE_KEEPALIVE,
-	FT_OWE_ACK, FT_OWE_ROOM };
-
 void ft_tcp_output_pay(struct ft_stack *stack, struct ft_tcp_conn *conn, ft_time now)
 {
+	uint8_t tried = 0, left;
+
 	if (!ft_conn_is_synchronized(conn)) {
 		if (pay_handshake(stack, conn, now))
 			conn->owed = 0;
 		return;
 	}
-	for (uint32_t i = 0; i < RTE_DIM(order); i++)
-		if ((conn->owed & order[i]) && pay_one(stack, conn, order[i], now))
-			conn->owed &= ~order[i];
+	while ((left = conn->owed & ~tried) != 0) {
+		uint8_t lowest = left & -left;
+
+		tried |= lowest;
+		if (pay_one(stack, conn, lowest, now))
+			conn->owed &= ~lowest;
+	}
 	ft_tcp_timers_output_done(stack, conn, now);
 }

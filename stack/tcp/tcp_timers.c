@@ -137,10 +137,11 @@ void ft_tcp_timers_acked(
 
 void ft_tcp_timers_output_done(struct ft_stack *stack, struct ft_tcp_conn *conn, ft_time now)
 {
-	ft_time wait = retransmit_timeout(stack, conn);
+	ft_time wait;
 
 	if (ft_conn_has_in_flight(conn) || ft_conn_unsent_bytes(conn) == 0)
 		return;
+	wait = retransmit_timeout(stack, conn);
 	if (conn->options.cork || conn->is_more_coming)
 		wait = RTE_MIN(wait, CORK_LIMIT);
 	if (!is_running(conn, FT_TCP_TIMER_RETRANSMIT))

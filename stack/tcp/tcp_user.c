@@ -100,10 +100,16 @@ static void pass_mark(struct ft_tcp_conn *conn)
 		ft_receive_queue_discard(&conn->receive_queue, 1, &conn->receive_memory);
 }
 
+// As nearly always, when next to nothing was received since the last offer, there is nothing to ask.
 static void open_window(struct ft_stack *stack, struct ft_tcp_conn *conn)
 {
-	struct ft_window_offer offer = ft_conn_window_offer(conn);
+	uint64_t buffer = conn->options.receive_buffer;
+	uint64_t closed = buffer - RTE_MIN(buffer, (uint64_t)conn->rcv.wnd);
+	struct ft_window_offer offer;
 
+	if (closed < RTE_MIN(2u * conn->rcv_mss, buffer / 2) && conn->rcv.wnd >= conn->rcv_mss)
+		return;
+	offer = ft_conn_window_offer(conn);
 	if (ft_conn_may_receive(conn) && ft_window_has_opened(&offer))
 		ft_conn_owe(stack, conn, FT_OWE_ACK, "window update");
 }
@@ -157,14 +163,12 @@ static uint64_t take_bytes(
 	struct ft_tcp_conn *conn, const struct iovec *iov, int iov_count, int flags)
 {
 	uint64_t most = RTE_MIN(bytes_before_mark(conn), conn->receive_queue.bytes);
-	uint64_t bytes;
 
-	if (flags & FT_TCP_RECEIVE_DISCARD)
-		bytes = RTE_MIN(bytes_of(iov, iov_count), most);
-	else
-		bytes = ft_receive_queue_peek(&conn->receive_queue, 0, iov, iov_count, most);
-	ft_receive_queue_discard(&conn->receive_queue, bytes, &conn->receive_memory);
-	return bytes;
+	if (!(flags & FT_TCP_RECEIVE_DISCARD))
+		return ft_receive_queue_take(
+			&conn->receive_queue, iov, iov_count, most, &conn->receive_memory);
+	return ft_receive_queue_discard(&conn->receive_queue,
+		RTE_MIN(bytes_of(iov, iov_count), most), &conn->receive_memory);
 }
 
 ssize_t ft_tcp_receive(struct ft_stack *stack, struct ft_tcp_conn *conn, const struct iovec *iov,

@@ -36,7 +36,7 @@ struct bench {
 // ---- one turn of both ----
 
 // Its name is what callgrind is told.
-__attribute__((noinline)) void measured_serve(struct bench *bench);
+__attribute__((noipa)) void measured_serve(struct bench *bench);
 
 void measured_serve(struct bench *bench)
 {
