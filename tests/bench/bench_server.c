@@ -6,6 +6,7 @@
 #include "fourtuple.h"
 
 #define BACKLOG 4096
+#define CHUNK	65536 // bytes of bulk in one call
 
 void bench_server_start(struct bench_server *server)
 {
@@ -21,13 +22,43 @@ void bench_server_start(struct bench_server *server)
 		err(1, "the server can't listen");
 }
 
+static void watch(struct bench_server *server, int fd)
+{
+	struct epoll_event event = {
+		.events = server->role == BENCH_SOURCE ? EPOLLOUT : EPOLLIN,
+		.data.fd = fd,
+	};
+
+	if (ft_epoll_ctl(server->epoll, EPOLL_CTL_ADD, fd, &event) < 0)
+		err(1, "epoll_ctl");
+}
+
+void bench_server_connect(struct bench_server *server, uint32_t address, uint32_t count)
+{
+	struct sockaddr_in there = {
+		.sin_family = AF_INET,
+		.sin_port = htons(BENCH_SERVER_PORT),
+		.sin_addr.s_addr = htonl(address),
+	};
+
+	server->listener = -1;
+	server->epoll = ft_epoll_create1(0);
+	for (uint32_t i = 0; i < count; i++) {
+		int fd = ft_socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
+
+		if (ft_connect(fd, (struct sockaddr *)&there, sizeof(there)) < 0 &&
+			errno != EINPROGRESS)
+			err(1, "connect");
+		watch(server, fd);
+	}
+}
+
 static void accept_all(struct bench_server *server)
 {
-	struct epoll_event event = { .events = EPOLLIN };
+	int fd;
 
-	while ((event.data.fd = ft_accept4(server->listener, NULL, NULL, SOCK_NONBLOCK)) >= 0) {
-		if (ft_epoll_ctl(server->epoll, EPOLL_CTL_ADD, event.data.fd, &event) < 0)
-			err(1, "epoll_ctl");
+	while ((fd = ft_accept4(server->listener, NULL, NULL, SOCK_NONBLOCK)) >= 0) {
+		watch(server, fd);
 		server->accepted++;
 	}
 	if (errno != EAGAIN)
@@ -42,7 +73,7 @@ static void end(struct bench_server *server, int fd)
 
 static void answer(struct bench_server *server, int fd)
 {
-	char bytes[65536];
+	char bytes[CHUNK];
 	ssize_t count = ft_recv(fd, bytes, sizeof(bytes), 0);
 
 	if (count <= 0) {
@@ -51,12 +82,20 @@ static void answer(struct bench_server *server, int fd)
 	}
 	server->reads++;
 	server->bytes += count;
-	if (server->only_reads)
+	if (server->role == BENCH_SINK)
 		return;
 	if (ft_send(fd, bytes, count, MSG_NOSIGNAL) != count)
 		err(1, "send");
 	if (server->closes_first)
 		end(server, fd);
+}
+
+static void write_more(struct bench_server *server, int fd)
+{
+	static const char bytes[CHUNK];
+
+	if (ft_send(fd, bytes, sizeof(bytes), MSG_NOSIGNAL) < 0 && errno != EAGAIN)
+		err(1, "send");
 }
 
 void bench_server_serve(struct bench_server *server)
@@ -69,6 +108,8 @@ void bench_server_serve(struct bench_server *server)
 	for (int i = 0; i < count; i++) {
 		if (events[i].data.fd == server->listener)
 			accept_all(server);
+		else if (server->role == BENCH_SOURCE)
+			write_more(server, events[i].data.fd);
 		else
 			answer(server, events[i].data.fd);
 	}

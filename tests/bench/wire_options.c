@@ -18,6 +18,8 @@ enum {
 	ESTABLISH,
 	ECHO_ONCE,
 	RATE,
+	BULK,
+	BYTES,
 	JSON,
 	HELP
 };
@@ -34,6 +36,8 @@ static const struct option long_options[] = {
 	{ "establish", required_argument, NULL, ESTABLISH },
 	{ "echo-once", no_argument, NULL, ECHO_ONCE },
 	{ "rate", required_argument, NULL, RATE },
+	{ "bulk", required_argument, NULL, BULK },
+	{ "bytes", required_argument, NULL, BYTES },
 	{ "json", required_argument, NULL, JSON },
 	{ "help", no_argument, NULL, HELP },
 	{ 0 },
@@ -52,6 +56,9 @@ static const char help[] =
 	"                      apart: by a segment of its own, as slow clients do (with)\n"
 	"  --rate CLOSER       instead: connect, one request, close; CLOSER is who closes first and\n"
 	"                      so has TIME-WAIT, client or server\n"
+	"  --bulk DIRECTION    instead: in (the server reads) or out (it writes) as fast as it goes, over\n"
+	"                      --connections; the client is a stack, too\n"
+	"  --bytes N           of bulk (100M)\n"
 	"  --establish N       instead: opens N connections and tells what memory they take\n"
 	"  --echo-once         with --establish: then one request on each\n"
 	"  --checksum WORD     offload, software (offload)\n"
@@ -140,6 +147,13 @@ static void read_option(struct wire_options *options, int option, const char *te
 		options->mode = WIRE_RATE;
 		options->server_closes_first = is_second(text, "client", "server");
 		break;
+	case BULK:
+		options->mode = WIRE_BULK;
+		options->server_sends = is_second(text, "in", "out");
+		break;
+	case BYTES:
+		options->bytes = read_number(text, 1, 1000000000000, "bytes, from 1 to 1000000M");
+		break;
 	case JSON:
 		options->json_path = text;
 		break;
@@ -157,6 +171,7 @@ struct wire_options wire_options_read(int argc, char **argv)
 		.connections = 1000,
 		.request_bytes = 1,
 		.requests = 1000000,
+		.bytes = 100000000,
 		.in_flight = 64,
 		.has_offload = true,
 	};

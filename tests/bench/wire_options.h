@@ -3,7 +3,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum wire_mode { WIRE_REQUESTS, WIRE_ESTABLISH, WIRE_RATE };
+enum wire_mode { WIRE_REQUESTS, WIRE_ESTABLISH, WIRE_RATE, WIRE_BULK };
 
 struct wire_options {
 	enum wire_mode mode;
@@ -15,6 +15,8 @@ struct wire_options {
 	bool acks_apart;
 	bool echo_once;		  // ESTABLISH: then one request on each
 	bool server_closes_first; // RATE
+	bool server_sends;	  // BULK
+	uint64_t bytes;		  // BULK
 	bool has_offload;
 	bool is_clock_real;
 	const char *json_path; // "-": standard output

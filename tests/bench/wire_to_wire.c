@@ -1,6 +1,7 @@
 // What a request costs the server, from the burst received to the burst sent, the application's
 // calls included. Both ends are in this process, on one core: a stack with an echo server on the
-// public calls, and a client (mirror_client.h) that is as cheap as can be.
+// public calls, and a client (mirror_client.h) that is as cheap as can be; for bulk the client is a
+// second stack.
 //
 // Time is read around the server's part of each turn. Instructions are counted from outside:
 // valgrind --tool=callgrind --toggle-collect=measured_serve, as tests/bench/instructions does.
@@ -18,10 +19,11 @@
 #include "wire_options.h"
 #include "wire_report.h"
 
-#define PATIENCE 100000 // turns without any progress
-#define HOT	 64	// connections
-#define OPENING	 256	// connections being opened at once
-#define GOLDEN	 0.6180339887498949
+#define PATIENCE     100000 // turns without any progress
+#define HOT	     64	    // connections
+#define PEER_PACKETS 16384  // in each pool of a client that is a stack
+#define OPENING	     256    // connections being opened at once
+#define GOLDEN	     0.6180339887498949
 
 struct bench {
 	struct wire_options options;
@@ -30,6 +32,8 @@ struct bench {
 	struct bench_host host;
 	struct bench_server server;
 	struct mirror_client client;
+	struct bench_host peer_host; // for bulk, instead of the mirror
+	struct bench_server peer;
 	uint64_t cycles; // of the server's part
 };
 
@@ -197,6 +201,68 @@ static void measure_memory(struct bench *bench, struct wire_result *result)
 	wire_report_memory(&bench->host.stack, result);
 }
 
+// ---- bulk: two stacks ----
+
+static void turn_both(struct bench *bench, bool is_measured)
+{
+	uint64_t start;
+
+	bench_host_enter(&bench->peer_host);
+	bench_server_serve(&bench->peer);
+	bench_host_enter(&bench->host);
+	start = rte_rdtsc();
+	if (is_measured)
+		measured_serve(bench);
+	else
+		bench_server_serve(&bench->server);
+	bench->cycles += rte_rdtsc() - start;
+}
+
+// Turns both until the reading end has `bytes` more.
+static void transfer(struct bench *bench, uint64_t bytes, bool is_measured)
+{
+	const struct bench_server *reader =
+		bench->options.server_sends ? &bench->peer : &bench->server;
+	uint64_t goal = reader->bytes + bytes, before = 0;
+	uint32_t turns = 0;
+
+	while (reader->bytes < goal) {
+		turn_both(bench, is_measured);
+		turns = reader->bytes == before ? turns + 1 : 0;
+		before = reader->bytes;
+		if (turns == PATIENCE)
+			errx(1, "no progress: %lu bytes are missing", goal - reader->bytes);
+	}
+}
+
+static void start_peer(struct bench *bench)
+{
+	bench_host_init(&bench->peer_host, &bench->clock, MIRROR_GATEWAY,
+		bench->options.connections, PEER_PACKETS);
+	bench_host_start(&bench->peer_host, &bench->wire.ends[0], 1);
+	bench_host_enter(&bench->peer_host);
+	bench_server_connect(&bench->peer, MIRROR_SERVER, bench->options.connections);
+}
+
+static void measure_bulk(struct bench *bench, struct wire_result *result)
+{
+	uint64_t start;
+
+	bench->server.role = bench->options.server_sends ? BENCH_SOURCE : BENCH_SINK;
+	bench->peer.role = bench->options.server_sends ? BENCH_SINK : BENCH_SOURCE;
+	start_peer(bench);
+	while (bench->server.accepted < bench->options.connections)
+		turn_both(bench, false);
+	transfer(bench, bench->options.bytes / 10, false);
+	bench->cycles = 0;
+	start = rte_rdtsc();
+	transfer(bench, bench->options.bytes, true);
+	result->total_cycles = rte_rdtsc() - start;
+	result->server_cycles = bench->cycles;
+	result->operations = bench->options.bytes;
+	bench_host_stop(&bench->peer_host);
+}
+
 // ---- beginning and end ----
 
 // Answers stay in the send queue until they are acknowledged: with --acks with, one for each.
@@ -220,7 +286,8 @@ static void start(struct bench *bench)
 	struct wire_options *options = &bench->options;
 	uint32_t packets = packets_for(options);
 
-	bench_start_eal(2 * (uint64_t)packets);
+	bench_start_eal(
+		2 * (uint64_t)packets + (options->mode == WIRE_BULK ? 2 * PEER_PACKETS : 0));
 	memory_wire_init(&bench->wire, options->has_offload);
 	bench->clock = (struct bench_clock){ options->is_clock_real, 1000 * FT_SECOND, 0 };
 	bench_host_init(&bench->host, &bench->clock, MIRROR_SERVER, room_for(options), packets);
@@ -256,6 +323,8 @@ int main(int argc, char **argv)
 		measure_requests(&bench, &result);
 	else if (bench.options.mode == WIRE_RATE)
 		measure_rate(&bench, &result);
+	else if (bench.options.mode == WIRE_BULK)
+		measure_bulk(&bench, &result);
 	else
 		measure_memory(&bench, &result);
 	wire_report_check(&bench.host.stack);
