@@ -89,9 +89,15 @@ static void turn(int64_t now)
 		load_report_progress(&load, now);
 }
 
+// A server that none of the first can reach is not there.
+static bool is_hopeless(void)
+{
+	return load.open == 0 && load_report_errors(&load.results) >= options.opening;
+}
+
 static void open_all(void)
 {
-	while (!is_stopping && load.closed.count + load.connecting > 0) {
+	while (!is_stopping && load.closed.count + load.connecting > 0 && !is_hopeless()) {
 		load_conn_open_some(&load);
 		turn(load_now());
 	}
@@ -187,19 +193,28 @@ static int print_results(void)
 	return load_report_errors(&load.results) > 0 ? 1 : 0;
 }
 
+static void close_all(void)
+{
+	load_conn_abandon_pending(&load);
+	while (load_conn_close_some(&load, load_now()))
+		handle_events();
+}
+
 static int run(void)
 {
 	int status;
 
 	if (options.mode != LOAD_CONNECT)
 		open_all();
-	if (!is_anyone_left())
+	if (options.mode == LOAD_CONNECT || load.open > 0) {
+		begin();
+		put_under_load();
+		await_the_last();
+	} else {
 		fprintf(stderr, "ft-load: no connection could be opened\n");
-	begin();
-	put_under_load();
-	await_the_last();
+	}
 	status = print_results();
-	load_conn_close_all(&load);
+	close_all();
 	return status;
 }
 

@@ -120,6 +120,7 @@ enum load_state {
 	LOAD_ASKING,	// the request is not sent as a whole, or not answered
 	LOAD_STREAMING, // bulk
 	LOAD_ENDING,	// bulk: our end is closed, the last bytes are still to come back
+	LOAD_LEAVING,	// the results are told, our end is closed, the peer's is waited for
 	LOAD_GONE,	// could not be opened, or is over
 };
 
@@ -164,6 +165,9 @@ struct load {
 	int64_t end_ns;
 	uint64_t scheduled; // requests of the open loop
 	double due_ns;	    // the next of them, since begin_ns
+	uint32_t next_to_close;
+	uint32_t dropped;
+	bool is_hurried; // peers do not close when we do
 	struct load_results results;
 };
 
@@ -189,7 +193,11 @@ void load_conn_start_streams(struct load *load);
 void load_conn_end_streams(struct load *load, int64_t now);
 // Bytes that all connections have sent and no peer has acknowledged.
 uint64_t load_conn_unacknowledged(const struct load *load);
-void load_conn_close_all(struct load *load);
+// At the end: closes those that wait for something, then the others, as many at a time as are opened.
+// A connection waits for its peer to close, too, so that no peer is left with half of one. Returns
+// whether there are more.
+void load_conn_abandon_pending(struct load *load);
+bool load_conn_close_some(struct load *load, int64_t now);
 
 // ---- load_report.c and load_json.c ----
 

@@ -13,10 +13,11 @@
 #include "fourtuple.h"
 #include "load.h"
 
-#define CHUNK	  65536 // read at once: the largest datagram fits
-#define SENDS	  16	// of bulk for an event, so that everyone gets their turn
-#define GOODBYES  32	// connections closed between two turns of the stack
-#define OPEN_ONCE 16	// between two turns
+#define CHUNK	  65536	      // read at once: the largest datagram fits
+#define SENDS	  16	      // of bulk for an event, so that everyone gets their turn
+#define GOODBYES  32	      // connections closed between two turns of the stack
+#define PATIENCE  LOAD_SECOND // for a peer to close when we have
+#define OPEN_ONCE 16	      // between two turns
 
 static char chunk[CHUNK];
 
@@ -91,7 +92,7 @@ static void leave_pending(struct load *load, struct load_conn *conn)
 	if (conn->state == LOAD_CONNECTING)
 		load->connecting--;
 	if (conn->state == LOAD_CONNECTING || conn->state == LOAD_ASKING ||
-		conn->state == LOAD_ENDING)
+		conn->state == LOAD_ENDING || conn->state == LOAD_LEAVING)
 		load_list_remove(&load->pending, load->conns, number_of(load, conn));
 	if (conn->state == LOAD_IDLE)
 		load_list_remove(&load->idle, load->conns, number_of(load, conn));
@@ -315,9 +316,17 @@ static void open_one(struct load *load, struct load_conn *conn)
 		be_established(load, conn);
 }
 
+// The first goes alone: while its neighbour's MAC address is asked for, only so many packets can wait.
+static uint32_t most_connecting(const struct load *load)
+{
+	bool is_first = load->results.connects + load_report_errors(&load->results) == 0;
+
+	return is_first ? 1 : load->options->opening;
+}
+
 void load_conn_open_some(struct load *load)
 {
-	for (int i = 0; i < OPEN_ONCE && load->connecting < load->options->opening; i++) {
+	for (int i = 0; i < OPEN_ONCE && load->connecting < most_connecting(load); i++) {
 		uint32_t number = load_list_take(&load->closed, load->conns);
 
 		if (number == LOAD_NONE)
@@ -516,6 +525,68 @@ uint64_t load_conn_unacknowledged(const struct load *load)
 	return sum;
 }
 
+// ---- the end ----
+
+static void drop(struct load *load, struct load_conn *conn)
+{
+	leave_pending(load, conn);
+	hang_up(load, conn);
+	conn->state = LOAD_GONE;
+	if (++load->dropped % GOODBYES == 0) // or the farewells are more than the NIC takes
+		ft_turn();
+}
+
+void load_conn_abandon_pending(struct load *load)
+{
+	while (load->pending.first != LOAD_NONE)
+		drop(load, &load->conns[load->pending.first]);
+}
+
+static void say_goodbye(struct load *load, struct load_conn *conn, int64_t now)
+{
+	leave_pending(load, conn);
+	watch_output(load, conn, false);
+	conn->state = LOAD_LEAVING;
+	conn->begun_ns = now;
+	load_list_append(&load->pending, load->conns, number_of(load, conn));
+	ft_shutdown(conn->fd, SHUT_WR);
+}
+
+static void await_goodbye(struct load *load, struct load_conn *conn)
+{
+	ssize_t count = ft_recv(conn->fd, chunk, sizeof(chunk), 0);
+
+	if (count == 0 || (count < 0 && errno != EAGAIN))
+		drop(load, conn);
+}
+
+// Who does not answer one goodbye will not answer the others.
+static void expire_goodbyes(struct load *load, int64_t now)
+{
+	if (load->pending.first == LOAD_NONE ||
+		now - load->conns[load->pending.first].begun_ns < PATIENCE)
+		return;
+	load->is_hurried = true;
+	load_conn_abandon_pending(load);
+}
+
+bool load_conn_close_some(struct load *load, int64_t now)
+{
+	bool is_hurried = load->is_hurried || load->options->is_udp || load->options->is_reset;
+
+	while (load->next_to_close < load->options->connections &&
+		load->pending.count < load->options->opening) {
+		struct load_conn *conn = &load->conns[load->next_to_close++];
+
+		if (conn->fd >= 0 && is_hurried)
+			drop(load, conn);
+		else if (conn->fd >= 0)
+			say_goodbye(load, conn, now);
+	}
+	expire_goodbyes(load, now);
+	return load->next_to_close < load->options->connections || load->pending.count > 0;
+}
+
 // ---- events ----
 
 static void finish_connecting(struct load *load, struct load_conn *conn)
@@ -547,6 +618,9 @@ void load_conn_handle(struct load *load, struct load_conn *conn, uint32_t events
 	case LOAD_IDLE:
 		receive_answer(load, conn);
 		break;
+	case LOAD_LEAVING:
+		await_goodbye(load, conn);
+		break;
 	default:
 		break;
 	}
@@ -561,17 +635,5 @@ void load_conn_expire(struct load *load, int64_t now)
 		if (now - conn->begun_ns < load->options->timeout_ns)
 			return;
 		fail(load, conn, LOAD_TIMEOUT);
-	}
-}
-
-// A little at a time, or the farewells are more than the NIC takes.
-void load_conn_close_all(struct load *load)
-{
-	for (uint32_t i = 0, closed = 0; i < load->options->connections; i++) {
-		if (load->conns[i].fd < 0)
-			continue;
-		ft_close(load->conns[i].fd);
-		if (++closed % GOODBYES == 0)
-			ft_turn();
 	}
 }
