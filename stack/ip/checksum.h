@@ -1,5 +1,4 @@
-// The Internet checksum (RFC 1071) over packets that may be split over several mbufs. The
-// sum over each is DPDK's (rte_ip.h).
+// The Internet checksum (RFC 1071) over packets that may be split over several mbufs.
 #pragma once
 #include <stdbool.h>
 #include <stdint.h>

@@ -130,28 +130,35 @@ static int route_to_group(struct ft_stack *stack, struct ft_route *route)
 	return 0;
 }
 
-static int route_to_host(struct ft_stack *stack, struct ft_route *route)
+static int route_to_gateway(struct ft_stack *stack, struct ft_route *route)
 {
 	const struct ft_routes *routes = &stack->ip.routes;
-	const struct ft_local_address *local = find_prefix(routes, &route->next_hop);
 
-	if (local == NULL) {
-		if (ft_addr_is_any(&routes->gateway))
-			return -ENETUNREACH;
-		route->next_hop = routes->gateway;
-		local = find_prefix(routes, &routes->gateway);
-	}
-	route->source = local->addr;
+	if (ft_addr_is_any(&routes->gateway))
+		return -ENETUNREACH;
+	route->next_hop = routes->gateway;
+	route->source = find_prefix(routes, &routes->gateway)->addr;
 	return 0;
+}
+
+static bool is_single_host(const struct ft_addr *addr)
+{
+	return !ft_addr_is_multicast(addr) && !ft_addr_is_loopback(addr) &&
+	       !ft_addr_is_equal(addr, &limited_broadcast);
 }
 
 int ft_route_find(struct ft_stack *stack, const struct ft_addr *destination, ft_time now,
 	struct ft_route *route)
 {
+	const struct ft_local_address *local = find_prefix(&stack->ip.routes, destination);
+
 	*route = (struct ft_route){ .next_hop = *destination };
 	if (ft_addr_is_any(destination))
 		return -ENETUNREACH;
 	route->mtu = path_mtu(stack, destination, now);
+	// Our own addresses and directed broadcasts lie within our prefixes.
+	if (local == NULL && is_single_host(destination))
+		return route_to_gateway(stack, route);
 	if (ft_route_is_local(stack, destination)) {
 		route_to_ourselves(stack, route);
 		return 0;
@@ -160,7 +167,8 @@ int ft_route_find(struct ft_stack *stack, const struct ft_addr *destination, ft_
 	route->is_broadcast = ft_route_is_broadcast(stack, destination);
 	if (route->is_multicast || route->is_broadcast)
 		return route_to_group(stack, route);
-	return route_to_host(stack, route);
+	route->source = local->addr;
+	return 0;
 }
 
 // ---- from the configuration ----

@@ -26,6 +26,9 @@ enum option_length {
 	LENGTH_TIMESTAMP = 10,
 };
 
+#define TIMESTAMP_WORD \
+	(OPTION_NOP << 24 | OPTION_NOP << 16 | OPTION_TIMESTAMP << 8 | LENGTH_TIMESTAMP)
+
 static uint16_t read_16(const uint8_t *from)
 {
 	return (uint16_t)(from[0] << 8 | from[1]);
@@ -33,7 +36,10 @@ static uint16_t read_16(const uint8_t *from)
 
 static uint32_t read_32(const uint8_t *from)
 {
-	return (uint32_t)read_16(from) << 16 | read_16(from + 2);
+	rte_be32_t value;
+
+	memcpy(&value, from, sizeof(value));
+	return rte_be_to_cpu_32(value);
 }
 
 static uint8_t *write_16(uint8_t *to, uint16_t value)
@@ -45,7 +51,10 @@ static uint8_t *write_16(uint8_t *to, uint16_t value)
 
 static uint8_t *write_32(uint8_t *to, uint32_t value)
 {
-	return write_16(write_16(to, value >> 16), value & 0xffff);
+	const rte_be32_t be = rte_cpu_to_be_32(value);
+
+	memcpy(to, &be, sizeof(be));
+	return to + sizeof(be);
 }
 
 // One option other than END and NOP. An unknown kind, or a known one of the wrong length or where
@@ -75,6 +84,11 @@ static void parse_option(struct ft_segment *seg, const uint8_t *option, uint8_t 
 // a connection with one.
 static void parse_options(struct ft_segment *seg, const uint8_t *option, const uint8_t *end)
 {
+	// What nearly every segment has: timestamps alone, laid out as RFC 7323 A recommends.
+	if (end - option == 2 + LENGTH_TIMESTAMP && read_32(option) == TIMESTAMP_WORD) {
+		parse_option(seg, option + 2, LENGTH_TIMESTAMP);
+		return;
+	}
 	while (option < end && option[0] != OPTION_END) {
 		if (option[0] == OPTION_NOP) {
 			option++;

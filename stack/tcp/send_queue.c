@@ -56,6 +56,8 @@ uint64_t ft_send_queue_append(struct ft_send_queue *queue, const struct iovec *i
 	struct ft_iov walk = { .iov = iov, .count = iov_count };
 	uint64_t total = 0;
 
+	if (iov_count == 1)
+		return append_bytes(queue, iov->iov_base, RTE_MIN(iov->iov_len, most), memory);
 	while (total < most) {
 		size_t wanted;
 		const void *from = ft_iov_next(&walk, most - total, &wanted);
