@@ -11,10 +11,10 @@
 #include <rte_eal.h>
 #include <rte_errno.h>
 #include <rte_log.h>
-#include <rte_pdump.h>
 
 #include "base/log.h"
 #include "base/pkt.h"
+#include "drivers/dumpcap.h"
 #include "drivers/hugepages.h"
 #include "drivers/quiet.h"
 #include "drivers/runtime_dir.h"
@@ -27,7 +27,6 @@
 
 // What this application is called among those running, DPDK's --file-prefix.
 static char running_name[FT_RUNTIME_NAME_BYTES];
-static bool has_pdump; // what dpdk-dumpcap speaks with
 
 struct arguments {
 	char text[OWN_ARGS][OWN_ARG_BYTES];
@@ -203,18 +202,6 @@ static int check_dumpcap(const struct ft_config *config)
 	return -ENOMEM;
 }
 
-static int start_dumpcap(void)
-{
-	int error = rte_pdump_init();
-
-	has_pdump = error == 0;
-	if (has_pdump)
-		return 0;
-	ft_log_error("[nic] dumpcap = yes: DPDK's packet capture did not start: %s",
-		rte_strerror(rte_errno));
-	return rte_errno > 0 ? -rte_errno : -EIO;
-}
-
 // ---- beginning and end ----
 
 int ft_eal_prepare(const struct ft_config *config)
@@ -263,7 +250,7 @@ int ft_eal_start(const struct ft_config *config, const struct ft_device *device)
 	ft_log_init();
 	if (!config->nic.dumpcap)
 		return 0;
-	error = start_dumpcap();
+	error = ft_dumpcap_start();
 	if (error != 0)
 		ft_eal_stop();
 	return error;
@@ -271,9 +258,7 @@ int ft_eal_start(const struct ft_config *config, const struct ft_device *device)
 
 void ft_eal_stop(void)
 {
-	if (has_pdump)
-		rte_pdump_uninit();
-	has_pdump = false;
+	ft_dumpcap_stop();
 	rte_eal_cleanup();
 	ft_hugepages_remove_files(running_name, true);
 }

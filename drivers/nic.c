@@ -12,6 +12,7 @@
 
 #include "base/log.h"
 #include "base/pkt.h"
+#include "drivers/dumpcap.h"
 #include "drivers/fanout.h"
 #include "drivers/quiet.h"
 
@@ -33,8 +34,12 @@ struct plan {
 static uint16_t receive(void *driver, struct rte_mbuf **pkts, uint16_t count)
 {
 	struct ft_nic *nic = driver;
+	uint16_t received;
 
-	return rte_eth_rx_burst(nic->ethdev, 0, pkts, count);
+	ft_dumpcap_begin_burst();
+	received = rte_eth_rx_burst(nic->ethdev, 0, pkts, count);
+	ft_dumpcap_end_burst();
+	return received;
 }
 
 static uint16_t receive_and_clear_flags(void *driver, struct rte_mbuf **pkts, uint16_t count)
@@ -49,8 +54,12 @@ static uint16_t receive_and_clear_flags(void *driver, struct rte_mbuf **pkts, ui
 static uint16_t transmit(void *driver, struct rte_mbuf **pkts, uint16_t count)
 {
 	struct ft_nic *nic = driver;
+	uint16_t sent;
 
-	return rte_eth_tx_burst(nic->ethdev, 0, pkts, count);
+	ft_dumpcap_begin_burst();
+	sent = rte_eth_tx_burst(nic->ethdev, 0, pkts, count);
+	ft_dumpcap_end_burst();
+	return sent;
 }
 
 static bool is_link_up(void *driver)

@@ -22,8 +22,8 @@ sys.path.insert(0, str(TOP / "tests/interop"))
 
 import wire as wires  # noqa: E402
 
-# Stands before libc's on purpose: drivers/fanout.c.
-NOT_OF_THE_HEADER = {"setsockopt"}
+# These stand before libc's on purpose: drivers/fanout.c, drivers/dumpcap.c.
+NOT_OF_THE_HEADER = {"setsockopt", "sendmsg"}
 LINKINGS = {"shared": [], "static": ["--static"]}
 PROGRAMS = {"echo": ("cc", "echo.c"), "hello": ("cc", "hello.c"), "hello_cpp": ("c++", "hello_cpp.cpp")}
 WARNINGS = ["-Wall", "-Wextra", "-Wpedantic", "-Werror"]
