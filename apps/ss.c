@@ -19,7 +19,7 @@
 static struct options {
 	struct ss_style style;
 	struct ss_filter filter;
-	bool is_tcp, is_udp, is_listening, is_all, is_summary, is_nic, is_kill, is_json;
+	bool is_tcp, is_udp, is_listening, is_all, is_bound, is_summary, is_nic, is_kill, is_json;
 	double watch_s; // 0: once
 	const char *app;
 } options;
@@ -32,6 +32,8 @@ static uint32_t wanted_states(void)
 
 	if (options.filter.states != 0)
 		return options.filter.states;
+	if (options.is_bound)
+		return SS_BIT(SS_CLOSED);
 	if (options.is_all)
 		return SS_ALL_STATES;
 	if (options.is_listening)
@@ -71,8 +73,14 @@ static bool read_socket(const json_t *record, struct ss_socket *socket)
 	       read_address(record, "remote", "rport", &socket->remote);
 }
 
+// In CLOSED, -l means UDP sockets, and not TCP ones, which are bound and do nothing.
 static bool is_wanted(const struct ss_socket *socket)
 {
+	bool is_bound_only = !socket->is_udp && socket->state == SS_CLOSED;
+
+	if (is_bound_only && options.is_listening && !options.is_all && !options.is_bound &&
+		options.filter.states == 0)
+		return false;
 	return (socket->is_udp ? options.is_udp : options.is_tcp) &&
 	       ss_filter_matches(&options.filter, socket);
 }
@@ -242,6 +250,7 @@ static void print_help(void)
 	       "  -t, --tcp; -u, --udp     only these\n"
 	       "  -l, --listening          only what listens (and UDP without a peer)\n"
 	       "  -a, --all                in every state\n"
+	       "  -B, --bound-inactive     only TCP's that are bound and do nothing\n"
 	       "  -n, --numeric            ports as numbers, not by name\n"
 	       "  -p, --processes          program, process and descriptors\n"
 	       "  -o, --options            timers\n"
@@ -263,6 +272,7 @@ static const struct option long_options[] = {
 	{ "udp", no_argument, NULL, 'u' },
 	{ "listening", no_argument, NULL, 'l' },
 	{ "all", no_argument, NULL, 'a' },
+	{ "bound-inactive", no_argument, NULL, 'B' },
 	{ "numeric", no_argument, NULL, 'n' },
 	{ "processes", no_argument, NULL, 'p' },
 	{ "options", no_argument, NULL, 'o' },
@@ -289,6 +299,7 @@ static bool take_flag(int option)
 		{ 'u', &options.is_udp },
 		{ 'l', &options.is_listening },
 		{ 'a', &options.is_all },
+		{ 'B', &options.is_bound },
 		{ 'n', &options.style.is_numeric },
 		{ 'p', &options.style.has_processes },
 		{ 'o', &options.style.has_timers },
@@ -324,8 +335,10 @@ static void settle(void)
 {
 	uint32_t states;
 
-	if (!options.is_tcp && !options.is_udp)
-		options.is_tcp = options.is_udp = true;
+	if (!options.is_tcp && !options.is_udp) {
+		options.is_tcp = true;
+		options.is_udp = !options.is_bound;
+	}
 	states = wanted_states();
 	options.style.has_netid = options.is_tcp && options.is_udp;
 	options.style.has_state = (states & (states - 1)) != 0;
@@ -337,7 +350,7 @@ static int read_options(int argc, char **argv)
 	char error[128];
 	int option;
 
-	while ((option = getopt_long(argc, argv, "tulanpoiHsKh", long_options, NULL)) >= 0) {
+	while ((option = getopt_long(argc, argv, "tulaBnpoiHsKh", long_options, NULL)) >= 0) {
 		if (option == 'h' || option == 'V') {
 			if (option == 'h')
 				print_help();

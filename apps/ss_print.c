@@ -80,7 +80,7 @@ static char *number_text(long long number)
 
 // ---- what stands behind the columns ----
 
-// users:(("ft-echo",pid=12,fd=4),("ft-echo",pid=12,fd=5))
+// users:(("ft-echo",pid=12,fd=4),("ft-echo",pid=12,fd=5)); of many descriptors the first, and "+12 more".
 static void write_users(FILE *to, const json_t *record, const char *program, int pid)
 {
 	const char *fd = text_of(record, "fds");
@@ -94,6 +94,8 @@ static void write_users(FILE *to, const json_t *record, const char *program, int
 		fprintf(to, "%s(\"%s\",pid=%d,fd=%.*s)", comma, program, pid, (int)digits, fd);
 		fd += digits + (fd[digits] == ',');
 	}
+	if (number_of(record, "more_fds") > 0)
+		fprintf(to, ",+%lld more", number_of(record, "more_fds"));
 	fprintf(to, ") ");
 }
 

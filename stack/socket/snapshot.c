@@ -8,7 +8,7 @@
 #include "tcp/conn.h"
 #include "tcp/listener.h"
 
-enum part { LISTENERS, UDP, CONNECTIONS, PARTS };
+enum part { LISTENERS, UDP, BOUND, CONNECTIONS, PARTS };
 
 static const char *const timer_names[] = {
 	[FT_SNAPSHOT_NO_TIMER] = "",
@@ -70,13 +70,16 @@ static bool fill_listener(struct ft_stack *stack, const void *object, uint32_t w
 	return true;
 }
 
+// As the kernel's, a UDP socket that has no port yet is not there for others.
 static bool fill_udp(struct ft_stack *stack, const void *object, uint32_t wanted,
 	struct ft_snapshot *record, ft_time now)
 {
 	const struct ft_udp_socket *udp = object;
 	enum ft_tcp_state state = udp->is_connected ? FT_TCP_ESTABLISHED : FT_TCP_CLOSED;
 
-	if (udp->socket == NULL || !(wanted & FT_SNAPSHOT_UDP) || !is_wanted(wanted, state))
+	if (udp->socket == NULL || (!udp->is_bound && !udp->is_connected))
+		return false;
+	if (!(wanted & FT_SNAPSHOT_UDP) || !is_wanted(wanted, state))
 		return false;
 	if (udp->is_connected)
 		record->tuple = udp->tuple;
@@ -86,6 +89,26 @@ static bool fill_udp(struct ft_stack *stack, const void *object, uint32_t wanted
 	record->receive_queue = udp->receive_bytes.used;
 	record->receive_buffer = udp->receive_bytes.limit;
 	fill_owner(stack, record, udp->socket);
+	return true;
+}
+
+// A TCP socket that has a port, and neither listens nor connects; or its connection is over.
+static bool fill_bound(struct ft_stack *stack, const void *object, uint32_t wanted,
+	struct ft_snapshot *record, ft_time now)
+{
+	const struct ft_socket *socket = object;
+	bool is_open = socket->description.descriptors > 0 && !socket->is_udp;
+
+	if (!is_open || !socket->is_bound || !is_wanted(wanted, FT_TCP_CLOSED))
+		return false;
+	if (socket->listener != NULL ||
+		(socket->conn != NULL && socket->conn->state != FT_TCP_CLOSED))
+		return false;
+	fill_local(record, &socket->binding, IPPROTO_TCP);
+	record->state = FT_TCP_CLOSED;
+	record->receive_buffer = socket->options.receive_buffer;
+	record->send_buffer = socket->options.send_buffer;
+	fill_owner(stack, record, socket);
 	return true;
 }
 
@@ -115,15 +138,13 @@ static void fill_timer(struct ft_snapshot *record, const struct ft_tcp_conn *con
 			conn->unanswered_probes, now);
 }
 
-// A block that is in CLOSED and belongs to nobody is free.
+// A block that is in CLOSED is free, or its socket has yet to learn of the end.
 static bool fill_connection(struct ft_stack *stack, const void *object, uint32_t wanted,
 	struct ft_snapshot *record, ft_time now)
 {
 	const struct ft_tcp_conn *conn = object;
 
-	if (!is_wanted(wanted, conn->state))
-		return false;
-	if (conn->state == FT_TCP_CLOSED && conn->socket == NULL && conn->listener == NULL)
+	if (conn->state == FT_TCP_CLOSED || !is_wanted(wanted, conn->state))
 		return false;
 	record->tuple = conn->tuple;
 	record->state = conn->state;
@@ -142,14 +163,20 @@ static bool (*const fill[PARTS])(struct ft_stack *stack, const void *object, uin
 	struct ft_snapshot *record, ft_time now) = {
 	[LISTENERS] = fill_listener,
 	[UDP] = fill_udp,
+	[BOUND] = fill_bound,
 	[CONNECTIONS] = fill_connection,
 };
 
 static const struct ft_pool *pool_of(const struct ft_stack *stack, enum part part)
 {
-	if (part == LISTENERS)
-		return &stack->tcp.listeners;
-	return part == UDP ? &stack->udp.sockets : &stack->tcp.conns;
+	const struct ft_pool *const pools[PARTS] = {
+		[LISTENERS] = &stack->tcp.listeners,
+		[UDP] = &stack->udp.sockets,
+		[BOUND] = &stack->sockets->sockets,
+		[CONNECTIONS] = &stack->tcp.conns,
+	};
+
+	return pools[part];
 }
 
 uint32_t ft_snapshot_take(struct ft_stack *stack, uint64_t *cursor, uint32_t wanted,

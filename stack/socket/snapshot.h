@@ -1,9 +1,10 @@
-// What a listing shows (ft-ss): every connection, listener and UDP socket as a plain record, a bounded
-// number at a time.
+// What a listing shows (ft-ss): every connection, listener, bound TCP socket and UDP socket as a plain
+// record, a bounded number at a time.
 //
-//	cursor   listeners 0 1 2 ... | UDP sockets 0 1 ... | connections 0 1 2 ... | end
+//	cursor   listeners 0 1 ... | UDP sockets 0 1 ... | bound ones 0 1 ... | connections 0 1 ... | end
 //
-// It walks the objects themselves, not the descriptors that lead to them: an object keeps its place as
+// A socket is listed once it has a port, as the kernel's are (ss -a); a connection until it is over.
+// The objects themselves are walked, not the descriptors that lead to them: an object keeps its place as
 // long as it lives, whether its application has accepted it yet, holds it or has closed it. So what
 // exists from the first page to the last is listed once; what comes or goes meanwhile may be missed.
 #pragma once
@@ -28,8 +29,8 @@ struct ft_stack;
 #define FT_SNAPSHOT_ALL UINT32_MAX
 
 struct ft_snapshot {
-	struct ft_tuple tuple;	// protocol, addresses, ports; of a listener only the local half
-	uint8_t state;		// enum ft_tcp_state; UDP: ESTABLISHED with a peer, else CLOSED
+	struct ft_tuple tuple; // protocol, addresses, ports; of a listener only the local half
+	uint8_t state; // enum ft_tcp_state; CLOSED: only bound; UDP: ESTABLISHED with a peer, else CLOSED
 	uint8_t timer;		// enum ft_snapshot_timer
 	uint8_t retries;	// of that timer: timeouts or probes in a row
 	uint32_t timer_ms;	// until it expires

@@ -82,6 +82,8 @@ static void add_fds(struct rte_tel_data *dict, const struct ft_snapshot *record)
 			text + used, sizeof(text) - used, used > 0 ? ",%d" : "%d", record->fds[i]);
 	if (used > 0)
 		rte_tel_data_add_dict_string(dict, "fds", text);
+	if (record->fd_count > FT_SNAPSHOT_FDS)
+		rte_tel_data_add_dict_u64(dict, "more_fds", record->fd_count - FT_SNAPSHOT_FDS);
 }
 
 static void add_record(struct rte_tel_data *reply, uint32_t number,

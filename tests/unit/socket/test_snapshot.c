@@ -22,11 +22,20 @@ static int start_large(void **state)
 	return 0;
 }
 
+// No call looks at more than its share.
+static void check_progress(uint64_t before, uint64_t after)
+{
+	if (before >> 32 == after >> 32)
+		assert_in_range(after - before, 0, FT_SNAPSHOT_EXAMINED);
+}
+
 static void append_page(struct listing *listing, uint64_t *cursor, uint32_t wanted, uint32_t most)
 {
 	struct ft_snapshot page[FT_SNAPSHOT_RECORDS];
+	uint64_t before = *cursor;
 	uint32_t count = ft_snapshot_take(&lone.stack, cursor, wanted, page, most, lone.now);
 
+	check_progress(before, *cursor);
 	assert_true(count <= most && count <= FT_SNAPSHOT_RECORDS);
 	assert_true(listing->count + count <= RTE_DIM(listing->records));
 	memcpy(&listing->records[listing->count], page, count * sizeof(page[0]));
@@ -84,6 +93,61 @@ static void listener_shows_its_queue_and_its_descriptors(void **state)
 	ft_close(client);
 }
 
+// As the kernel's: there once it has a port, gone when it listens or connects, there again when its
+// connection is over.
+static void bound_socket_is_listed_as_long_as_it_does_nothing(void **state)
+{
+	int listener = new_listener(7), fd = new_tcp(), peer;
+	struct ft_snapshot record;
+	struct linger at_once = { .l_onoff = 1 };
+
+	assert_int_equal(list(1u << FT_TCP_CLOSED, FT_SNAPSHOT_RECORDS)->count, 0);
+	assert_int_equal(bind_to(fd, OURS, 5000), 0);
+	record = only(1u << FT_TCP_CLOSED);
+	assert_int_equal(record.state, FT_TCP_CLOSED);
+	assert_int_equal(record.tuple.protocol, IPPROTO_TCP);
+	assert_int_equal(record.tuple.local_port, 5000);
+	assert_int_equal(record.tuple.remote_port, 0);
+	assert_int_equal(record.fds[0], fd);
+	assert_int_equal(connect_to(fd, OURS, 7), 0);
+	assert_int_equal(list(1u << FT_TCP_CLOSED, FT_SNAPSHOT_RECORDS)->count, 0);
+	peer = ft_accept(listener, NULL, NULL);
+	assert_int_equal(ft_setsockopt(peer, SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once)), 0);
+	ft_close(peer);
+	ft_lone_settle(&lone);
+	assert_int_equal(only(1u << FT_TCP_CLOSED).tuple.local_port, 5000);
+	ft_close(fd);
+	assert_int_equal(list(1u << FT_TCP_CLOSED, FT_SNAPSHOT_RECORDS)->count, 0);
+	ft_close(listener);
+}
+
+static void connection_that_is_over_is_not_listed(void **state)
+{
+	struct pair pair = new_pair();
+	struct linger at_once = { .l_onoff = 1 };
+
+	assert_int_equal(
+		ft_setsockopt(pair.server, SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once)), 0);
+	ft_close(pair.server);
+	ft_lone_settle(&lone);
+	assert_int_equal(list(FT_SNAPSHOT_ALL, FT_SNAPSHOT_RECORDS)->count, 0);
+	ft_close(pair.client);
+}
+
+static void many_descriptors_are_counted_and_the_first_shown(void **state)
+{
+	int fd = new_udp();
+	struct ft_snapshot record;
+
+	bind_to(fd, ANY, 53);
+	for (int i = 0; i < 12; i++)
+		ft_dup(fd);
+	record = only(FT_SNAPSHOT_ALL);
+	assert_int_equal(record.fd_count, 13);
+	for (int i = 0; i < FT_SNAPSHOT_FDS; i++)
+		assert_int_equal(ft_fcntl(record.fds[i], F_GETFD), 0);
+}
+
 static void connection_shows_both_ends_and_their_queues(void **state)
 {
 	struct pair pair = new_pair();
@@ -130,6 +194,7 @@ static void udp_with_and_without_a_peer(void **state)
 	int fd = new_udp();
 	struct ft_snapshot record;
 
+	assert_int_equal(list(FT_SNAPSHOT_ALL, FT_SNAPSHOT_RECORDS)->count, 0);
 	bind_to(fd, ANY, 53);
 	record = only(FT_SNAPSHOT_UDP | 1u << FT_TCP_CLOSED);
 	assert_int_equal(record.state, FT_TCP_CLOSED);
@@ -178,6 +243,53 @@ static void what_is_not_wanted_ends_a_page_as_well(void **state)
 	assert_true(listing->pages >= 3);
 }
 
+#define PORTS 50000
+
+static void allow_two_addresses_full(struct ft_config *config)
+{
+	config->udp.sockets = 2 * PORTS + 2;
+	config->socket.descriptors = 2 * PORTS + 8;
+	config->ip.address[1] = config->ip.address[0];
+	ft_addr_parse("10.9.0.3", &config->ip.address[1].addr);
+	config->ip.address_count = 2;
+}
+
+static int start_huge(void **state)
+{
+	ft_lone_start(&lone, allow_two_addresses_full);
+	return 0;
+}
+
+// append_page() wants of each page that it takes no more than its share.
+static void a_hundred_thousand_sockets_are_listed_once_page_by_page(void **state)
+{
+	static bool seen[2][PORTS];
+	static struct listing page;
+	uint32_t total = 0, pages = 0;
+	uint64_t cursor = 0;
+
+	for (uint32_t i = 0; i < 2 * PORTS; i++)
+		assert_int_equal(bind_to(new_udp(), OURS + i % 2, (uint16_t)(10000 + i / 2)), 0);
+	do {
+		page.count = 0;
+		append_page(&page, &cursor, FT_SNAPSHOT_ALL, FT_SNAPSHOT_RECORDS);
+		for (uint32_t i = 0; i < page.count; i++) {
+			const struct ft_tuple *tuple = &page.records[i].tuple;
+			bool *it = &seen[ft_addr_ip4(&tuple->local) == htonl(OURS)]
+					[tuple->local_port - 10000];
+
+			assert_false(*it);
+			*it = true;
+		}
+		total += page.count;
+		pages++;
+	} while (cursor != 0);
+	assert_int_equal(total, 2 * PORTS);
+	// Each full; then a last look at what there is of other kinds, and at the sockets once more.
+	assert_in_range(pages, 2 * PORTS / FT_SNAPSHOT_RECORDS,
+		2 * PORTS / FT_SNAPSHOT_RECORDS + 2 * PORTS / FT_SNAPSHOT_EXAMINED + 4);
+}
+
 static void sockets_that_stay_are_listed_while_others_come_and_go(void **state)
 {
 	struct listing listing = { 0 };
@@ -208,6 +320,9 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		lone_test(nothing_open_nothing_is_listed),
 		lone_test(listener_shows_its_queue_and_its_descriptors),
+		lone_test(bound_socket_is_listed_as_long_as_it_does_nothing),
+		lone_test(connection_that_is_over_is_not_listed),
+		lone_test(many_descriptors_are_counted_and_the_first_shown),
 		lone_test(connection_shows_both_ends_and_their_queues),
 		lone_test(time_wait_belongs_to_nobody_and_has_its_timer),
 		lone_test(udp_with_and_without_a_peer),
@@ -215,6 +330,9 @@ int main(void)
 			many_sockets_are_listed_once_whatever_the_page, start_large, stop_lone),
 		cmocka_unit_test_setup_teardown(
 			what_is_not_wanted_ends_a_page_as_well, start_large, stop_lone),
+		cmocka_unit_test_setup_teardown(
+			a_hundred_thousand_sockets_are_listed_once_page_by_page, start_huge,
+			stop_lone),
 		lone_test(sockets_that_stay_are_listed_while_others_come_and_go),
 	};
 
