@@ -327,19 +327,25 @@ static void handle_signals(void)
 	sigaction(SIGUSR1, &action, NULL);
 }
 
+static void complain(const char *protocol, uint16_t port)
+{
+	fprintf(stderr, "ft-echo: %s port %u: %s%s\n", protocol, port, strerror(errno),
+		errno == EACCES ? "; run as root, or choose one from ip.unprivileged_port_start on "
+				  "(1024) with --tcp and --udp"
+				: "");
+}
+
 static int open_ports(const struct ports *tcp, const struct ports *udp)
 {
 	for (int i = 0; i < tcp->count; i++) {
 		if (listen_on_tcp(tcp->list[i]) < 0) {
-			fprintf(stderr, "ft-echo: tcp port %u: %s\n", tcp->list[i],
-				strerror(errno));
+			complain("tcp", tcp->list[i]);
 			return -1;
 		}
 	}
 	for (int i = 0; i < udp->count; i++) {
 		if (open_udp(udp->list[i]) < 0) {
-			fprintf(stderr, "ft-echo: udp port %u: %s\n", udp->list[i],
-				strerror(errno));
+			complain("udp", udp->list[i]);
 			return -1;
 		}
 	}

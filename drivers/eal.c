@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <sched.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -166,15 +167,19 @@ static int claim_name(const struct ft_config *config)
 {
 	const char *wanted = wanted_name(config);
 	int error = ft_runtime_dir_claim(wanted, running_name);
+	char base[PATH_MAX / 2];
 
 	if (error == -EINVAL)
 		ft_log_error("telemetry.name = %s: expected up to 63 letters, digits, '-', '_' and "
 			     "'.', the first a letter, digit or '_'",
 			wanted);
-	else if (error != 0)
-		ft_log_error("DPDK's runtime directory for \"%s\" could not be made: %s; "
-			     "XDG_RUNTIME_DIR can name another place",
-			running_name, strerror(-error));
+	if (error == 0 || error == -EINVAL)
+		return error;
+	ft_runtime_dir_base(base, sizeof(base));
+	ft_log_error(
+		"DPDK's runtime directory %s/%s could not be made: %s; XDG_RUNTIME_DIR can name "
+		"another place for it, a directory of ours",
+		base, wanted, strerror(-error));
 	return error;
 }
 
@@ -196,8 +201,9 @@ static int check_dumpcap(const struct ft_config *config)
 	}
 	if (ft_eal_has_hugepages(config))
 		return 0;
-	ft_log_error("[nic] dumpcap = yes needs %lu MB of hugepages and a hugetlbfs: "
-		     "\"dpdk-hugepages.py --setup %luM\" makes both",
+	ft_log_error(
+		"[nic] dumpcap = yes needs %lu MB of free hugepages, and a hugetlbfs to write in: "
+		"\"dpdk-hugepages.py --setup %luM\" makes both, for root",
 		mib, mib);
 	return -ENOMEM;
 }

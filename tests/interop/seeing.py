@@ -209,6 +209,42 @@ def applications_are_told_apart_by_name(wire):
     assert "no application" in ss_fails("-t", "--app", second)
 
 
+@contextlib.contextmanager
+def nobody(wire):
+    """Yields what starts a program as nobody, with a runtime directory of its own, which must be empty at the end."""
+    runtime = wire.directory / "runtime"
+    runtime.mkdir(mode=0o700)
+    shutil.chown(runtime, 65534, 65534)
+
+    def start(name, *arguments):
+        program = wire.directory / name  # where nobody can reach it
+        if not program.exists():
+            shutil.copy(PROGRAMS[name], program)
+        return subprocess.Popen(["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", program, *arguments],
+                                cwd="/", env={"XDG_RUNTIME_DIR": str(runtime)}, stdin=subprocess.DEVNULL,
+                                stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    yield start
+    assert not [*(runtime / "dpdk").iterdir()], [*(runtime / "dpdk").iterdir()]
+
+
+@test
+def without_root_everything_is_seen_as_well(wire):
+    device = "--nic.device=net_ring0", "--ip.address=10.9.1.2/24"
+    with nobody(wire) as start:
+        _, said = start("ft-echo", *device).communicate(timeout=30)
+        assert "Permission denied; run as root, or choose" in said, said
+        echo = start("ft-echo", *device, "--tcp", "1024", "--udp", "1024")
+        try:
+            while "listening" not in (line := echo.stdout.readline()):
+                assert line, echo.stderr.read()
+            said, _ = start("ft-ss", "-tulnpH").communicate(timeout=30)
+            assert len(said.splitlines()) == 2 and said.count(f"pid={echo.pid}") == 2, said
+        finally:
+            echo.terminate()
+            echo.communicate(timeout=30)
+        assert echo.returncode == 0
+
+
 @test
 def application_that_stands_still_is_said_to(wire):
     wire.start("--name", wire.namespace)
