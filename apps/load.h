@@ -66,7 +66,7 @@ extern const char *const load_mode_names[LOAD_MODES];
 // them out, `is_all_ours`.
 void load_options_read(struct load_options *options, int argc, char **argv, bool is_all_ours);
 // `argv` with the keys of the stack that the load needs before the user's own, which win. Lowers
-// options->ports to what the user allows. Allocated, and never freed.
+// options->ports to what the user allows.
 char **load_options_for_stack(struct load_options *options, int *argc, char **argv);
 // Whether that many connections are possible from `addresses` of our own. If not, says how many
 // addresses they take.

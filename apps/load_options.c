@@ -1,6 +1,7 @@
 #include <errno.h>
 #include <getopt.h>
 #include <inttypes.h>
+#include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,7 +21,8 @@
 #define MOST_DATAGRAM 65507
 #define MOST_IN_STACK 16777216 // tcp.connections
 #define MOST_UDP      1048576  // udp.sockets
-#define STACK_KEYS    8
+#define SPARE	      65536    // of either, as the stack's own defaults
+#define STACK_KEYS    4
 
 // With --mode connect we close first, and so have the TIME-WAIT; the stack's minute of it would use up
 // all ports at a thousand connections a second.
@@ -411,46 +413,59 @@ static void count_ports(struct load_options *options, char **argv)
 	options->ports = last - first + 1;
 }
 
-static void add_key(char **words, int *count, const char *key, uint64_t number, const char *unit)
+static struct {
+	char text[STACK_KEYS][64]; // "--tcp.connections=100000"
+	int count;
+	char **words; // those, and the user's
+} stack_keys;
+
+static void __attribute__((format(printf, 1, 2))) add_key(const char *format, ...)
 {
-	if (asprintf(&words[*count], "--%s=%" PRIu64 "%s", key, number, unit) < 0)
-		exit(1);
-	(*count)++;
+	va_list arguments;
+
+	va_start(arguments, format);
+	vsnprintf(
+		stack_keys.text[stack_keys.count++], sizeof(stack_keys.text[0]), format, arguments);
+	va_end(arguments);
 }
 
-static uint64_t at_most(uint64_t number, uint64_t most)
+static uint32_t at_most(uint32_t number, uint32_t most)
 {
 	return number < most ? number : most;
 }
 
+static void add_keys(const struct load_options *options)
+{
+	uint32_t room = options->mode == LOAD_CONNECT ? ROOM_FOR_TIME_WAIT : 0;
+
+	add_key("--socket.descriptors=%u", at_most(options->connections + SPARE, MOST_IN_STACK));
+	if (options->is_udp)
+		add_key("--udp.sockets=%u", at_most(options->connections + SPARE, MOST_UDP));
+	else
+		add_key("--tcp.connections=%u",
+			at_most(options->connections + SPARE + room, MOST_IN_STACK));
+	add_key("--%s.ephemeral_ports=%d-%d", options->is_udp ? "udp" : "tcp", FIRST_PORT,
+		LAST_PORT);
+	if (options->mode == LOAD_CONNECT)
+		add_key("--tcp.time_wait=%d s", TIME_WAIT_S);
+}
+
 char **load_options_for_stack(struct load_options *options, int *argc, char **argv)
 {
-	char **words = calloc((size_t)*argc + 1 + STACK_KEYS, sizeof(*words));
-	uint64_t room = options->mode == LOAD_CONNECT ? ROOM_FOR_TIME_WAIT : 0;
-	const char *protocol = options->is_udp ? "udp" : "tcp";
-	int count = 0;
+	char **word;
 
-	if (words == NULL)
-		exit(1);
 	count_ports(options, argv);
 	options->has_time_wait = value_of(argv, "--tcp.time_wait") != NULL;
-	words[count++] = argv[0];
-	add_key(words, &count, "socket.descriptors",
-		at_most(options->connections + 65536, MOST_IN_STACK), "");
-	if (options->is_udp)
-		add_key(words, &count, "udp.sockets", at_most(options->connections + 64, MOST_UDP),
-			"");
-	else
-		add_key(words, &count, "tcp.connections",
-			at_most(options->connections + 65536 + room, MOST_IN_STACK), "");
-	if (asprintf(&words[count++], "--%s.ephemeral_ports=%d-%d", protocol, FIRST_PORT,
-		    LAST_PORT) < 0)
+	add_keys(options);
+	word = stack_keys.words = calloc((size_t)*argc + STACK_KEYS + 1, sizeof(*word));
+	if (word == NULL)
 		exit(1);
-	if (options->mode == LOAD_CONNECT)
-		add_key(words, &count, "tcp.time_wait", TIME_WAIT_S, " s");
-	memcpy(words + count, argv + 1, (size_t)(*argc - 1) * sizeof(*words));
-	*argc += count - 1;
-	return words;
+	*word++ = argv[0];
+	for (int i = 0; i < stack_keys.count; i++)
+		*word++ = stack_keys.text[i];
+	memcpy(word, argv + 1, (size_t)(*argc - 1) * sizeof(*word));
+	*argc += stack_keys.count;
+	return stack_keys.words;
 }
 
 // A connection needs a tuple of its own. For UDP the port must be free towards everyone.
