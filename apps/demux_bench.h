@@ -8,7 +8,8 @@
 //	demux_bench_rte_hash.c   the rivals: DPDK's hash table,
 //	demux_bench_kernel.c     and real sockets of the kernel, found by a BPF program
 //	demux_bench_growth.c     what insertions cost while the table grows
-//	demux_bench_ports.c      listeners, SO_REUSEPORT groups and the choice of a port
+//	demux_bench_ports.c      listeners, SO_REUSEPORT groups, UDP and the choice of a port,
+//	demux_bench_connect.c    which is also the kernel's in connect()
 //	demux_bench_report.c     the table that is printed; _json.c, _plot.c, _machine.c
 #pragma once
 #include <signal.h>
@@ -188,6 +189,14 @@ double bench_kernel_bytes(void); // for a socket
 double bench_kernel_round(struct bench_workload *workload, uint64_t lookups);
 void bench_kernel_distribution(struct bench_workload *workload, struct bench_result *result);
 extern const char *const bench_kernel_includes;
+
+// connect() of the kernel, in a namespace with a range of bench_connect_ports() ports.
+struct bench_connect;
+struct bench_connect *bench_connect_open(void); // ends the program, saying why, where it can't be
+uint32_t bench_connect_ports(void);
+// Sorted: ns for each of *count calls, the handshake over loopback included, while `used` ports, no
+// fewer than before, are in use towards the same destination. The caller frees it.
+double *bench_connect_measure(struct bench_connect *state, uint32_t used, size_t *count);
 
 // ---- other modes ----
 

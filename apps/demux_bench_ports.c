@@ -30,14 +30,14 @@ struct bench_table {
 	struct ft_binding *bindings;
 };
 
-static void make(struct bench_table *table, uint64_t seed)
+static void make(struct bench_table *table, uint64_t seed, uint8_t protocol)
 {
 	*table = (struct bench_table){ .bindings = calloc(LISTENERS, sizeof(*table->bindings)) };
 	ft_random_init(&table->random, seed);
 	ft_hash_key_init(&table->key, &table->random);
 	if (table->bindings == NULL || ft_pool_init(&table->objects, 64, 64, 64) != 0 ||
 		ft_conn_table_init(&table->connections, &table->objects, &table->key) != 0 ||
-		ft_port_table_init(&table->ports, IPPROTO_TCP, FIRST_PORT, LAST_PORT, MOST_USES,
+		ft_port_table_init(&table->ports, protocol, FIRST_PORT, LAST_PORT, MOST_USES,
 			&table->random, &table->key) != 0)
 		bench_fail("no memory for the port table");
 }
@@ -50,23 +50,26 @@ static void release(struct bench_table *table)
 	free(table->bindings);
 }
 
-static json_t *report(const char *what, uint64_t number, double ns, double worst_ns)
+static json_t *report(
+	const char *subject, const char *what, uint64_t number, double ns, double worst_ns)
 {
-	printf("%-44s %8lu %10.1f %10.1f\n", what, number, ns, worst_ns);
-	return json_pack("{s:s, s:s, s:I, s:f, s:f}", "subject", "fourtuple", "what", what,
-		"number", (json_int_t)number, "ns", ns, "ns_max", worst_ns);
+	printf("%-10s %-44s %8lu %10.1f %10.1f\n", subject, what, number, ns, worst_ns);
+	return json_pack("{s:s, s:s, s:I, s:f, s:f}", "subject", subject, "what", what, "number",
+		(json_int_t)number, "ns", ns, "ns_max", worst_ns);
 }
 
 // ---- listeners ----
 
-static void add_listener(struct bench_table *table, unsigned number, uint16_t port, bool share)
+// A UDP socket receives from when it is bound on, a TCP one when it listens.
+static void add_listener(
+	struct bench_table *table, unsigned number, uint16_t port, bool share, uint8_t protocol)
 {
 	struct ft_binding *binding = &table->bindings[number];
 
 	binding->port = port;
 	binding->reuse_port = share;
 	if (ft_port_bind(&table->ports, binding) != 0 ||
-		ft_port_listen(&table->ports, binding) != 0)
+		(protocol == IPPROTO_TCP && ft_port_listen(&table->ports, binding) != 0))
 		bench_fail("listener %u could not be bound to port %u", number, port);
 }
 
@@ -96,25 +99,35 @@ static double find_round(struct bench_table *table, uint16_t first, uint32_t por
 	return bench_ticks_to_ns((double)ticks) / FINDS;
 }
 
+// Sockets on many ports, or one group on one.
+struct listeners {
+	const char *what;
+	unsigned count;
+	uint8_t protocol;
+	bool is_group;
+};
+
 static json_t *measure_listeners(
-	const struct bench_options *options, const char *what, unsigned count, bool is_group)
+	const struct bench_options *options, const struct listeners *listeners)
 {
+	uint16_t first = listeners->is_group ? GROUP_PORT : FIRST_PORT;
+	uint32_t ports = listeners->is_group ? 1 : listeners->count;
 	double *rounds = calloc(options->repeat, sizeof(*rounds));
 	struct bench_table table;
 	json_t *object;
 
-	make(&table, options->seed);
-	for (unsigned i = 0; i < count; i++)
-		add_listener(&table, i, is_group ? GROUP_PORT : FIRST_PORT + i, is_group);
+	make(&table, options->seed, listeners->protocol);
+	for (unsigned i = 0; i < listeners->count; i++)
+		add_listener(&table, i, (uint16_t)(first + i % ports), listeners->is_group,
+			listeners->protocol);
 	for (unsigned i = 0; i < options->repeat; i++) {
-		bench_progress("%s: round %u", what, i + 1);
-		rounds[i] = is_group ? find_round(&table, GROUP_PORT, 1)
-				     : find_round(&table, FIRST_PORT, count);
+		bench_progress("%s: round %u", listeners->what, i + 1);
+		rounds[i] = find_round(&table, first, ports);
 	}
 	bench_progress_end();
 	bench_sort(rounds, options->repeat);
-	object = report(what, count, bench_quantile(rounds, options->repeat, 0.5),
-		rounds[options->repeat - 1]);
+	object = report("fourtuple", listeners->what, listeners->count,
+		bench_quantile(rounds, options->repeat, 0.5), rounds[options->repeat - 1]);
 	free(rounds);
 	release(&table);
 	return object;
@@ -170,6 +183,11 @@ static double *choose_ports(struct bench_table *table)
 	return ns;
 }
 
+static void describe_usage(char *text, size_t bytes, uint32_t used, uint32_t ports)
+{
+	snprintf(text, bytes, "a port, %.2f %% of %u in use", used * 100.0 / ports, ports);
+}
+
 static json_t *measure_choice(const struct bench_options *options, uint32_t used)
 {
 	struct bench_table table;
@@ -177,33 +195,71 @@ static json_t *measure_choice(const struct bench_options *options, uint32_t used
 	json_t *object;
 	double *ns;
 
-	make(&table, options->seed);
+	make(&table, options->seed, IPPROTO_TCP);
 	use_ports(&table, used);
 	ns = choose_ports(&table);
-	snprintf(what, sizeof(what), "a port, %.2f %% of %d in use", used * 100.0 / PORTS, PORTS);
-	object = report(
-		what, used, bench_quantile(ns, CHOICES, 0.5), bench_quantile(ns, CHOICES, 0.999));
+	describe_usage(what, sizeof(what), used, PORTS);
+	object = report("fourtuple", what, used, bench_quantile(ns, CHOICES, 0.5),
+		bench_quantile(ns, CHOICES, 0.999));
 	free(ns);
 	release(&table);
 	return object;
 }
 
+static json_t *measure_connect(struct bench_connect *connect, uint32_t used)
+{
+	char what[64];
+	json_t *object;
+	size_t count;
+	double *ns;
+
+	bench_progress("kernel: connect() with %u ports in use", used);
+	ns = bench_connect_measure(connect, used, &count);
+	bench_progress_end();
+	describe_usage(what, sizeof(what), used, bench_connect_ports());
+	object = report("kernel", what, used, bench_quantile(ns, count, 0.5),
+		bench_quantile(ns, count, 0.999));
+	free(ns);
+	return object;
+}
+
+// The number of ports in use at each of the four degrees of usage.
+static uint32_t usage(uint32_t ports, unsigned degree)
+{
+	const uint32_t used[] = { 0, ports / 2, (uint32_t)(ports * 0.99),
+		ports - 1 - ports / 10001 };
+
+	return used[degree];
+}
+
 void bench_ports(const struct bench_options *options, const struct bench_machine *machine)
 {
-	const uint32_t used[] = { 0, PORTS / 2, PORTS / 100 * 99, PORTS - PORTS / 10000 };
+	static const struct listeners listeners[] = {
+		{ "find the listener", 100, IPPROTO_TCP, false },
+		{ "find the listener", LISTENERS, IPPROTO_TCP, false },
+		{ "find one of a SO_REUSEPORT group", GROUP, IPPROTO_TCP, true },
+		{ "find the UDP socket", LISTENERS, IPPROTO_UDP, false },
+		{ "find one of a UDP SO_REUSEPORT group", GROUP, IPPROTO_UDP, true },
+	};
 	json_t *results = json_array();
 
-	printf("\n%-44s %8s %10s %10s\n", "", "number", "ns median", "most");
-	json_array_append_new(results, measure_listeners(options, "find the listener", 100, false));
-	json_array_append_new(
-		results, measure_listeners(options, "find the listener", LISTENERS, false));
-	json_array_append_new(results,
-		measure_listeners(options, "find one of a SO_REUSEPORT group", GROUP, true));
+	printf("\n%-10s %-44s %8s %10s %10s\n", "subject", "", "number", "ns median", "most");
+	for (unsigned i = 0; i < RTE_DIM(listeners); i++)
+		json_array_append_new(results, measure_listeners(options, &listeners[i]));
 	for (unsigned i = 0; i < 4; i++)
-		json_array_append_new(results, measure_choice(options, used[i]));
+		json_array_append_new(results, measure_choice(options, usage(PORTS, i)));
+	if (options->against_kernel) {
+		struct bench_connect *connect = bench_connect_open();
+
+		for (unsigned i = 0; i < 4; i++)
+			json_array_append_new(
+				results, measure_connect(connect, usage(bench_connect_ports(), i)));
+		free(connect);
+	}
 	printf("\nlisteners: ft_tuple_hash() and ft_port_find(), one at a time, not fenced; the "
 	       "slowest round\nports: ft_port_choose() and ft_port_hold() towards one destination, "
-	       "reading the clock (%.0f ns) included; p99.9\n",
+	       "reading the clock (%.0f ns) included; p99.9\nkernel: connect() over loopback, "
+	       "choice of the port and whole handshake; p99.9\n",
 		machine->clock_ns);
 	if (options->json_path != NULL)
 		bench_json_write_list(options->json_path, machine, results);

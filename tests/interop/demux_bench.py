@@ -50,6 +50,17 @@ def kernel_finds_every_socket():
     assert all(row["ns_per_lookup"] > 0 and row["burst"] == 1 for row in rows), rows
 
 
+def kernels_connect_is_measured_while_ports_run_out():
+    with tempfile.TemporaryDirectory() as directory:
+        path = pathlib.Path(directory, "json")
+        process = bench("--ports", "--json", path)
+        output, _ = process.communicate(timeout=100)
+        assert process.returncode == 0, output
+        rows = [row for row in json.loads(path.read_text())["results"] if row["subject"] == "kernel"]
+    assert [row["number"] for row in rows] == [0, 4500, 8910, 8999], rows
+    assert all(row["ns"] > 0 for row in rows), rows
+
+
 def interrupted_leaves_no_process():
     for number in signal.SIGINT, signal.SIGTERM, signal.SIGKILL:
         process = bench("--connections", "1k", "--repeat", "1000")
@@ -93,7 +104,7 @@ def main():
     if "was not built" in bench("--connections", "100").communicate()[0]:
         print("skip demux_bench: the kernel as rival was not built")
         return 0
-    tests = kernel_finds_every_socket, interrupted_leaves_no_process, dead_holder_ends_the_run, \
+    tests = kernel_finds_every_socket, kernels_connect_is_measured_while_ports_run_out, interrupted_leaves_no_process, dead_holder_ends_the_run, \
         without_root_says_so
     return 0 if all([run(test) for test in tests]) else 1
 
