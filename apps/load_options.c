@@ -1,7 +1,6 @@
 #include <errno.h>
 #include <getopt.h>
 #include <inttypes.h>
-#include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -23,6 +22,7 @@
 #define MOST_UDP      1048576  // udp.sockets
 #define SPARE	      65536    // of either, as the stack's own defaults
 #define STACK_KEYS    4
+#define KEY_BYTES     64
 
 // With --mode connect we close first, and so have the TIME-WAIT; the stack's minute of it would use up
 // all ports at a thousand connections a second.
@@ -414,19 +414,14 @@ static void count_ports(struct load_options *options, char **argv)
 }
 
 static struct {
-	char text[STACK_KEYS][64]; // "--tcp.connections=100000"
+	char text[STACK_KEYS][KEY_BYTES]; // "--tcp.connections=100000"
 	int count;
 	char **words; // those, and the user's
 } stack_keys;
 
-static void __attribute__((format(printf, 1, 2))) add_key(const char *format, ...)
+static char *next_key(void)
 {
-	va_list arguments;
-
-	va_start(arguments, format);
-	vsnprintf(
-		stack_keys.text[stack_keys.count++], sizeof(stack_keys.text[0]), format, arguments);
-	va_end(arguments);
+	return stack_keys.text[stack_keys.count++];
 }
 
 static uint32_t at_most(uint32_t number, uint32_t most)
@@ -438,16 +433,18 @@ static void add_keys(const struct load_options *options)
 {
 	uint32_t room = options->mode == LOAD_CONNECT ? ROOM_FOR_TIME_WAIT : 0;
 
-	add_key("--socket.descriptors=%u", at_most(options->connections + SPARE, MOST_IN_STACK));
+	snprintf(next_key(), KEY_BYTES, "--socket.descriptors=%u",
+		at_most(options->connections + SPARE, MOST_IN_STACK));
 	if (options->is_udp)
-		add_key("--udp.sockets=%u", at_most(options->connections + SPARE, MOST_UDP));
+		snprintf(next_key(), KEY_BYTES, "--udp.sockets=%u",
+			at_most(options->connections + SPARE, MOST_UDP));
 	else
-		add_key("--tcp.connections=%u",
+		snprintf(next_key(), KEY_BYTES, "--tcp.connections=%u",
 			at_most(options->connections + SPARE + room, MOST_IN_STACK));
-	add_key("--%s.ephemeral_ports=%d-%d", options->is_udp ? "udp" : "tcp", FIRST_PORT,
-		LAST_PORT);
+	snprintf(next_key(), KEY_BYTES, "--%s.ephemeral_ports=%d-%d",
+		options->is_udp ? "udp" : "tcp", FIRST_PORT, LAST_PORT);
 	if (options->mode == LOAD_CONNECT)
-		add_key("--tcp.time_wait=%d s", TIME_WAIT_S);
+		snprintf(next_key(), KEY_BYTES, "--tcp.time_wait=%d s", TIME_WAIT_S);
 }
 
 char **load_options_for_stack(struct load_options *options, int *argc, char **argv)
