@@ -377,7 +377,6 @@ static int serve(const struct ports *tcp, const struct ports *udp)
 	}
 	if (open_ports(tcp, udp) < 0)
 		return 1;
-	handle_signals();
 	print_ready(tcp, udp);
 	return run();
 }
@@ -456,6 +455,7 @@ int main(int argc, char **argv)
 		printf("ft-echo %s\n", FT_VERSION);
 		return 0;
 	}
+	handle_signals(); // one that comes while the stack starts is heeded, too
 	if (ft_init(&argc, argv) < 0)
 		return 1;
 	if (read_ports(argc, argv, &tcp, &udp))

@@ -313,7 +313,6 @@ static int serve(uint16_t port)
 		fprintf(stderr, "ft-relay: port %u: %s\n", port, strerror(errno));
 		return 1;
 	}
-	handle_signals();
 	printf("ft-relay: listening on port %u, relaying to %s:%u\n", port,
 		inet_ntoa(destination.sin_addr), ntohs(destination.sin_port));
 	return run();
@@ -405,6 +404,7 @@ int main(int argc, char **argv)
 		printf("ft-relay %s\n", FT_VERSION);
 		return 0;
 	}
+	handle_signals(); // one that comes while the stack starts is heeded, too
 	if (ft_init(&argc, argv) < 0)
 		return 1;
 	if (read_options(argc, argv, &port))

@@ -128,6 +128,16 @@ def sigterm_and_sigint_end_it_well(wire):
 
 
 @test
+def sigterm_while_it_starts_leaves_nothing(wire):
+    directory = pathlib.Path("/run/dpdk", wire.namespace)
+    process = start_plain("--nic.device=net_ring0", "--name", wire.namespace)
+    wait_for(lambda: directory.exists() or process.poll() is not None, 20, pause=0.0005)
+    process.send_signal(signal.SIGTERM)
+    finish(process, seconds=20)
+    assert not directory.exists()
+
+
+@test
 def statistics_on_sigusr1(wire):
     wire.start()
     echo_once(wire)
