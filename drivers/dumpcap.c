@@ -64,8 +64,10 @@ static void wait_for_end_of_burst(void)
 __attribute__((visibility("default"))) ssize_t sendmsg(
 	int fd, const struct msghdr *message, int flags)
 {
-	ssize_t (*next)(int, const struct msghdr *, int) = dlsym(RTLD_NEXT, "sendmsg");
+	static ssize_t (*next)(int, const struct msghdr *, int);
 
+	if (next == NULL)
+		next = dlsym(RTLD_NEXT, "sendmsg");
 	if (ft_dumpcap.is_on && is_to_other_process(message))
 		wait_for_end_of_burst();
 	return next(fd, message, flags);

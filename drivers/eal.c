@@ -101,8 +101,12 @@ static void add_memory(struct arguments *arguments, const struct ft_config *conf
 	bool has_hugepages = ft_eal_has_hugepages(config);
 	bool is_chosen = is_given(config, " --no-huge --huge-dir --legacy-mem --in-memory ");
 
-	if (config->nic.dumpcap)
+	if (config->nic.dumpcap) {
+		// A file for each page would take a descriptor for each.
+		if (!is_given(config, " --legacy-mem "))
+			add(arguments, "--single-file-segments");
 		return;
+	}
 	if (!is_chosen)
 		add(arguments, has_hugepages ? "--in-memory" : "--no-huge");
 	if (is_chosen || !has_hugepages)

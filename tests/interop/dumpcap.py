@@ -99,7 +99,7 @@ def dumpcap_sees_the_conversation_and_nothing_is_left(wire):
     with hugepages(wire) as directory:
         free = FREE.read_text()
         wire.start("--name", wire.namespace, *SMALL)
-        assert len(list(directory.glob(f"{wire.namespace}map_*"))) > 10
+        assert list(directory.glob(f"{wire.namespace}map_*"))
         with dumpcap(wire, path):
             # It writes the head of its file before it has attached.
             wait_for(lambda: ping(wire) or (wire.OURS, "icmp 0") in seen_in(path), 20)
@@ -130,7 +130,7 @@ def killed_run_is_cleared_away_by_the_next(wire):
             second.communicate()
         wire.program.kill()
         wire.program.wait(20)
-        assert len(left_behind(wire, directory)) > 20
+        assert len(left_behind(wire, directory)) >= 4, left_behind(wire, directory)
         # One that shares nothing clears away as well.
         wire.start("--name", wire.namespace)
         assert left_behind(wire, directory) == [pathlib.Path("/run/dpdk", wire.namespace)]
