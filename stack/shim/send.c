@@ -154,26 +154,18 @@ ssize_t ft_sendto(int fd, const void *bytes, size_t count, int flags,
 	return send_to(fd, &message, flags);
 }
 
-// What nearly every call asks for, without the detour: bytes of a stream, one buffer. -EAGAIN: it is
-// another kind of call, or there is no room.
+// What nearly every call of a server asks for, without the detour: as many bytes of one buffer as the
+// stream has room for. -EAGAIN: it is another kind of call, or there is no room.
 static ssize_t send_at_once(struct ft_stack *stack, struct ft_socket *socket, const void *bytes,
 	size_t count, int flags)
 {
 	const struct iovec iov = { .iov_base = (void *)bytes, .iov_len = count };
+	bool may_wait = !socket->description.is_nonblocking && !(flags & MSG_DONTWAIT);
 
-	if (socket->conn == NULL || (flags & ~(MSG_DONTWAIT | MSG_NOSIGNAL)) || bytes == NULL ||
-		count > INT64_MAX)
+	if (may_wait || socket->conn == NULL || (flags & ~(MSG_DONTWAIT | MSG_NOSIGNAL)) ||
+		bytes == NULL || count > INT64_MAX)
 		return -EAGAIN;
 	return ft_tcp_send(stack, socket->conn, &iov, 1, 0, stack->now);
-}
-
-// An error after the first bytes is for the next call to tell.
-static ssize_t send_rest(int fd, const void *bytes, size_t count, size_t sent, int flags)
-{
-	ssize_t more = ft_sendto(
-		fd, (const char *)bytes + sent, count - sent, flags | MSG_NOSIGNAL, NULL, 0);
-
-	return (ssize_t)sent + (more > 0 ? more : 0);
 }
 
 ssize_t ft_send(int fd, const void *bytes, size_t count, int flags)
@@ -185,13 +177,9 @@ ssize_t ft_send(int fd, const void *bytes, size_t count, int flags)
 	if (socket == NULL)
 		return -1;
 	result = send_at_once(stack, socket, bytes, count, flags);
-	if (result == (ssize_t)count)
-		return result;
-	if (result == -EAGAIN || result == -EPIPE)
-		return ft_sendto(fd, bytes, count, flags, NULL, 0);
-	if (result < 0 || socket->description.is_nonblocking || (flags & MSG_DONTWAIT))
+	if (result != -EAGAIN && result != -EPIPE)
 		return ft_call_result(result);
-	return send_rest(fd, bytes, count, (size_t)result, flags);
+	return ft_sendto(fd, bytes, count, flags, NULL, 0);
 }
 
 ssize_t ft_write(int fd, const void *bytes, size_t count)
