@@ -9,8 +9,6 @@
 
 #include <jansson.h>
 
-#include <rte_cycles.h>
-
 #include "socket/socket.h"
 
 // ---- memory ----
@@ -96,9 +94,9 @@ void wire_report_check(const struct ft_stack *stack)
 
 // ---- the report ----
 
-static double ns_each(const struct wire_result *result, uint64_t cycles)
+static double ns_each(const struct wire_result *result, uint64_t ns)
 {
-	return (double)cycles * 1e9 / (double)rte_get_tsc_hz() / (double)result->operations;
+	return (double)ns / (double)result->operations;
 }
 
 static const char *mode_name(const struct wire_options *options)
@@ -143,8 +141,8 @@ static void write_json(const struct wire_options *options, const struct wire_res
 		options->acks_apart ? "apart" : "with", "checksum",
 		options->has_offload ? "offload" : "software", "closes_first",
 		options->server_closes_first ? "server" : "client", "operations",
-		(json_int_t)result->operations, "server_ns", ns_each(result, result->server_cycles),
-		"total_ns", ns_each(result, result->total_cycles));
+		(json_int_t)result->operations, "server_ns", ns_each(result, result->server_ns),
+		"total_ns", ns_each(result, result->total_ns));
 	bool is_stdout = strcmp(options->json_path, "-") == 0;
 	int error;
 
@@ -196,5 +194,5 @@ void wire_report_print(const struct wire_options *options, const struct wire_res
 			options->request_bytes, options->connections, pattern_name(options));
 	}
 	printf("%10.3f ns     of the server for each; with the client's part %.3f\n",
-		ns_each(result, result->server_cycles), ns_each(result, result->total_cycles));
+		ns_each(result, result->server_ns), ns_each(result, result->total_ns));
 }

@@ -16,8 +16,8 @@ struct wire_part {
 
 struct wire_result {
 	uint64_t operations;	 // requests, or connections
-	uint64_t server_cycles;	 // of the time-stamp counter
-	uint64_t total_cycles;	 // the client's part included
+	uint64_t server_ns;	 // of processor time
+	uint64_t total_ns;	 // the client's part included
 	uint64_t resident_bytes; // that the process gained
 	struct wire_part parts[WIRE_PARTS];
 	uint32_t part_count;
