@@ -78,7 +78,7 @@ void ft_pkt_cut_end(struct rte_mbuf *pkt, uint32_t bytes)
 	pkt->pkt_len = bytes;
 }
 
-void ft_pkt_cut_front(struct rte_mbuf *pkt, uint32_t bytes)
+void ft_pkt_cut_segments(struct rte_mbuf *pkt, uint32_t bytes)
 {
 	uint16_t part = RTE_MIN(bytes, (uint32_t)pkt->data_len);
 	uint32_t left = bytes - part;
@@ -96,7 +96,7 @@ void ft_pkt_cut_front(struct rte_mbuf *pkt, uint32_t bytes)
 	}
 }
 
-uint32_t ft_pkt_copy_out(const struct rte_mbuf *pkt, uint32_t offset, void *to, uint32_t bytes)
+uint32_t ft_pkt_copy_segments(const struct rte_mbuf *pkt, uint32_t offset, void *to, uint32_t bytes)
 {
 	uint32_t copied = 0;
 

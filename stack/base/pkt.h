@@ -5,6 +5,7 @@
 //	                                         ^ rte_pktmbuf_mtod; offsets below are from here
 #pragma once
 #include <stdint.h>
+#include <string.h>
 
 #include <rte_mbuf.h>
 
@@ -101,9 +102,12 @@ static inline uint64_t ft_pkt_occupied_bytes(const struct rte_mbuf *pkt)
 struct rte_mempool *ft_pkt_pool_create(
 	const char *name, uint32_t count, uint16_t data_bytes, int socket);
 
-// ft_pkt_pull() and ft_pkt_trim_to() where there is something to do.
+// What the functions below do when the packet is split over mbuf segments, or has to be cut.
 void *ft_pkt_pull_together(struct rte_mbuf *pkt, uint32_t bytes);
 void ft_pkt_cut_end(struct rte_mbuf *pkt, uint32_t bytes);
+void ft_pkt_cut_segments(struct rte_mbuf *pkt, uint32_t bytes);
+uint32_t ft_pkt_copy_segments(
+	const struct rte_mbuf *pkt, uint32_t offset, void *to, uint32_t bytes);
 
 // Makes the first `bytes` of the packet contiguous, so that a header can be read through a pointer.
 // A packet normally is; one split over mbuf segments is copied together. Returns a pointer to
@@ -123,10 +127,26 @@ static inline void ft_pkt_trim_to(struct rte_mbuf *pkt, uint32_t bytes)
 }
 
 // Removes `bytes` from the front, over all segments, keeping the first mbuf. It must be that long.
-void ft_pkt_cut_front(struct rte_mbuf *pkt, uint32_t bytes);
+static inline void ft_pkt_cut_front(struct rte_mbuf *pkt, uint32_t bytes)
+{
+	if (unlikely(bytes > pkt->data_len)) {
+		ft_pkt_cut_segments(pkt, bytes);
+		return;
+	}
+	pkt->data_off += bytes;
+	pkt->data_len -= bytes;
+	pkt->pkt_len -= bytes;
+}
 
 // Copies up to `bytes` from `offset` into `to`, over all segments; returns how many there were.
-uint32_t ft_pkt_copy_out(const struct rte_mbuf *pkt, uint32_t offset, void *to, uint32_t bytes);
+static inline uint32_t ft_pkt_copy_out(
+	const struct rte_mbuf *pkt, uint32_t offset, void *to, uint32_t bytes)
+{
+	if (unlikely((uint64_t)offset + bytes > pkt->data_len))
+		return ft_pkt_copy_segments(pkt, offset, to, bytes);
+	memcpy(to, rte_pktmbuf_mtod_offset(pkt, const char *, offset), bytes);
+	return bytes;
+}
 
 // A FIFO of packets linked through info->next.
 struct ft_pkt_queue {

@@ -110,9 +110,7 @@ static enum ft_drop check_source(struct ft_stack *stack, const struct ft_pkt_inf
 		return FT_TAKEN;
 	if (first_byte == 0 || first_byte >= 224) // this network, multicast, class E, broadcast
 		return FT_DROP_IP_BAD_SOURCE;
-	if (ft_route_is_local(stack, source) || ft_route_is_broadcast(stack, source))
-		return FT_DROP_IP_BAD_SOURCE;
-	return FT_TAKEN;
+	return ft_route_is_foreign(stack, source) ? FT_TAKEN : FT_DROP_IP_BAD_SOURCE;
 }
 
 static enum ft_drop check_addresses(struct ft_stack *stack, struct rte_mbuf *pkt)

@@ -69,6 +69,20 @@ bool ft_route_is_on_link(const struct ft_stack *stack, const struct ft_addr *add
 	return find_prefix(&stack->ip.routes, addr) != NULL && !ft_route_is_broadcast(stack, addr);
 }
 
+static bool is_single_host(const struct ft_addr *addr)
+{
+	return !ft_addr_is_multicast(addr) && !ft_addr_is_loopback(addr) &&
+	       !ft_addr_is_equal(addr, &limited_broadcast);
+}
+
+// Our own addresses and directed broadcasts lie within our prefixes.
+bool ft_route_is_foreign(const struct ft_stack *stack, const struct ft_addr *addr)
+{
+	if (find_prefix(&stack->ip.routes, addr) == NULL)
+		return is_single_host(addr);
+	return !ft_route_is_local(stack, addr) && !ft_route_is_broadcast(stack, addr);
+}
+
 // ---- path MTUs ----
 
 static struct ft_path_mtu *path_slot(struct ft_stack *stack, const struct ft_addr *destination)
@@ -137,14 +151,8 @@ static int route_to_gateway(struct ft_stack *stack, struct ft_route *route)
 	if (ft_addr_is_any(&routes->gateway))
 		return -ENETUNREACH;
 	route->next_hop = routes->gateway;
-	route->source = find_prefix(routes, &routes->gateway)->addr;
+	route->source = routes->gateway_source;
 	return 0;
-}
-
-static bool is_single_host(const struct ft_addr *addr)
-{
-	return !ft_addr_is_multicast(addr) && !ft_addr_is_loopback(addr) &&
-	       !ft_addr_is_equal(addr, &limited_broadcast);
 }
 
 int ft_route_find(struct ft_stack *stack, const struct ft_addr *destination, ft_time now,
@@ -238,6 +246,7 @@ static int set_gateway(struct ft_stack *stack, const struct ft_addr *gateway)
 		return -EINVAL;
 	}
 	stack->ip.routes.gateway = *gateway;
+	stack->ip.routes.gateway_source = find_prefix(&stack->ip.routes, gateway)->addr;
 	return 0;
 }
 

@@ -29,6 +29,7 @@ struct ft_routes {
 	struct ft_local_address local[FT_ROUTE_ADDRESSES];
 	uint32_t local_count;
 	struct ft_addr gateway;			  // all zero: none
+	struct ft_addr gateway_source;		  // the address of ours in its prefix
 	struct ft_path_mtu paths[FT_ROUTE_PATHS]; // a small keyed hash table; a new entry replaces
 	ft_time paths_expire; // the last of them; past it none need be looked up
 };
@@ -56,6 +57,9 @@ bool ft_route_is_on_link(const struct ft_stack *stack, const struct ft_addr *add
 
 // 255.255.255.255, or the directed broadcast address of one of our prefixes.
 bool ft_route_is_broadcast(const struct ft_stack *stack, const struct ft_addr *addr);
+
+// Another host may have it: neither our own nor a broadcast address.
+bool ft_route_is_foreign(const struct ft_stack *stack, const struct ft_addr *addr);
 
 // Notes a lower path MTU, as told by an ICMP message already found genuine. Values below 576 (552
 // is Linux's floor; RFC 1191 says 68) are raised to 576, values not below what is known are

@@ -40,51 +40,10 @@ enum ft_retransmit_event ft_retransmit_duplicate(
 	return FT_RETRANSMIT_NOTHING;
 }
 
-enum ft_retransmit_event ft_retransmit_acked(struct ft_retransmit *retransmit, uint32_t ack)
-{
-	const bool is_recovered = ft_seq_is_at_or_after(ack, retransmit->recover);
-	const bool was_recovering = retransmit->phase == FT_RETRANSMIT_RECOVERY;
-
-	retransmit->duplicate_acks = 0;
-	if (!is_recovered && was_recovering) {
-		retransmit->partial_acks++;
-		return FT_RETRANSMIT_PARTIAL;
-	}
-	if (!is_recovered)
-		return FT_RETRANSMIT_NOTHING;
-	// Without a loss `recover` is drawn along, or 2 GB later it would seem to lie ahead.
-	if (retransmit->phase == FT_RETRANSMIT_OPEN && ack != retransmit->recover)
-		retransmit->recover = ack - 1;
-	retransmit->phase = FT_RETRANSMIT_OPEN;
-	return was_recovering ? FT_RETRANSMIT_EXIT : FT_RETRANSMIT_NOTHING;
-}
-
 void ft_retransmit_timeout(struct ft_retransmit *retransmit, uint32_t snd_max)
 {
 	retransmit->phase = FT_RETRANSMIT_LOSS;
 	retransmit->recover = snd_max;
 	retransmit->duplicate_acks = 0;
 	retransmit->is_timing = false;
-}
-
-void ft_retransmit_sent(
-	struct ft_retransmit *retransmit, uint32_t seq, uint32_t end, uint32_t snd_max, ft_time now)
-{
-	if (ft_seq_is_before(seq, snd_max)) {
-		retransmit->is_timing = false;
-	} else if (!retransmit->is_timing) {
-		retransmit->is_timing = true;
-		retransmit->timed_end = end;
-		retransmit->timed_from = now;
-	}
-}
-
-bool ft_retransmit_measure(
-	struct ft_retransmit *retransmit, uint32_t ack, ft_time now, ft_time *rtt)
-{
-	if (!retransmit->is_timing || ft_seq_is_before(ack, retransmit->timed_end))
-		return false;
-	retransmit->is_timing = false;
-	*rtt = now - retransmit->timed_from;
-	return true;
 }

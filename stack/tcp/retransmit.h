@@ -13,6 +13,7 @@
 
 #include "base/time.h"
 #include "tcp/segment.h"
+#include "tcp/seq.h"
 
 #define FT_RETRANSMIT_DUPLICATES 3 // ACKs that make a loss (RFC 5681 3.2)
 
@@ -66,17 +67,51 @@ enum ft_retransmit_event ft_retransmit_duplicate(
 
 // SND.UNA moved to `ack`. PARTIAL and EXIT only come from fast recovery; after a timeout the lost
 // segments go out again because SND.NXT went back, and the ACKs are NOTHING.
-enum ft_retransmit_event ft_retransmit_acked(struct ft_retransmit *retransmit, uint32_t ack);
+static inline enum ft_retransmit_event ft_retransmit_acked(
+	struct ft_retransmit *retransmit, uint32_t ack)
+{
+	const bool is_recovered = ft_seq_is_at_or_after(ack, retransmit->recover);
+	const bool was_recovering = retransmit->phase == FT_RETRANSMIT_RECOVERY;
+
+	retransmit->duplicate_acks = 0;
+	if (!is_recovered && was_recovering) {
+		retransmit->partial_acks++;
+		return FT_RETRANSMIT_PARTIAL;
+	}
+	if (!is_recovered)
+		return FT_RETRANSMIT_NOTHING;
+	// Without a loss `recover` is drawn along, or 2 GB later it would seem to lie ahead.
+	if (retransmit->phase == FT_RETRANSMIT_OPEN && ack != retransmit->recover)
+		retransmit->recover = ack - 1;
+	retransmit->phase = FT_RETRANSMIT_OPEN;
+	return was_recovering ? FT_RETRANSMIT_EXIT : FT_RETRANSMIT_NOTHING;
+}
 
 // The retransmission timer expired: ends fast recovery, forgets duplicates and the measurement.
 void ft_retransmit_timeout(struct ft_retransmit *retransmit, uint32_t snd_max);
 
 // A segment seq .. end - 1 is sent. New ones may be timed, one at a time; sending anything again
 // ends the measurement, since its ACK could mean either copy.
-void ft_retransmit_sent(struct ft_retransmit *retransmit, uint32_t seq, uint32_t end,
-	uint32_t snd_max, ft_time now);
+static inline void ft_retransmit_sent(
+	struct ft_retransmit *retransmit, uint32_t seq, uint32_t end, uint32_t snd_max, ft_time now)
+{
+	if (ft_seq_is_before(seq, snd_max)) {
+		retransmit->is_timing = false;
+	} else if (!retransmit->is_timing) {
+		retransmit->is_timing = true;
+		retransmit->timed_end = end;
+		retransmit->timed_from = now;
+	}
+}
 
 // Call with each ACK that moves SND.UNA: true when it ends the measurement, with the round trip in
 // *rtt.
-bool ft_retransmit_measure(
-	struct ft_retransmit *retransmit, uint32_t ack, ft_time now, ft_time *rtt);
+static inline bool ft_retransmit_measure(
+	struct ft_retransmit *retransmit, uint32_t ack, ft_time now, ft_time *rtt)
+{
+	if (!retransmit->is_timing || ft_seq_is_before(ack, retransmit->timed_end))
+		return false;
+	retransmit->is_timing = false;
+	*rtt = now - retransmit->timed_from;
+	return true;
+}

@@ -58,10 +58,3 @@ void ft_rtt_restart(struct ft_rtt *rtt, ft_time initial)
 		rtt->rto = initial;
 	rtt->backoff = 0;
 }
-
-ft_time ft_rtt_timeout(const struct ft_rtt *rtt, const struct ft_rtt_limits *limits)
-{
-	if (rtt->backoff >= 32 || rtt->rto > limits->maximum >> rtt->backoff)
-		return limits->maximum;
-	return rtt->rto << rtt->backoff;
-}

@@ -38,4 +38,9 @@ void ft_rtt_end_backoff(struct ft_rtt *rtt);
 void ft_rtt_restart(struct ft_rtt *rtt, ft_time initial);
 
 // The timeout now, backed off and limited to the maximum.
-ft_time ft_rtt_timeout(const struct ft_rtt *rtt, const struct ft_rtt_limits *limits);
+static inline ft_time ft_rtt_timeout(const struct ft_rtt *rtt, const struct ft_rtt_limits *limits)
+{
+	if (rtt->backoff >= 32 || rtt->rto > limits->maximum >> rtt->backoff)
+		return limits->maximum;
+	return rtt->rto << rtt->backoff;
+}

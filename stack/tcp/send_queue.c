@@ -133,11 +133,11 @@ bool ft_send_queue_copy(
 
 	if (offset > queue->bytes || bytes > queue->bytes - offset || bytes > UINT16_MAX)
 		return false;
+	if (bytes == 0)
+		return true;
 	to = (uint8_t *)rte_pktmbuf_append(pkt, bytes);
 	if (to == NULL)
 		return false;
-	if (bytes == 0)
-		return true;
 	// Retransmissions begin at the front: the cursor stays where new data is sent from.
 	if (offset < queue->packets.first->data_len) {
 		copy_from(queue->packets.first, offset, to, bytes);

@@ -172,62 +172,61 @@ static enum ft_drop check_syn(struct ft_arrival *arrival)
 
 // ---- TS.Recent, once sequence number and ACK were found good (RFC 7323 4.3 (2), 5.3 (R3)) ----
 
-static enum ft_drop note_timestamp(struct ft_arrival *arrival)
+static void note_timestamp(struct ft_arrival *arrival)
 {
 	struct ft_tcp_conn *conn = arrival->conn;
 
 	if (!conn->has_timestamps || is_older_than_recent(arrival))
-		return FT_TAKEN;
+		return;
 	if (ft_seq_is_after(arrival->seg.seq, conn->rcv.acked))
-		return FT_TAKEN;
+		return;
 	conn->rcv.ts_recent = arrival->seg.ts_value;
 	conn->ts_recent_age = (uint32_t)(arrival->now / FT_SECOND);
-	return FT_TAKEN;
 }
 
 // ---- the steps, in order ----
 
-typedef enum ft_drop step_function(struct ft_arrival *arrival);
-
-static enum ft_drop run(struct ft_arrival *arrival, step_function *const *steps, uint32_t count)
+// Sixth to eighth.
+static enum ft_drop text_and_controls(struct ft_arrival *arrival)
 {
-	enum ft_drop reason = FT_TAKEN;
+	enum ft_drop reason;
 
-	for (uint32_t i = 0; i < count && reason == FT_TAKEN; i++)
-		reason = steps[i](arrival);
-	return reason;
+	if ((reason = ft_tcp_receive_urgent_step(arrival)) != FT_TAKEN)
+		return reason;
+	if ((reason = ft_tcp_receive_text_step(arrival)) != FT_TAKEN)
+		return reason;
+	return ft_tcp_receive_fin_step(arrival);
 }
 
 // RFC 9293 3.10.7.4.
 static enum ft_drop other_states(struct ft_arrival *arrival)
 {
-	static step_function *const steps[] = {
-		check_sequence,		    // first
-		check_rst,		    // second
-		check_syn,		    // fourth
-		ft_tcp_ack_step,	    // fifth
-		note_timestamp,		    //
-		ft_tcp_receive_urgent_step, // sixth
-		ft_tcp_receive_text_step,   // seventh
-		ft_tcp_receive_fin_step,    // eighth
-	};
+	enum ft_drop reason;
 
-	return run(arrival, steps, RTE_DIM(steps));
+	if ((reason = check_sequence(arrival)) != FT_TAKEN) // first
+		return reason;
+	if ((reason = check_rst(arrival)) != FT_TAKEN) // second
+		return reason;
+	if ((reason = check_syn(arrival)) != FT_TAKEN) // fourth
+		return reason;
+	if ((reason = ft_tcp_ack_step(arrival)) != FT_TAKEN) // fifth
+		return reason;
+	note_timestamp(arrival);
+	return text_and_controls(arrival);
 }
 
 // RFC 9293 3.10.7.3.
 static enum ft_drop syn_sent(struct ft_arrival *arrival)
 {
-	static step_function *const steps[] = {
-		ft_tcp_connect_ack_step,    // first
-		ft_tcp_connect_rst_step,    // second
-		ft_tcp_connect_syn_step,    // fourth and fifth
-		ft_tcp_receive_urgent_step, // with text or controls beside the SYN: from the sixth
-		ft_tcp_receive_text_step,
-		ft_tcp_receive_fin_step,
-	};
+	enum ft_drop reason;
 
-	return run(arrival, steps, RTE_DIM(steps));
+	if ((reason = ft_tcp_connect_ack_step(arrival)) != FT_TAKEN) // first
+		return reason;
+	if ((reason = ft_tcp_connect_rst_step(arrival)) != FT_TAKEN) // second
+		return reason;
+	if ((reason = ft_tcp_connect_syn_step(arrival)) != FT_TAKEN) // fourth and fifth
+		return reason;
+	return text_and_controls(arrival); // beside the SYN
 }
 
 // ---- no connection: LISTEN or CLOSED ----

@@ -13,23 +13,6 @@ uint8_t ft_window_scale(uint64_t buffer_bytes)
 	return shift;
 }
 
-static uint32_t free_bytes(const struct ft_window_offer *offer)
-{
-	const uint64_t most = (uint64_t)UINT16_MAX << offer->shift;
-
-	if (offer->used_bytes >= offer->buffer_bytes)
-		return 0;
-	return RTE_MIN(offer->buffer_bytes - offer->used_bytes, most);
-}
-
-uint32_t ft_window_choose(const struct ft_window_offer *offer)
-{
-	const uint64_t worthwhile = RTE_MIN(offer->buffer_bytes / 2, (uint64_t)offer->mss);
-	const uint32_t free = free_bytes(offer);
-
-	return free >= offer->rcv_wnd + worthwhile ? free : offer->rcv_wnd;
-}
-
 bool ft_window_has_opened(const struct ft_window_offer *offer)
 {
 	const uint64_t grown = ft_window_choose(offer) - offer->rcv_wnd;
@@ -40,11 +23,6 @@ bool ft_window_has_opened(const struct ft_window_offer *offer)
 	if (offer->rcv_wnd < offer->mss || grown >= buffer / 2)
 		return true;
 	return grown >= 2u * offer->mss && (grown >= buffer / 4 || offer->rcv_wnd <= buffer / 8);
-}
-
-uint16_t ft_window_field(uint32_t window, uint8_t shift)
-{
-	return RTE_MIN(window >> shift, (uint32_t)UINT16_MAX);
 }
 
 // ---- sender ----

@@ -4,6 +4,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include <rte_common.h>
+
 #define FT_WINDOW_MAXIMUM_SCALE 14 // RFC 7323 2.3
 
 // ---- receiver ----
@@ -20,9 +22,25 @@ struct ft_window_offer {
 	uint8_t shift;	       // of our window field: caps what can be offered
 };
 
+// What the buffer has room for, as far as the window field can say.
+static inline uint32_t ft_window_free_bytes(const struct ft_window_offer *offer)
+{
+	const uint64_t most = (uint64_t)UINT16_MAX << offer->shift;
+
+	if (offer->used_bytes >= offer->buffer_bytes)
+		return 0;
+	return RTE_MIN(offer->buffer_bytes - offer->used_bytes, most);
+}
+
 // The new RCV.WND. The right edge never moves left (RFC 7323 2.4), and moves right only by at least
 // a segment or half the buffer (RFC 9293 3.8.6.2.2).
-uint32_t ft_window_choose(const struct ft_window_offer *offer);
+static inline uint32_t ft_window_choose(const struct ft_window_offer *offer)
+{
+	const uint64_t worthwhile = RTE_MIN(offer->buffer_bytes / 2, (uint64_t)offer->mss);
+	const uint32_t free = ft_window_free_bytes(offer);
+
+	return free >= offer->rcv_wnd + worthwhile ? free : offer->rcv_wnd;
+}
 
 // After the application has read: whether opening the window is worth a segment of its own. It is
 // when the window was nearly shut, or has grown much.
@@ -31,7 +49,10 @@ bool ft_window_has_opened(const struct ft_window_offer *offer);
 // The header's field for a window of `window` bytes: rounded down, so it may seem to the peer that
 // the edge moves left by less than a unit; what lies within the true edge is accepted all the same
 // (RFC 7323 2.4). The shift is 0 in segments with SYN.
-uint16_t ft_window_field(uint32_t window, uint8_t shift);
+static inline uint16_t ft_window_field(uint32_t window, uint8_t shift)
+{
+	return RTE_MIN(window >> shift, (uint32_t)UINT16_MAX);
+}
 
 // ---- sender ----
 
