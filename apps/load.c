@@ -21,9 +21,11 @@
 
 #include "fourtuple.h"
 
-#define EVENTS	     256
-#define BURST	     32		       // requests sent between two looks at what came
-#define LAST_LOST_NS (LOAD_SECOND / 5) // how long datagrams of bulk are waited for at the end
+#define EVENTS	       256
+#define BURST	       32 // requests sent between two looks at what came
+#define LAST_LEAVE_NS  (LOAD_SECOND / 50)
+#define FIRST_ALONE_NS (LOAD_SECOND / 10)
+#define LAST_LOST_NS   (LOAD_SECOND / 5) // how long datagrams of bulk are waited for at the end
 
 static struct load load;
 static struct load_options options;
@@ -55,11 +57,19 @@ static bool is_due(int64_t now)
 		       options.outstanding;
 }
 
+// The first goes alone, for a while: until its neighbour's MAC address is known, only so many packets can
+// wait.
+static bool is_first_under_way(int64_t now)
+{
+	return !load.has_heard && load.pending.count > 0 && now < load.begin_ns + FIRST_ALONE_NS;
+}
+
 static void send_what_is_due(int64_t now)
 {
 	if (!load.is_running || load_is_bulk(&options))
 		return;
-	for (int i = 0; i < BURST && load.idle.count > 0 && is_due(now); i++) {
+	for (int i = 0; i < BURST && load.idle.count > 0 && is_due(now) && !is_first_under_way(now);
+		i++) {
 		if (options.rate > 0) {
 			load_conn_ask(&load, next_due());
 			schedule_next();
@@ -193,11 +203,17 @@ static int print_results(void)
 	return load_report_errors(&load.results) > 0 ? 1 : 0;
 }
 
+// A reset is sent once, and is gone with the NIC's ring if that is stopped at once.
 static void close_all(void)
 {
+	int64_t until;
+
 	load_conn_abandon_pending(&load);
 	while (load_conn_close_some(&load, load_now()))
 		handle_events();
+	until = load_now() + LAST_LEAVE_NS;
+	while (load_now() < until)
+		ft_turn();
 }
 
 static int run(void)

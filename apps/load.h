@@ -158,6 +158,7 @@ struct load {
 	uint32_t connecting;
 	uint32_t open;
 	char *request;
+	bool has_heard; // from a server, or that it can't be reached
 	bool is_running;
 	bool is_measuring;
 	int64_t begin_ns;

@@ -145,6 +145,7 @@ static void fail(struct load *load, struct load_conn *conn, enum load_error erro
 {
 	enum load_state state = conn->state;
 
+	load->has_heard = true;
 	load->results.errors[error]++;
 	if (load->options->is_udp && !load_is_bulk(load->options) && state != LOAD_CONNECTING) {
 		if (state == LOAD_ASKING)
@@ -202,6 +203,7 @@ static void be_answered(struct load *load, struct load_conn *conn)
 	struct load_results *results = &load->results;
 	int64_t now = load_now();
 
+	load->has_heard = true;
 	load_histogram_record(&results->recent, (uint64_t)(now - conn->due_ns));
 	if (is_measured(load, conn)) {
 		results->answers++;
@@ -270,9 +272,11 @@ static void be_established(struct load *load, struct load_conn *conn)
 	load->open++;
 	load->results.connects++;
 	watch_output(load, conn, false);
-	if (!load->options->is_udp)
+	if (!load->options->is_udp) {
+		load->has_heard = true;
 		load_histogram_record(
 			&load->results.connect, (uint64_t)(load_now() - conn->begun_ns));
+	}
 	if (load->options->mode == LOAD_CONNECT) {
 		conn->state = LOAD_ASKING;
 		send_rest(load, conn);
@@ -319,9 +323,7 @@ static void open_one(struct load *load, struct load_conn *conn)
 // The first goes alone: while its neighbour's MAC address is asked for, only so many packets can wait.
 static uint32_t most_connecting(const struct load *load)
 {
-	bool is_first = load->results.connects + load_report_errors(&load->results) == 0;
-
-	return is_first ? 1 : load->options->opening;
+	return load->has_heard ? load->options->opening : 1;
 }
 
 void load_conn_open_some(struct load *load)
