@@ -25,6 +25,21 @@ const char *ft_story_flags(uint8_t flags, char *text)
 	return length > 0 ? text : "no flags";
 }
 
+const char *ft_story_options(const struct ft_segment *seg, char *text)
+{
+	char mss[16] = "", scale[24] = "";
+
+	if (seg->options & FT_TCP_HAS_MSS)
+		snprintf(mss, sizeof(mss), ", MSS %u", seg->mss);
+	if (seg->options & FT_TCP_HAS_WINDOW_SCALE)
+		snprintf(scale, sizeof(scale), ", window scale %u", seg->window_scale);
+	snprintf(text, FT_STORY_OPTIONS_BYTES, "%s%s%s", mss, scale,
+		seg->options & FT_TCP_HAS_TIMESTAMP ? ", timestamps" : "");
+	if (!(seg->flags & FT_TCP_SYN))
+		text[0] = 0;
+	return text;
+}
+
 static const char *vouched_by(uint8_t flags, enum ft_pkt_flag by_nic)
 {
 	if (flags & FT_PKT_LOOPBACK)
@@ -61,14 +76,14 @@ static void tell_ip(struct ft_stack *stack, const struct ft_pkt_info *info)
 static void tell_segment(struct ft_stack *stack, const struct ft_pkt_info *info)
 {
 	const struct ft_segment *seg = &info->seg;
-	char flags[FT_STORY_FLAGS_BYTES], ack[24] = "";
+	char flags[FT_STORY_FLAGS_BYTES], options[FT_STORY_OPTIONS_BYTES], ack[24] = "";
 
 	if (seg->flags & FT_TCP_ACK)
 		snprintf(ack, sizeof(ack), ", ACK %u", seg->ack);
 	ft_trace(stack, FT_TRACE_TCP,
-		"segment port %u -> %u: %s, SEQ %u%s, window %u, %u bytes; checksum %s",
+		"segment port %u -> %u: %s, SEQ %u%s, window %u%s, %u bytes; checksum %s",
 		info->tuple.remote_port, info->tuple.local_port, ft_story_flags(seg->flags, flags),
-		seg->seq, ack, seg->window, info->payload_length,
+		seg->seq, ack, seg->window, ft_story_options(seg, options), info->payload_length,
 		vouched_by(info->flags, FT_PKT_L4_CHECKSUM_GOOD));
 }
 
@@ -141,7 +156,11 @@ void ft_story_sent(struct ft_stack *stack, struct rte_mbuf *pkt)
 	const struct rte_ether_hdr *eth = rte_pktmbuf_mtod(pkt, const struct rte_ether_hdr *);
 	struct ft_tuple tuple;
 
-	ft_trace_of(stack, FT_TRACE_ETH, read_tuple(pkt, &tuple) ? &tuple : NULL,
-		"frame of %u bytes to " RTE_ETHER_ADDR_PRT_FMT, rte_pktmbuf_pkt_len(pkt),
-		RTE_ETHER_ADDR_BYTES(&eth->dst_addr));
+	if (read_tuple(pkt, &tuple))
+		ft_trace_sent(stack, FT_TRACE_ETH, &tuple,
+			"frame of %u bytes to " RTE_ETHER_ADDR_PRT_FMT, rte_pktmbuf_pkt_len(pkt),
+			RTE_ETHER_ADDR_BYTES(&eth->dst_addr));
+	else
+		ft_trace(stack, FT_TRACE_ETH, "ARP frame of %u bytes to " RTE_ETHER_ADDR_PRT_FMT,
+			rte_pktmbuf_pkt_len(pkt), RTE_ETHER_ADDR_BYTES(&eth->dst_addr));
 }

@@ -16,6 +16,11 @@ void ft_story_received(struct ft_stack *stack, struct rte_mbuf *pkt) __attribute
 // A frame on its way to the NIC.
 void ft_story_sent(struct ft_stack *stack, struct rte_mbuf *pkt) __attribute__((cold));
 
+// What the options of a SYN announce, as in ", MSS 1460, window scale 7, timestamps", into `text` of
+// FT_STORY_OPTIONS_BYTES; empty for other segments. Returns it.
+#define FT_STORY_OPTIONS_BYTES 64
+const char *ft_story_options(const struct ft_segment *seg, char *text);
+
 // "SYN ACK" into `text` of FT_STORY_FLAGS_BYTES; returns it.
 #define FT_STORY_FLAGS_BYTES 40
 const char *ft_story_flags(uint8_t flags, char *text);

@@ -60,21 +60,18 @@ static bool is_wanted(const struct ft_tracer *tracer, const struct ft_tuple *tup
 
 // The line goes out in one piece: other threads, with other stacks, write there too.
 __attribute__((format(printf, 4, 0))) static void write_line(const struct ft_stack *stack,
-	enum ft_trace_subsystem subsystem, const struct ft_tuple *tuple, const char *format,
-	va_list args)
+	enum ft_trace_subsystem subsystem, const char *about, const char *format, va_list args)
 {
-	char text[512], number[24] = "", about[FT_TUPLE_TEXT_BYTES] = "";
+	char text[512], number[24] = "";
 
 	if (stack->tracer.packet != 0)
 		snprintf(
 			number, sizeof(number), " #%llu", (unsigned long long)stack->tracer.packet);
-	if (tuple != NULL)
-		ft_tuple_text(tuple, about);
 	assert(format != NULL); // or gcc fears for it under sanitizers
 	vsnprintf(text, sizeof(text), format, args);
 	fprintf(stderr, "%llu.%09llu %s%s %s%s%s\n", (unsigned long long)(stack->now / FT_SECOND),
 		(unsigned long long)(stack->now % FT_SECOND), word_for(subsystem), number, about,
-		tuple != NULL ? " " : "", text);
+		about[0] != 0 ? " " : "", text);
 }
 
 void ft_trace_write(
@@ -85,20 +82,50 @@ void ft_trace_write(
 	if (!is_wanted(&stack->tracer, NULL))
 		return;
 	va_start(args, format);
-	write_line(stack, subsystem, NULL, format, args);
+	write_line(stack, subsystem, "", format, args);
 	va_end(args);
 }
 
 void ft_trace_write_of(const struct ft_stack *stack, enum ft_trace_subsystem subsystem,
 	const struct ft_tuple *tuple, const char *format, ...)
 {
+	char about[FT_TUPLE_TEXT_BYTES] = "";
 	va_list args;
 
 	if (!is_wanted(&stack->tracer, tuple))
 		return;
+	if (tuple != NULL)
+		ft_tuple_text(tuple, about);
 	va_start(args, format);
-	write_line(stack, subsystem, tuple, format, args);
+	write_line(stack, subsystem, about, format, args);
 	va_end(args);
+}
+
+void ft_trace_write_sent(const struct ft_stack *stack, enum ft_trace_subsystem subsystem,
+	const struct ft_tuple *tuple, const char *format, ...)
+{
+	char local[FT_ENDPOINT_TEXT_BYTES], remote[FT_ENDPOINT_TEXT_BYTES];
+	char about[FT_TUPLE_TEXT_BYTES];
+	va_list args;
+
+	if (!is_wanted(&stack->tracer, tuple))
+		return;
+	snprintf(about, sizeof(about), "%s -> %s",
+		ft_endpoint_text(&tuple->local, tuple->local_port, local),
+		ft_endpoint_text(&tuple->remote, tuple->remote_port, remote));
+	va_start(args, format);
+	write_line(stack, subsystem, about, format, args);
+	va_end(args);
+}
+
+const char *ft_trace_time_left(ft_time now, ft_time deadline, char *text)
+{
+	ft_time left = deadline > now ? deadline - now : 0;
+
+	snprintf(text, FT_TRACE_TIME_BYTES, "%llu.%03llu ms",
+		(unsigned long long)(left / FT_MILLISECOND),
+		(unsigned long long)(left % FT_MILLISECOND / FT_MICROSECOND));
+	return text;
 }
 
 void ft_trace_begin_packet(struct ft_stack *stack, const struct ft_tuple *tuple)

@@ -43,6 +43,15 @@ void ft_trace_write_of(const struct ft_stack *stack, enum ft_trace_subsystem sub
 	const struct ft_tuple *tuple, const char *format, ...)
 	__attribute__((cold, format(printf, 4, 5)));
 
+// The same about what goes out: the tuple is told as "LOCAL -> REMOTE".
+void ft_trace_write_sent(const struct ft_stack *stack, enum ft_trace_subsystem subsystem,
+	const struct ft_tuple *tuple, const char *format, ...)
+	__attribute__((cold, format(printf, 4, 5)));
+
+// "1000.000 ms" into `text` of FT_TRACE_TIME_BYTES: how long from `now` to `deadline`; returns it.
+#define FT_TRACE_TIME_BYTES 32
+const char *ft_trace_time_left(uint64_t now, uint64_t deadline, char *text) __attribute__((cold));
+
 // A received packet is in hand from now on; `tuple` may be NULL. Gives it the next number.
 void ft_trace_begin_packet(struct ft_stack *stack, const struct ft_tuple *tuple)
 	__attribute__((cold));
@@ -64,4 +73,10 @@ uint32_t ft_trace_parse(const char *words, const char **unknown);
 	do {                                                                     \
 		if (ft_is_traced(stack, subsystem))                              \
 			ft_trace_write_of(stack, subsystem, tuple, __VA_ARGS__); \
+	} while (0)
+
+#define ft_trace_sent(stack, subsystem, tuple, ...)                                \
+	do {                                                                       \
+		if (ft_is_traced(stack, subsystem))                                \
+			ft_trace_write_sent(stack, subsystem, tuple, __VA_ARGS__); \
 	} while (0)

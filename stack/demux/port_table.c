@@ -213,6 +213,24 @@ static bool has_conflict(
 	return false;
 }
 
+const struct ft_binding *ft_port_holder(
+	const struct ft_port_table *table, const struct ft_binding *binding, uint16_t port)
+{
+	for (const struct place *place = first_place(table, port); place != NULL;
+		place = next_place(table, place)) {
+		if (!overlaps(&place->address, &binding->address))
+			continue;
+		ft_list_for_each (node, &place->bindings) {
+			const struct ft_binding *other =
+				ft_container_of(node, struct ft_binding, node);
+
+			if (other != binding && !may_share(table, binding, other))
+				return other;
+		}
+	}
+	return NULL;
+}
+
 // ---- who receives ----
 
 static bool is_receiver(const struct ft_port_table *table, const struct ft_binding *binding)

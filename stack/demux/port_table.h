@@ -81,6 +81,11 @@ int ft_port_listen(struct ft_port_table *table, struct ft_binding *binding);
 // Ends LISTEN; the port stays bound (shutdown() of a listener).
 void ft_port_unlisten(struct ft_port_table *table, struct ft_binding *binding);
 
+// Of the bindings that keep `binding` from `port`, one; NULL when there is none, or only connections
+// do. For telling people.
+const struct ft_binding *ft_port_holder(
+	const struct ft_port_table *table, const struct ft_binding *binding, uint16_t port);
+
 // A bound UDP socket gets or loses its peer: with one, it is not found by ft_port_find().
 void ft_port_mark_connected(
 	struct ft_port_table *table, struct ft_binding *binding, bool connected);

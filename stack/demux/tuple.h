@@ -46,6 +46,10 @@ static inline uint64_t ft_tuple_hash(const struct ft_hash_key *key, const struct
 	return (uint64_t)sum ^ (uint64_t)(sum >> 64);
 }
 
+// "10.9.0.2:7" into `text` of at least FT_ENDPOINT_TEXT_BYTES; returns it.
+#define FT_ENDPOINT_TEXT_BYTES 54
+const char *ft_endpoint_text(const struct ft_addr *addr, uint16_t port, char *text);
+
 // "10.9.0.2:7 10.9.0.1:40000" into `text` of at least FT_TUPLE_TEXT_BYTES; returns it.
 #define FT_TUPLE_TEXT_BYTES 112
 const char *ft_tuple_text(const struct ft_tuple *tuple, char *text);

@@ -47,6 +47,33 @@ struct neighbour {
 static const struct rte_ether_addr broadcast_mac = { { 0xff, 0xff, 0xff, 0xff, 0xff, 0xff } };
 static const struct rte_ether_addr zero_mac;
 
+// ---- in words, for the trace ----
+
+static __attribute__((cold)) void trace_message(
+	struct ft_stack *stack, const struct rte_arp_ipv4 *said, bool is_request)
+{
+	const struct ft_addr sender = ft_addr_from_ip4(said->arp_sip);
+	const struct ft_addr target = ft_addr_from_ip4(said->arp_tip);
+	char who[FT_ADDR_TEXT_BYTES], asked[FT_ADDR_TEXT_BYTES];
+
+	if (is_request)
+		ft_trace(stack, FT_TRACE_ARP, "%s asks who has %s", ft_addr_text(&sender, who),
+			ft_addr_text(&target, asked));
+	else
+		ft_trace(stack, FT_TRACE_ARP, "%s answers that it is at " RTE_ETHER_ADDR_PRT_FMT,
+			ft_addr_text(&sender, who), RTE_ETHER_ADDR_BYTES(&said->arp_sha));
+}
+
+static __attribute__((cold)) void trace_timer(
+	struct ft_stack *stack, const struct neighbour *neighbour, ft_time now)
+{
+	char who[FT_ADDR_TEXT_BYTES], left[FT_TRACE_TIME_BYTES];
+
+	ft_trace(stack, FT_TRACE_TIMER, "ARP timer of %s set to %s",
+		ft_addr_text(&neighbour->addr, who),
+		ft_trace_time_left(now, neighbour->timer.deadline, left));
+}
+
 // ---- messages ----
 
 static void fill_message(const struct ft_stack *stack, struct rte_arp_hdr *arp, uint16_t opcode,
@@ -92,6 +119,7 @@ static void send_reply(
 	const struct ft_addr ours = ft_addr_from_ip4(asked->arp_tip);
 	const struct ft_addr theirs = ft_addr_from_ip4(asked->arp_sip);
 	const struct rte_ether_addr to = asked->arp_sha;
+	char who[FT_ADDR_TEXT_BYTES], text[FT_ADDR_TEXT_BYTES];
 	struct rte_arp_hdr *arp;
 
 	ft_pkt_cut_front(pkt, ft_pkt_info(pkt)->ip_offset);
@@ -99,8 +127,19 @@ static void send_reply(
 	pkt->ol_flags &= RTE_MBUF_F_INDIRECT | RTE_MBUF_F_EXTERNAL; // what receiving left there
 	arp = rte_pktmbuf_mtod(pkt, struct rte_arp_hdr *);
 	fill_message(stack, arp, RTE_ARP_OP_REPLY, &ours, &to, &theirs);
+	ft_trace(stack, FT_TRACE_ARP, "answers %s that %s is at " RTE_ETHER_ADDR_PRT_FMT,
+		ft_addr_text(&theirs, who), ft_addr_text(&ours, text),
+		RTE_ETHER_ADDR_BYTES(&stack->netif.mac));
 	ft_stack_count(stack, FT_COUNTER_ARP_REPLIES_SENT);
 	ft_ethernet_output(stack, pkt, &to, RTE_ETHER_TYPE_ARP);
+}
+
+static void set_timer(
+	struct ft_stack *stack, struct neighbour *neighbour, ft_time deadline, ft_time now)
+{
+	ft_timer_set(&stack->wheel, &neighbour->timer, deadline);
+	if (ft_is_traced(stack, FT_TRACE_TIMER) && deadline != FT_NEVER)
+		trace_timer(stack, neighbour, now);
 }
 
 // ---- the table ----
@@ -178,10 +217,15 @@ static void ask(struct ft_stack *stack, struct neighbour *neighbour, ft_time now
 {
 	const struct rte_ether_addr *to =
 		neighbour->state == PROBE ? &neighbour->mac : &broadcast_mac;
+	char text[FT_ADDR_TEXT_BYTES];
 	struct ft_route route;
 
 	neighbour->requests++;
-	ft_timer_set(&stack->wheel, &neighbour->timer, now + stack->config.arp.retry_time);
+	ft_trace(stack, FT_TRACE_ARP, "asks %s %s, request %u of %u",
+		neighbour->state == PROBE ? "whether it is still there:" : "everybody who has",
+		ft_addr_text(&neighbour->addr, text), neighbour->requests,
+		stack->config.arp.retries);
+	set_timer(stack, neighbour, now + stack->config.arp.retry_time, now);
 	if (ft_route_find(stack, &neighbour->addr, now, &route) == 0)
 		send_request(stack, to, &route.source, &neighbour->addr);
 }
@@ -193,7 +237,8 @@ static void give_up(struct ft_stack *stack, struct neighbour *neighbour, ft_time
 	char text[FT_ADDR_TEXT_BYTES];
 	struct rte_mbuf *pkt;
 
-	ft_trace(stack, FT_TRACE_ARP, "%s does not answer", ft_addr_text(&neighbour->addr, text));
+	ft_trace(stack, FT_TRACE_ARP, "%s does not answer; %u packets waited for it in vain",
+		ft_addr_text(&neighbour->addr, text), waiting.count);
 	neighbour->waiting = (struct ft_pkt_queue){ 0 };
 	forget(stack, neighbour, FT_DROP_ARP_UNRESOLVED);
 	while ((pkt = ft_pkt_queue_take(&waiting)) != NULL) {
@@ -205,6 +250,8 @@ static void give_up(struct ft_stack *stack, struct neighbour *neighbour, ft_time
 
 static void wait_for(struct ft_stack *stack, struct neighbour *neighbour, struct rte_mbuf *pkt)
 {
+	char text[FT_ADDR_TEXT_BYTES];
+
 	if (neighbour->waiting.count == stack->config.arp.queue_packets &&
 		neighbour->waiting.count > 0) // RFC 1122 2.3.2.2: the latest packet is kept
 		drop_oldest_waiting(stack, neighbour, FT_DROP_ARP_QUEUE_FULL);
@@ -214,6 +261,8 @@ static void wait_for(struct ft_stack *stack, struct neighbour *neighbour, struct
 		return;
 	}
 	ft_pkt_queue_append(&neighbour->waiting, pkt);
+	ft_trace(stack, FT_TRACE_ARP, "packet waits until it is known where %s is; %u wait",
+		ft_addr_text(&neighbour->addr, text), neighbour->waiting.count);
 }
 
 void ft_arp_output(
@@ -268,10 +317,12 @@ static void resolve(struct ft_stack *stack, struct neighbour *neighbour,
 	}
 	neighbour->mac = *mac;
 	neighbour->state = is_to_us ? REACHABLE : STALE;
-	ft_timer_set(&stack->wheel, &neighbour->timer,
-		is_to_us ? now + stack->config.arp.reachable_time : FT_NEVER);
-	ft_trace(stack, FT_TRACE_ARP, "%s is at " RTE_ETHER_ADDR_PRT_FMT,
-		ft_addr_text(&neighbour->addr, text), RTE_ETHER_ADDR_BYTES(mac));
+	ft_trace(stack, FT_TRACE_ARP,
+		"learned: %s is at " RTE_ETHER_ADDR_PRT_FMT "; %u packets waited for that",
+		ft_addr_text(&neighbour->addr, text), RTE_ETHER_ADDR_BYTES(mac),
+		neighbour->waiting.count);
+	set_timer(stack, neighbour, is_to_us ? now + stack->config.arp.reachable_time : FT_NEVER,
+		now);
 	send_waiting(stack, neighbour);
 }
 
@@ -346,6 +397,9 @@ enum ft_drop ft_arp_input(struct ft_stack *stack, struct rte_mbuf *pkt, ft_time 
 	if (arp == NULL)
 		return FT_DROP_ARP_MALFORMED;
 	said = arp->arp_data;
+	is_request = arp->arp_opcode == RTE_BE16(RTE_ARP_OP_REQUEST);
+	if (ft_is_traced(stack, FT_TRACE_ARP))
+		trace_message(stack, &said, is_request);
 	sender = ft_addr_from_ip4(said.arp_sip);
 	target = ft_addr_from_ip4(said.arp_tip);
 	if (is_nobody(stack, &sender) || ft_addr_is_loopback(&target))
@@ -357,7 +411,6 @@ enum ft_drop ft_arp_input(struct ft_stack *stack, struct rte_mbuf *pkt, ft_time 
 		return FT_DROP_ARP_CONFLICT;
 	}
 
-	is_request = arp->arp_opcode == RTE_BE16(RTE_ARP_OP_REQUEST);
 	is_to_us = ft_route_is_local(stack, &target);
 	is_known = learn(stack, &said, is_request, is_to_us, now);
 	if (is_request && is_to_us) {
@@ -375,9 +428,13 @@ enum ft_drop ft_arp_input(struct ft_stack *stack, struct rte_mbuf *pkt, ft_time 
 static void announce(struct ft_stack *stack, ft_time now)
 {
 	const struct ft_routes *routes = &stack->ip.routes;
+	char text[FT_ADDR_TEXT_BYTES];
 
-	for (uint32_t i = 0; i < routes->local_count; i++)
+	for (uint32_t i = 0; i < routes->local_count; i++) {
+		ft_trace(stack, FT_TRACE_ARP, "announces %s to everybody",
+			ft_addr_text(&routes->local[i].addr, text));
 		send_request(stack, &broadcast_mac, &routes->local[i].addr, &routes->local[i].addr);
+	}
 	stack->arp.announcements_left--;
 	ft_timer_set(&stack->wheel, &stack->arp.announce,
 		stack->arp.announcements_left > 0 ? now + ANNOUNCE_INTERVAL : FT_NEVER);
@@ -391,6 +448,15 @@ void ft_arp_announce(struct ft_stack *stack, ft_time now)
 
 // ---- time and life ----
 
+static void become_stale(struct ft_stack *stack, struct neighbour *neighbour)
+{
+	char text[FT_ADDR_TEXT_BYTES];
+
+	neighbour->state = STALE;
+	ft_trace(stack, FT_TRACE_ARP, "%s may have moved: the next packet to it asks it again",
+		ft_addr_text(&neighbour->addr, text));
+}
+
 void ft_arp_expire(struct ft_stack *stack, struct ft_timer *timer, ft_time now)
 {
 	struct neighbour *neighbour = ft_container_of(timer, struct neighbour, timer);
@@ -398,7 +464,7 @@ void ft_arp_expire(struct ft_stack *stack, struct ft_timer *timer, ft_time now)
 	if (timer == &stack->arp.announce)
 		announce(stack, now);
 	else if (neighbour->state == REACHABLE)
-		neighbour->state = STALE;
+		become_stale(stack, neighbour);
 	else if (neighbour->requests < stack->config.arp.retries)
 		ask(stack, neighbour, now);
 	else

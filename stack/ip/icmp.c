@@ -1,6 +1,7 @@
 #include "ip/icmp.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <netinet/in.h>
@@ -19,6 +20,54 @@
 #define QUOTE_BYTES_MAX	 (ERROR_BYTES_MAX - sizeof(struct rte_ipv4_hdr) - HEADER_BYTES)
 #define QUOTED_TRANSPORT 8 // bytes of the transport header that every error quotes (RFC 792)
 #define BURST_MAX	 50
+
+// ---- in words, for the trace ----
+
+static __attribute__((cold)) const char *name_of(uint8_t type, uint8_t code)
+{
+	static const char *const unreachable[] = {
+		[ICMP_NET_UNREACH] = "network unreachable",
+		[ICMP_HOST_UNREACH] = "host unreachable",
+		[ICMP_PROT_UNREACH] = "protocol unreachable",
+		[ICMP_PORT_UNREACH] = "port unreachable",
+		[ICMP_FRAG_NEEDED] = "fragmentation needed",
+	};
+
+	switch (type) {
+	case ICMP_ECHO:
+		return "echo request";
+	case ICMP_ECHOREPLY:
+		return "echo reply";
+	case ICMP_TIME_EXCEEDED:
+		return code == ICMP_EXC_FRAGTIME ? "reassembly time exceeded" : "time exceeded";
+	case ICMP_PARAMETERPROB:
+		return "parameter problem";
+	case ICMP_DEST_UNREACH:
+		return code < RTE_DIM(unreachable) ? unreachable[code] : "destination unreachable";
+	default:
+		return "message";
+	}
+}
+
+static __attribute__((cold)) void trace_sent(
+	struct ft_stack *stack, const struct rte_icmp_hdr *icmp, const struct ft_tuple *tuple)
+{
+	char to[FT_ADDR_TEXT_BYTES];
+
+	ft_trace(stack, FT_TRACE_ICMP, "sends %s to %s", name_of(icmp->icmp_type, icmp->icmp_code),
+		ft_addr_text(&tuple->remote, to));
+}
+
+static __attribute__((cold)) void trace_error(
+	struct ft_stack *stack, const struct ft_icmp_error *error, enum ft_drop reason)
+{
+	char mtu[48] = "";
+
+	if (error->mtu != 0)
+		snprintf(mtu, sizeof(mtu), ", the path takes %u bytes", error->mtu);
+	ft_trace_sent(stack, FT_TRACE_ICMP, &error->tuple, "had caused it: %s%s%s",
+		strerror(error->error), mtu, reason == FT_TAKEN ? "; its socket is told" : "");
+}
 
 // ---- how many errors we send ----
 
@@ -64,6 +113,8 @@ static void send_message(struct ft_stack *stack, struct rte_mbuf *pkt, const str
 	};
 	struct rte_icmp_hdr *icmp = rte_pktmbuf_mtod(pkt, struct rte_icmp_hdr *);
 
+	if (ft_is_traced(stack, FT_TRACE_ICMP))
+		trace_sent(stack, icmp, tuple);
 	icmp->icmp_cksum = 0;
 	icmp->icmp_cksum = ft_checksum_from(pkt, 0);
 	ft_ip_output(stack, pkt, &send, now);
@@ -262,6 +313,8 @@ static enum ft_drop receive_error(
 		error.mtu = read_mtu(pkt, icmp);
 
 	reason = tell_transport(stack, &error, now);
+	if (ft_is_traced(stack, FT_TRACE_ICMP))
+		trace_error(stack, &error, reason);
 	if (reason == FT_TAKEN) {
 		ft_stack_count(stack, FT_COUNTER_ICMP_ERRORS_RECEIVED);
 		rte_pktmbuf_free(pkt);
@@ -279,8 +332,8 @@ enum ft_drop ft_icmp_input(struct ft_stack *stack, struct rte_mbuf *pkt, ft_time
 	icmp = rte_pktmbuf_mtod_offset(pkt, const struct rte_icmp_hdr *, info->transport_offset);
 	if (ft_checksum_from(pkt, info->transport_offset) != 0)
 		return FT_DROP_ICMP_BAD_CHECKSUM;
-	ft_trace(
-		stack, FT_TRACE_ICMP, "received type %u code %u", icmp->icmp_type, icmp->icmp_code);
+	ft_trace(stack, FT_TRACE_ICMP, "%s (type %u, code %u)",
+		name_of(icmp->icmp_type, icmp->icmp_code), icmp->icmp_type, icmp->icmp_code);
 	switch (icmp->icmp_type) {
 	case ICMP_ECHO:
 		return answer_echo(stack, pkt, now);

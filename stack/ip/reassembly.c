@@ -233,6 +233,7 @@ static bool evict_oldest(struct ft_stack *stack, const struct datagram *spared)
 static struct datagram *begin(struct ft_stack *stack, const struct datagram_key *key, ft_time now)
 {
 	struct ft_reassembly *reassembly = &stack->ip.reassembly;
+	char left[FT_TRACE_TIME_BYTES];
 	struct datagram *datagram;
 
 	if (reassembly->datagrams.in_use == reassembly->datagrams.maximum)
@@ -247,6 +248,8 @@ static struct datagram *begin(struct ft_stack *stack, const struct datagram_key 
 	ft_list_append(bucket_of(stack, key), &datagram->in_bucket);
 	ft_list_append(&reassembly->oldest, &datagram->in_order);
 	set_timer(stack);
+	ft_trace(stack, FT_TRACE_TIMER, "reassembly of datagram 0x%04x may take %s",
+		rte_be_to_cpu_16(key->id), ft_trace_time_left(now, datagram->deadline, left));
 	return datagram;
 }
 
@@ -333,6 +336,10 @@ static enum ft_drop join(struct ft_stack *stack, struct datagram *datagram, stru
 			return FT_DROP_IP_FRAGMENT_LIMIT;
 	place(datagram, &fragment);
 	hold(stack, datagram, pkt);
+	ft_trace(stack, FT_TRACE_IP, "fragment of datagram 0x%04x: bytes %u to %u%s; %u are there",
+		rte_be_to_cpu_16(datagram->key.id), fragment.offset,
+		fragment.offset + fragment.length - 1, fragment.is_last ? ", the last" : "",
+		datagram->present_bytes);
 	if (fragment.offset == 0)
 		datagram->first = pkt;
 	return FT_TAKEN;
@@ -448,6 +455,8 @@ enum ft_drop ft_reassembly_input(
 
 static void time_out(struct ft_stack *stack, struct datagram *datagram, ft_time now)
 {
+	ft_trace(stack, FT_TRACE_TIMER, "reassembly of datagram 0x%04x has taken too long",
+		rte_be_to_cpu_16(datagram->key.id));
 	if (datagram->first != NULL) // RFC 792: else nobody could tell what it was about
 		ft_icmp_send_error(stack, datagram->first, FT_ICMP_REASSEMBLY_TIMEOUT, now);
 	discard_fragments(stack, datagram, FT_DROP_IP_FRAGMENT_TIMEOUT);

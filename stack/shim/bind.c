@@ -1,5 +1,6 @@
 // Names: bind(2), listen(2), getsockname(2), getpeername(2).
 #include <errno.h>
+#include <stdio.h>
 
 #include <linux/capability.h>
 
@@ -40,9 +41,6 @@ static int bind_tcp(
 	socket->binding.address = *addr;
 	socket->binding.port = port;
 	error = ft_port_bind(&stack->tcp.ports, &socket->binding);
-	ft_trace(stack, FT_TRACE_SOCKET, "bind to port %u: %s", socket->binding.port,
-		error == -EADDRINUSE ? "in use by a socket that does not share it"
-				     : strerror(-error));
 	socket->is_bound = error == 0;
 	if (error != 0)
 		socket->binding.port = 0;
@@ -86,14 +84,74 @@ static int bind_socket(struct ft_stack *stack, struct ft_socket *socket,
 			      : bind_tcp(stack, socket, &addr, port);
 }
 
+static const struct ft_binding *binding_of(const struct ft_socket *socket)
+{
+	return socket->is_udp ? &socket->udp->binding : &socket->binding;
+}
+
+// The call found the port taken: by whom?
+static __attribute__((cold)) void trace_conflict(
+	struct ft_stack *stack, const struct ft_socket *socket, uint16_t port, const char *call)
+{
+	const struct ft_port_table *ports = socket->is_udp ? &stack->udp.ports : &stack->tcp.ports;
+	const struct ft_binding *holder = ft_port_holder(ports, binding_of(socket), port);
+	char endpoint[FT_ENDPOINT_TEXT_BYTES];
+	const struct ft_socket *other;
+
+	if (holder == NULL) {
+		ft_trace(stack, FT_TRACE_SOCKET, "%s: address already in use by connections", call);
+		return;
+	}
+	other = socket->is_udp ? ft_container_of(holder, struct ft_udp_socket, binding)->socket
+			       : ft_container_of(holder, struct ft_socket, binding);
+	ft_trace(stack, FT_TRACE_SOCKET, "%s: address already in use: held by fd %d, %s %s", call,
+		ft_socket_number(other), holder->is_listening ? "a listener on" : "bound to",
+		ft_endpoint_text(&holder->address, holder->port, endpoint));
+}
+
+static __attribute__((cold)) void trace_bind(struct ft_stack *stack, const struct ft_socket *socket,
+	int fd, const struct sockaddr *address, socklen_t length, int error)
+{
+	char call[128], endpoint[FT_ENDPOINT_TEXT_BYTES];
+	struct ft_addr addr;
+	uint16_t port = 0;
+
+	if (read_own_name(address, length, &addr, &port) != 0)
+		snprintf(call, sizeof(call), "bind(fd %d)", fd);
+	else
+		snprintf(call, sizeof(call), "bind(fd %d, %s)", fd,
+			ft_endpoint_text(
+				&addr, error == 0 ? binding_of(socket)->port : port, endpoint));
+	if (error == -EADDRINUSE && port != 0)
+		trace_conflict(stack, socket, port, call);
+	else
+		ft_call_tell(stack, NULL, error, "%s", call);
+}
+
+static __attribute__((cold)) void trace_listen(
+	struct ft_stack *stack, const struct ft_socket *socket, int fd, int backlog, int error)
+{
+	char call[64];
+
+	snprintf(call, sizeof(call), "listen(fd %d, backlog %d)", fd, backlog);
+	if (error == -EADDRINUSE && socket->is_bound)
+		trace_conflict(stack, socket, socket->binding.port, call);
+	else
+		ft_call_tell(stack, NULL, error, "%s", call);
+}
+
 int ft_bind(int fd, const struct sockaddr *address, socklen_t length)
 {
 	struct ft_stack *stack;
 	struct ft_socket *socket = ft_call_socket(fd, &stack);
+	int error;
 
 	if (socket == NULL)
 		return -1;
-	return ft_call_result(bind_socket(stack, socket, address, length));
+	error = bind_socket(stack, socket, address, length);
+	if (ft_is_traced(stack, FT_TRACE_SOCKET))
+		trace_bind(stack, socket, fd, address, length, error);
+	return ft_call_result(error);
 }
 
 static int start_listening(struct ft_stack *stack, struct ft_socket *socket, uint32_t backlog)
@@ -102,8 +160,6 @@ static int start_listening(struct ft_stack *stack, struct ft_socket *socket, uin
 
 	if (error != 0)
 		return error;
-	ft_trace(stack, FT_TRACE_SOCKET, "listens at port %u, backlog %u", socket->binding.port,
-		backlog);
 	error = ft_tcp_listen(
 		stack, &socket->binding, socket, &socket->options, backlog, &socket->listener);
 	if (error != 0)
@@ -137,10 +193,14 @@ int ft_listen(int fd, int backlog)
 {
 	struct ft_stack *stack;
 	struct ft_socket *socket = ft_call_socket(fd, &stack);
+	int error;
 
 	if (socket == NULL)
 		return -1;
-	return ft_call_result(listen_on(stack, socket, backlog));
+	error = listen_on(stack, socket, backlog);
+	if (ft_is_traced(stack, FT_TRACE_SOCKET))
+		trace_listen(stack, socket, fd, backlog, error);
+	return ft_call_result(error);
 }
 
 // The tuple of what has a peer or had one, else NULL.
@@ -164,7 +224,7 @@ int ft_getsockname(int fd, struct sockaddr *address, socklen_t *length)
 	if (tuple != NULL)
 		return ft_call_result(
 			ft_address_write(&tuple->local, tuple->local_port, address, length));
-	binding = socket->is_udp ? &socket->udp->binding : &socket->binding;
+	binding = binding_of(socket);
 	return ft_call_result(ft_address_write(&binding->address, binding->port, address, length));
 }
 

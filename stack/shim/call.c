@@ -1,7 +1,11 @@
 #include "shim/call.h"
 
+#include <assert.h>
 #include <errno.h>
+#include <stdarg.h>
 #include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
 
 #include "base/log.h"
 #include "shim/thread.h"
@@ -47,6 +51,23 @@ struct ft_socket *ft_call_socket(int fd, struct ft_stack **stack)
 		return NULL;
 	}
 	return ft_container_of(description, struct ft_socket, description);
+}
+
+void ft_call_tell(
+	struct ft_stack *stack, const struct ft_tuple *tuple, long result, const char *format, ...)
+{
+	char call[256], how[64];
+	va_list args;
+
+	assert(format != NULL); // or gcc fears for it under sanitizers
+	va_start(args, format);
+	vsnprintf(call, sizeof(call), format, args);
+	va_end(args);
+	if (result > 0)
+		snprintf(how, sizeof(how), "fd %ld", result);
+	else
+		snprintf(how, sizeof(how), "%s", result == 0 ? "done" : strerror((int)-result));
+	ft_trace_of(stack, FT_TRACE_SOCKET, tuple, "%s: %s", call, how);
 }
 
 long ft_call_result(long result)

@@ -1,6 +1,7 @@
 // How each of the public calls begins and ends: a descriptor becomes a socket, a negative errno
 // becomes -1 and errno. Between the two everything works with negative errnos.
 #pragma once
+#include "base/trace.h"
 #include "socket/socket.h"
 
 struct ft_stack;
@@ -13,6 +14,18 @@ struct ft_description *ft_call_description(int fd, struct ft_stack **stack);
 
 // The socket that `fd` leads to; or NULL with errno as above, or ENOTSOCK.
 struct ft_socket *ft_call_socket(int fd, struct ft_stack **stack);
+
+// Tells the trace of a call as a textbook writes it, "bind(fd 3, 0.0.0.0:7)", and how it went: "done",
+// "fd 4" when `result` is a descriptor, or the error in words. `tuple` is the connection's it concerns,
+// NULL if none.
+void ft_call_tell(struct ft_stack *stack, const struct ft_tuple *tuple, long result,
+	const char *format, ...) __attribute__((cold, format(printf, 4, 5)));
+
+#define ft_call_trace(stack, tuple, result, ...)                         \
+	do {                                                             \
+		if (ft_is_traced(stack, FT_TRACE_SOCKET))                \
+			ft_call_tell(stack, tuple, result, __VA_ARGS__); \
+	} while (0)
 
 // A result of 0 or more as it is; a negative one as errno and -1.
 long ft_call_result(long result);

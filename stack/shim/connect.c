@@ -139,6 +139,22 @@ static int disconnect(struct ft_stack *stack, struct ft_socket *socket)
 	return 0;
 }
 
+static __attribute__((cold)) void trace_connect(struct ft_stack *stack,
+	const struct ft_socket *socket, const struct ft_addr *remote, uint16_t port)
+{
+	char endpoint[FT_ENDPOINT_TEXT_BYTES];
+
+	ft_trace(stack, FT_TRACE_SOCKET, "connect(fd %d, %s) begins", ft_socket_number(socket),
+		ft_endpoint_text(remote, port, endpoint));
+}
+
+static const struct ft_tuple *tuple_of(const struct ft_socket *socket)
+{
+	if (socket->is_udp)
+		return socket->udp->is_connected ? &socket->udp->tuple : NULL;
+	return socket->conn != NULL ? ft_tcp_tuple(socket->conn) : NULL;
+}
+
 static int connect_to(struct ft_stack *stack, struct ft_socket *socket,
 	const struct sockaddr *address, socklen_t length)
 {
@@ -155,6 +171,8 @@ static int connect_to(struct ft_stack *stack, struct ft_socket *socket,
 	error = ft_address_read(address, length, &remote, &port);
 	if (error != 0)
 		return error;
+	if (ft_is_traced(stack, FT_TRACE_SOCKET))
+		trace_connect(stack, socket, &remote, port);
 	if (!socket->is_udp)
 		return connect_tcp(stack, socket, &remote, port);
 	if (ft_addr_is_any(&remote))
@@ -166,10 +184,13 @@ int ft_connect(int fd, const struct sockaddr *address, socklen_t length)
 {
 	struct ft_stack *stack;
 	struct ft_socket *socket = ft_call_socket(fd, &stack);
+	int error;
 
 	if (socket == NULL)
 		return -1;
-	return ft_call_result(connect_to(stack, socket, address, length));
+	error = connect_to(stack, socket, address, length);
+	ft_call_trace(stack, tuple_of(socket), error, "connect(fd %d)", fd);
+	return ft_call_result(error);
 }
 
 // A new socket for the oldest connection waiting. What the listener was told by setsockopt() holds
@@ -238,6 +259,7 @@ static int accept_peer(struct ft_stack *stack, struct ft_socket *listening,
 		ft_container_of(descriptor->description, struct ft_socket, description)->conn);
 	if (address != NULL)
 		ft_address_write(&tuple->remote, tuple->remote_port, address, length);
+	ft_call_trace(stack, tuple, fd, "accept(fd %d)", ft_socket_number(listening));
 	return fd;
 }
 
@@ -278,8 +300,14 @@ int ft_shutdown(int fd, int how)
 {
 	struct ft_stack *stack;
 	struct ft_socket *socket = ft_call_socket(fd, &stack);
+	int error;
 
 	if (socket == NULL)
 		return -1;
-	return ft_call_result(shut_down(stack, socket, how));
+	error = shut_down(stack, socket, how);
+	ft_call_trace(stack, tuple_of(socket), error, "shutdown(fd %d, %s)", fd,
+		how == SHUT_RD	 ? "reading"
+		: how == SHUT_WR ? "writing"
+				 : "both");
+	return ft_call_result(error);
 }

@@ -33,10 +33,14 @@ static int open_socket(struct ft_stack *stack, int domain, int type, int protoco
 int ft_socket(int domain, int type, int protocol)
 {
 	struct ft_stack *stack = ft_call_stack();
+	int fd;
 
 	if (stack == NULL)
 		return -1;
-	return ft_call_result(open_socket(stack, domain, type, protocol));
+	fd = open_socket(stack, domain, type, protocol);
+	ft_call_trace(stack, NULL, fd, "socket(%s)",
+		(type & ~(SOCK_NONBLOCK | SOCK_CLOEXEC)) == SOCK_DGRAM ? "UDP" : "TCP");
+	return ft_call_result(fd);
 }
 
 int ft_dup(int fd)
@@ -97,6 +101,7 @@ int ft_close(int fd)
 		if (has_to_linger(socket))
 			result = linger(stack, socket);
 	}
+	ft_call_trace(stack, NULL, result, "close(fd %d)", fd);
 	ft_socket_close(stack, fd, ft_thread_now());
 	return ft_call_result(result);
 }

@@ -152,10 +152,14 @@ int ft_socket_close(struct ft_stack *stack, int fd, ft_time now)
 	return 0;
 }
 
-// A descriptor that leads here, -1 when there is none.
 static int number_of(const struct ft_description *description)
 {
 	return description->first != 0 ? description->first : -1;
+}
+
+int ft_socket_number(const struct ft_socket *socket)
+{
+	return number_of(&socket->description);
 }
 
 static __attribute__((cold)) void trace_events(

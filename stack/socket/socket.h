@@ -70,5 +70,8 @@ int ft_socket_create(struct ft_stack *stack, bool is_udp, struct ft_socket **soc
 // its protocol says. Returns 0 or -EBADF.
 int ft_socket_close(struct ft_stack *stack, int fd, ft_time now);
 
+// A descriptor that leads here, -1 when there is none.
+int ft_socket_number(const struct ft_socket *socket);
+
 // The EPOLL* events that hold now, of a socket or an epoll.
 uint32_t ft_socket_readiness(const struct ft_description *description);

@@ -244,15 +244,14 @@ static enum ft_drop without_connection(
 {
 	struct ft_pkt_info *info = ft_pkt_info(pkt);
 	struct ft_binding *binding = ft_port_find(&stack->tcp.ports, &info->tuple, info->hash);
+	struct ft_tcp_listener *listener = binding != NULL ? binding->listener : NULL;
 
-	if (binding == NULL || binding->listener == NULL) {
-		ft_trace(
-			stack, FT_TRACE_DEMUX, "nobody listens at port %u", info->tuple.local_port);
+	if (ft_is_traced(stack, FT_TRACE_DEMUX))
+		ft_tcp_trace_listener(stack, &info->tuple, listener);
+	if (listener == NULL)
 		return no_connection(stack, pkt, now);
-	}
-	ft_trace(stack, FT_TRACE_DEMUX, "port %u: a listener", info->tuple.local_port);
 	ft_stack_count(stack, FT_COUNTER_TCP_SEGMENTS_IN);
-	return ft_tcp_listen_input(stack, binding->listener, pkt, least_iss, now);
+	return ft_tcp_listen_input(stack, listener, pkt, least_iss, now);
 }
 
 // In TIME-WAIT (RFC 6191 2): a SYN that can be told from an old one by its timestamp or number may open anew what

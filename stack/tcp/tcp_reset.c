@@ -25,7 +25,7 @@ static void send_reset(struct ft_stack *stack, const struct ft_tuple *tuple,
 		stack->counters.dropped_output[FT_DROP_NO_MBUF]++;
 		return;
 	}
-	ft_trace_of(stack, FT_TRACE_TCP, tuple, "sends RST, SEQ %u", seg->seq);
+	ft_trace_sent(stack, FT_TRACE_TCP, tuple, "sends RST, SEQ %u", seg->seq);
 	ft_segment_write(pkt, seg, tuple->local_port, tuple->remote_port);
 	ft_stack_count(stack, FT_COUNTER_TCP_SEGMENTS_OUT);
 	ft_stack_count(stack, FT_COUNTER_TCP_RESETS_SENT);

@@ -2,8 +2,10 @@
 
 #include <stdio.h>
 
+#include "socket/socket.h"
 #include "stack.h"
 #include "story.h"
+#include "tcp/listener.h"
 #include "tcp/segment.h"
 
 // A connection that a SYN opens comes from LISTEN in RFC 9293's picture; its block is new.
@@ -38,18 +40,33 @@ void ft_tcp_trace_arrival(
 			seg->seq - conn->rcv.irs, conn->rcv.nxt - conn->rcv.irs, ack);
 }
 
+void ft_tcp_trace_listener(struct ft_stack *stack, const struct ft_tuple *tuple,
+	const struct ft_tcp_listener *listener)
+{
+	char endpoint[FT_ENDPOINT_TEXT_BYTES];
+
+	if (listener == NULL)
+		ft_trace(stack, FT_TRACE_DEMUX, "nobody listens at port %u", tuple->local_port);
+	else
+		ft_trace(stack, FT_TRACE_DEMUX, "port %u: fd %d listens there, bound to %s",
+			tuple->local_port, ft_socket_number(listener->socket),
+			ft_endpoint_text(
+				&listener->binding->address, listener->binding->port, endpoint));
+}
+
 void ft_tcp_trace_sent(struct ft_stack *stack, const struct ft_tcp_conn *conn,
 	const struct ft_segment *seg, uint32_t bytes)
 {
-	bool is_again = bytes > 0 && ft_seq_is_before(seg->seq, conn->snd.max);
-	char flags[FT_STORY_FLAGS_BYTES], ack[24] = "";
+	bool has_news = bytes > 0 || (seg->flags & (FT_TCP_SYN | FT_TCP_FIN));
+	bool is_again = has_news && ft_seq_is_before(seg->seq, conn->snd.max);
+	char flags[FT_STORY_FLAGS_BYTES], options[FT_STORY_OPTIONS_BYTES], ack[24] = "";
 
 	if (seg->flags & FT_TCP_ACK)
 		snprintf(ack, sizeof(ack), ", ACK IRS+%u", seg->ack - conn->rcv.irs);
-	ft_trace_of(stack, FT_TRACE_TCP, &conn->tuple,
-		"sends %s%s, SEQ ISS+%u%s, window %u, %u bytes", is_again ? "again " : "",
+	ft_trace_sent(stack, FT_TRACE_TCP, &conn->tuple,
+		"sends %s%s, SEQ ISS+%u%s, window %u%s, %u bytes", is_again ? "again " : "",
 		ft_story_flags(seg->flags, flags), seg->seq - conn->snd.iss, ack, seg->window,
-		bytes);
+		ft_story_options(seg, options), bytes);
 }
 
 static const char *const timer_names[FT_TCP_TIMER_COUNT] = {
@@ -69,7 +86,7 @@ void ft_tcp_trace_timer(struct ft_stack *stack, const struct ft_tcp_conn *conn,
 	enum ft_tcp_timer timer, ft_time deadline)
 {
 	ft_time before = conn->deadlines[timer];
-	ft_time left = deadline > stack->now ? deadline - stack->now : 0;
+	char left[FT_TRACE_TIME_BYTES];
 
 	if (deadline == FT_NEVER && before == FT_NEVER)
 		return;
@@ -77,10 +94,9 @@ void ft_tcp_trace_timer(struct ft_stack *stack, const struct ft_tcp_conn *conn,
 		ft_trace_of(stack, FT_TRACE_TIMER, &conn->tuple, "%s timer stopped",
 			timer_name(conn, timer));
 	else
-		ft_trace_of(stack, FT_TRACE_TIMER, &conn->tuple, "%s timer %s %llu.%03llu ms",
+		ft_trace_of(stack, FT_TRACE_TIMER, &conn->tuple, "%s timer %s %s",
 			timer_name(conn, timer), before == FT_NEVER ? "set to" : "moved to",
-			(unsigned long long)(left / FT_MILLISECOND),
-			(unsigned long long)(left % FT_MILLISECOND / FT_MICROSECOND));
+			ft_trace_time_left(stack->now, deadline, left));
 }
 
 void ft_tcp_trace_expired(

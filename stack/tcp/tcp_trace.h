@@ -10,6 +10,10 @@ void ft_tcp_trace_move(struct ft_stack *stack, const struct ft_tcp_conn *conn,
 void ft_tcp_trace_arrival(struct ft_stack *stack, const struct ft_tcp_conn *conn,
 	const struct ft_segment *seg) __attribute__((cold));
 
+// A segment received belongs to no connection; `listener` takes it, NULL: nobody does.
+void ft_tcp_trace_listener(struct ft_stack *stack, const struct ft_tuple *tuple,
+	const struct ft_tcp_listener *listener) __attribute__((cold));
+
 // A segment with `bytes` of payload goes out.
 void ft_tcp_trace_sent(struct ft_stack *stack, const struct ft_tcp_conn *conn,
 	const struct ft_segment *seg, uint32_t bytes) __attribute__((cold));

@@ -79,6 +79,20 @@ enum ft_drop ft_udp_parse(struct ft_stack *stack, struct rte_mbuf *pkt)
 	return info->tuple.local_port == 0 ? FT_DROP_UDP_BAD_PORT : FT_TAKEN;
 }
 
+static __attribute__((cold)) void trace_queued(
+	struct ft_stack *stack, const struct ft_udp_socket *udp, uint16_t bytes)
+{
+	char endpoint[FT_ENDPOINT_TEXT_BYTES];
+
+	ft_trace(stack, FT_TRACE_UDP, "datagram of %u bytes queued for fd %d, %s %s; %u wait there",
+		bytes, ft_socket_number(udp->socket),
+		udp->is_connected ? "connected to" : "bound to",
+		udp->is_connected
+			? ft_endpoint_text(&udp->tuple.remote, udp->tuple.remote_port, endpoint)
+			: ft_endpoint_text(&udp->binding.address, udp->binding.port, endpoint),
+		udp->received.count);
+}
+
 static enum ft_drop deliver(struct ft_stack *stack, struct ft_udp_socket *udp, struct rte_mbuf *pkt)
 {
 	enum ft_drop reason = ft_udp_queue_append(stack, udp, pkt);
@@ -86,6 +100,8 @@ static enum ft_drop deliver(struct ft_stack *stack, struct ft_udp_socket *udp, s
 	if (reason != FT_TAKEN)
 		return reason;
 	ft_stack_count(stack, FT_COUNTER_UDP_DATAGRAMS_IN);
+	if (ft_is_traced(stack, FT_TRACE_UDP))
+		trace_queued(stack, udp, ft_pkt_info(pkt)->payload_length);
 	ft_socket_notify(stack, udp->socket, EPOLLIN);
 	return FT_TAKEN;
 }
@@ -139,6 +155,7 @@ enum ft_drop ft_udp_input(
 		return deliver(stack, candidate, pkt);
 	binding = ft_port_find(&stack->udp.ports, &info->tuple, info->hash);
 	if (binding == NULL) {
+		ft_trace(stack, FT_TRACE_UDP, "nobody has port %u", info->tuple.local_port);
 		ft_icmp_send_error(stack, pkt, FT_ICMP_PORT_UNREACHABLE, now);
 		return FT_DROP_UDP_NO_SOCKET;
 	}

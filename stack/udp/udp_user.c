@@ -144,7 +144,6 @@ int ft_udp_connect(struct ft_stack *stack, struct ft_udp_socket *udp, const stru
 	}
 	udp->is_connected = true;
 	ft_port_mark_connected(&stack->udp.ports, &udp->binding, true);
-	ft_trace(stack, FT_TRACE_UDP, "connected to port %u", remote_port);
 	return 0;
 }
 
@@ -219,6 +218,21 @@ static int check_send(struct ft_udp_socket *udp, const struct ft_addr *remote, u
 	return -ft_udp_take_error(udp);
 }
 
+static __attribute__((cold)) void trace_sent(
+	struct ft_stack *stack, struct rte_mbuf *pkt, const struct ft_ip_send *send, uint64_t bytes)
+{
+	const struct rte_udp_hdr *header = rte_pktmbuf_mtod(pkt, const struct rte_udp_hdr *);
+	const struct ft_tuple tuple = {
+		.local = send->source,
+		.remote = send->destination,
+		.local_port = rte_be_to_cpu_16(header->src_port),
+		.remote_port = rte_be_to_cpu_16(header->dst_port),
+		.protocol = IPPROTO_UDP,
+	};
+
+	ft_trace_sent(stack, FT_TRACE_UDP, &tuple, "sends datagram of %lu bytes", bytes);
+}
+
 ssize_t ft_udp_send(struct ft_stack *stack, struct ft_udp_socket *udp, const struct ft_addr *remote,
 	uint16_t remote_port, const struct iovec *iov, int iov_count, uint64_t bytes, ft_time now)
 {
@@ -252,6 +266,8 @@ ssize_t ft_udp_send(struct ft_stack *stack, struct ft_udp_socket *udp, const str
 	if (pkt == NULL)
 		return -ENOBUFS;
 	ft_stack_count(stack, FT_COUNTER_UDP_DATAGRAMS_OUT);
+	if (ft_is_traced(stack, FT_TRACE_UDP))
+		trace_sent(stack, pkt, &send, bytes);
 	ft_ip_output(stack, pkt, &send, now);
 	return bytes;
 }

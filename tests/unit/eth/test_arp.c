@@ -1,4 +1,5 @@
 #include "../host.h"
+#include "../told.h"
 
 #include <errno.h>
 #include <string.h>
@@ -365,6 +366,54 @@ static void waiting_packets_are_bounded_all_together(void **state)
 	assert_true(host.stack.counters.dropped_output[FT_DROP_ARP_QUEUE_FULL] > 0);
 }
 
+// ---- what the trace tells ----
+
+static void asked_for_us_is_told(void **state)
+{
+	told_listen(&host.stack, FT_TRACE_ARP | FT_TRACE_TIMER | FT_TRACE_DROP);
+	receive_arp(RTE_ARP_OP_REQUEST, &stranger_mac, STRANGER, TEST_US);
+	receive_arp(RTE_ARP_OP_REQUEST, &stranger_mac, STRANGER, TEST_PEER);
+	told_expect("arp #1 10.9.0.77 asks who has 10.9.0.2\n"
+		    "arp #1 learned: 10.9.0.77 is at 02:00:00:00:00:77; 0 packets waited for that\n"
+		    "timer #1 ARP timer of 10.9.0.77 set to 30000.000 ms\n"
+		    "arp #1 answers 10.9.0.77 that 10.9.0.2 is at 02:00:00:00:00:02\n"
+		    "arp #2 10.9.0.77 asks who has 10.9.0.1\n");
+}
+
+static void unknown_neighbour_is_told_from_asking_to_giving_up(void **state)
+{
+	host.config.arp.retries = 2;
+	test_host_restart();
+	told_listen(&host.stack, FT_TRACE_ARP | FT_TRACE_TIMER);
+	send_to(STRANGER, 1);
+	send_to(STRANGER, 2);
+	test_host_pass(3 * FT_SECOND);
+	told_expect("arp asks everybody who has 10.9.0.77, request 1 of 2\n"
+		    "timer ARP timer of 10.9.0.77 set to 1000.000 ms\n"
+		    "arp packet waits until it is known where 10.9.0.77 is; 1 wait\n"
+		    "arp packet waits until it is known where 10.9.0.77 is; 2 wait\n"
+		    "arp asks everybody who has 10.9.0.77, request 2 of 2\n"
+		    "timer ARP timer of 10.9.0.77 set to 1000.000 ms\n"
+		    "arp 10.9.0.77 does not answer; 2 packets waited for it in vain\n");
+}
+
+static void answer_and_doubt_are_told(void **state)
+{
+	host.config.arp.reachable_time = 5 * FT_SECOND;
+	test_host_restart();
+	told_listen(&host.stack, FT_TRACE_ARP);
+	send_to(STRANGER, 1);
+	receive_arp(RTE_ARP_OP_REPLY, &stranger_mac, STRANGER, TEST_US);
+	test_host_pass(6 * FT_SECOND);
+	send_to(STRANGER, 2);
+	told_expect("arp asks everybody who has 10.9.0.77, request 1 of 3\n"
+		    "arp packet waits until it is known where 10.9.0.77 is; 1 wait\n"
+		    "arp #1 10.9.0.77 answers that it is at 02:00:00:00:00:77\n"
+		    "arp #1 learned: 10.9.0.77 is at 02:00:00:00:00:77; 1 packets waited for that\n"
+		    "arp 10.9.0.77 may have moved: the next packet to it asks it again\n"
+		    "arp asks whether it is still there: 10.9.0.77, request 1 of 3\n");
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, test_host_start, test_host_stop)
 
 int main(void)
@@ -394,6 +443,9 @@ int main(void)
 		TEST(flood_of_unknown_destinations_spares_neighbours),
 		TEST(flood_of_requests_spares_the_neighbour_in_use),
 		TEST(waiting_packets_are_bounded_all_together),
+		TEST(asked_for_us_is_told),
+		TEST(unknown_neighbour_is_told_from_asking_to_giving_up),
+		TEST(answer_and_doubt_are_told),
 	};
 
 	ft_test_start_eal();

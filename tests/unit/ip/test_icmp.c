@@ -1,4 +1,5 @@
 #include "../host.h"
+#include "../told.h"
 
 #include <errno.h>
 #include <string.h>
@@ -440,6 +441,49 @@ static void unreachable_neighbour_is_reported(void **state)
 	rte_pktmbuf_free(pkt);
 }
 
+// ---- what the trace tells ----
+
+static void echo_is_told(void **state)
+{
+	told_listen(&host.stack, FT_TRACE_ICMP | FT_TRACE_ETH);
+	make_echo(100);
+	receive(100);
+	told_expect(
+		"eth #1 frame of 134 bytes from 02:00:00:00:00:01 to 02:00:00:00:00:02, EtherType 0x0800\n"
+		"icmp #1 echo request (type 8, code 0)\n"
+		"icmp #1 sends echo reply to 10.9.0.1\n"
+		"eth #1 10.9.0.2:0 -> 10.9.0.1:0 frame of 134 bytes to 02:00:00:00:00:01\n");
+}
+
+static void errors_are_told_with_what_caused_them(void **state)
+{
+	told_listen(&host.stack, FT_TRACE_ICMP);
+	receive(make_error(ICMP_DEST_UNREACH, ICMP_PORT_UNREACH, IPPROTO_UDP));
+	host.error_answer = FT_DROP_ICMP_NO_SOCKET;
+	receive(make_error(ICMP_TIME_EXCEEDED, 0, IPPROTO_TCP));
+	make_error(ICMP_DEST_UNREACH, ICMP_FRAG_NEEDED, IPPROTO_TCP);
+	message[6] = 1280 >> 8;
+	message[7] = 1280 & 0xff;
+	sign(36);
+	receive(36);
+	told_expect(
+		"icmp #1 port unreachable (type 3, code 3)\n"
+		"icmp #1 10.9.0.2:1000 -> 192.0.2.7:7 had caused it: Connection refused; its socket is told\n"
+		"icmp #2 time exceeded (type 11, code 0)\n"
+		"icmp #2 10.9.0.2:1000 -> 192.0.2.7:7 had caused it: No route to host\n"
+		"icmp #3 fragmentation needed (type 3, code 4)\n"
+		"icmp #3 10.9.0.2:1000 -> 192.0.2.7:7 had caused it: Message too long, the path takes 1280 bytes\n");
+}
+
+static void error_sent_is_told(void **state)
+{
+	test_fill(message, 100);
+	told_listen(&host.stack, FT_TRACE_ICMP);
+	send_error(make_received(IPPROTO_UDP, 100, 0), FT_ICMP_PORT_UNREACHABLE);
+	told_expect("icmp sends port unreachable to 10.9.0.1\n");
+	test_host_forget();
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, test_host_start, test_host_stop)
 
 int main(void)
@@ -463,6 +507,9 @@ int main(void)
 		TEST(limit_cannot_be_counted),
 		TEST(rate_zero_sends_none),
 		TEST(unreachable_neighbour_is_reported),
+		TEST(echo_is_told),
+		TEST(errors_are_told_with_what_caused_them),
+		TEST(error_sent_is_told),
 	};
 
 	ft_test_start_eal();

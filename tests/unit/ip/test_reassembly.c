@@ -1,4 +1,5 @@
 #include "../host.h"
+#include "../told.h"
 
 #include <string.h>
 
@@ -413,6 +414,31 @@ static void random_fragments_never_make_a_wrong_datagram(void **state)
 	assert_int_equal(counters->dropped_late[FT_DROP_UDP_BAD_CHECKSUM], 0);
 }
 
+// ---- what the trace tells ----
+
+static void fragments_are_told_until_they_are_whole_or_too_late(void **state)
+{
+	told_listen(&host.stack, FT_TRACE_IP | FT_TRACE_TIMER | FT_TRACE_DROP);
+	make_udp(24);
+	receive(0x11, 0, 16, MORE);
+	receive(0x11, 16, 8, 0);
+	receive(0x12, 16, 8, 0);
+	test_host_pass(31 * FT_SECOND);
+	told_expect(
+		"ip #1 10.9.0.1 -> 10.9.0.2, protocol 17, TTL 64; header checksum verified in software\n"
+		"timer #1 reassembly of datagram 0x0011 may take 30000.000 ms\n"
+		"ip #1 fragment of datagram 0x0011: bytes 0 to 15; 16 are there\n"
+		"ip #2 10.9.0.1 -> 10.9.0.2, protocol 17, TTL 64; header checksum verified in software\n"
+		"ip #2 fragment of datagram 0x0011: bytes 16 to 23, the last; 24 are there\n"
+		"ip #2 datagram of 44 bytes put together from fragments\n"
+		"ip #3 10.9.0.1 -> 10.9.0.2, protocol 17, TTL 64; header checksum verified in software\n"
+		"timer #3 reassembly of datagram 0x0012 may take 30000.000 ms\n"
+		"ip #3 fragment of datagram 0x0012: bytes 16 to 23, the last; 8 are there\n"
+		"timer reassembly of datagram 0x0012 has taken too long\n"
+		"drop discarded after it was taken: the missing fragments did not arrive in time\n");
+	test_host_forget();
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, test_host_start, test_host_stop)
 
 int main(void)
@@ -442,6 +468,7 @@ int main(void)
 		TEST(fragments_leave_receive_memory_to_others),
 		TEST(free_gives_everything_back),
 		TEST(random_fragments_never_make_a_wrong_datagram),
+		TEST(fragments_are_told_until_they_are_whole_or_too_late),
 	};
 
 	ft_test_start_eal();

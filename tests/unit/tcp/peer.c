@@ -217,6 +217,8 @@ static void start_stack(void)
 		0);
 	clear_socket(&peer.socket);
 	clear_socket(&peer.listening);
+	peer.listening.description.first = 3; // as a descriptor would
+	peer.socket.description.first = 4;
 	send_arp(RTE_ARP_OP_REQUEST, peer_ip);
 	peer_pass(3 * FT_SECOND);
 }
@@ -539,6 +541,7 @@ void peer_listen(void)
 {
 	struct ft_binding *binding = &peer.listening.binding;
 
+	binding->address = ft_addr_from_ip4(0);
 	binding->port = US_PORT;
 	assert_int_equal(ft_port_bind(&peer.stack.tcp.ports, binding), 0);
 	assert_int_equal(ft_port_listen(&peer.stack.tcp.ports, binding), 0);
