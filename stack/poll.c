@@ -9,6 +9,7 @@
 #include "eth/ethernet.h"
 #include "stack.h"
 #include "story.h"
+#include "tcp/tcp_prefetch.h"
 
 // A stack with work left over asks for its next turn this soon.
 #define BUSY (10 * FT_MICROSECOND)
@@ -170,6 +171,7 @@ static void process_burst(
 	count = parse_burst(stack, pkts, count);
 	look_up_kind(stack, tcp, FT_PKT_TCP, pkts, count);
 	look_up_kind(stack, udp, FT_PKT_UDP, pkts, count);
+	ft_tcp_prefetch(stack, pkts, count);
 	for (uint16_t i = 0; i < count; i++) {
 		enum ft_drop reason;
 
