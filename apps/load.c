@@ -183,6 +183,8 @@ static void await_the_last(void)
 	if (options.mode == LOAD_BULK_BOTH)
 		load_conn_end_streams(&load, now);
 	while (!is_stopping && now < deadline && is_last_expected(now)) {
+		if (options.mode != LOAD_CONNECT && options.rate > 0 && is_due(now))
+			load_conn_open_some(&load); // what broke meanwhile
 		turn(now);
 		now = load_now();
 	}

@@ -365,6 +365,19 @@ def overload_of_an_open_loop_is_told(wire):
 
 
 @test
+def what_is_due_is_sent_after_the_end_over_a_new_connection(wire):
+    """Ten requests are due in 100 ms; each breaks the one connection after 50 ms."""
+    def close_slowly(connection):
+        with connection:
+            receive_exactly(connection, 64)
+            time.sleep(0.05)
+
+    with server(wire, close_slowly):
+        found = load(wire, "--rate", "100", "--duration", "100 ms", status=1)
+    assert found["requests"] == 10 and found["errors"] == NO_ERRORS | {"closed": 10}, found["errors"]
+
+
+@test
 def interrupted_prints_the_result_so_far(wire):
     for number in signal.SIGINT, signal.SIGTERM:
         with server(wire, echo):
