@@ -6,7 +6,7 @@
 
 #include "demux/conn_table.h"
 #include "demux_bench.h"
-#include "tcp/conn.h"
+#include "tcp/anchor.h"
 
 #define MOST_CONNECTIONS UINT64_C(100000000)
 
@@ -83,7 +83,7 @@ static void print_help(void)
 	       "  --help, --version\n\n"
 	       "The results are ratios of one run on one machine; a machine with other work to do\n"
 	       "gives no others worth having. See ft-demux-bench(1).\n",
-		FT_CONN_BURST, sizeof(struct ft_tcp_conn));
+		FT_CONN_BURST, sizeof(struct ft_tcp_anchor));
 }
 
 static void __attribute__((noreturn)) refuse(const char *text, const char *expected)
@@ -251,7 +251,7 @@ struct bench_options bench_options_read(int argc, char **argv)
 		.pages = { { BENCH_HUGE_PAGES }, 1 },
 		.repeat = 7,
 		.lookups = 1000000,
-		.object_bytes = sizeof(struct ft_tcp_conn),
+		.object_bytes = sizeof(struct ft_tcp_anchor),
 		.seed = 1,
 	};
 	int option;

@@ -55,6 +55,7 @@ struct ft_config {
 	struct {
 		struct ft_config_range ephemeral_ports;
 		uint32_t connections;
+		uint32_t active_connections; // of them; 0: all
 		uint32_t listeners;
 		uint32_t backlog;	 // the most that listen() grants (Linux: somaxconn)
 		uint64_t receive_buffer; // bytes, SO_RCVBUF's default

@@ -77,6 +77,7 @@ const struct ft_option ft_options[] = {
 
 	PORTS(tcp, ephemeral_ports, "49152-65535", "ports chosen for connections we open"),
 	NUMBER(tcp, connections, 1, 16777216, "65536", "connections at once, TIME-WAIT included"),
+	NUMBER(tcp, active_connections, 0, 16777216, "0", "of them, how many may be at work at once, 0: all"),
 	NUMBER(tcp, listeners, 1, 65536, "1024", "listening sockets at once"),
 	NUMBER(tcp, backlog, 1, 65535, "4096", "the most listen() grants"),
 	BYTES(tcp, receive_buffer, 4 * KIB, GIB, "256K", "received bytes a connection may hold"),

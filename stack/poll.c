@@ -246,6 +246,7 @@ static expire_function *const expire[FT_TIMER_KIND_COUNT] = {
 	[FT_TIMER_ARP] = ft_arp_expire,
 	[FT_TIMER_REASSEMBLY] = ft_reassembly_expire,
 	[FT_TIMER_TCP] = ft_tcp_expire,
+	[FT_TIMER_TCP_ALARM] = ft_tcp_expire_alarm,
 	[FT_TIMER_LINK] = link_expire,
 };
 

@@ -107,6 +107,7 @@ void ft_stack_free(struct ft_stack *stack)
 {
 	struct rte_mbuf *pkt;
 
+	ft_tcp_stop(stack);
 	ft_socket_free(stack);
 	ft_tcp_free(stack);
 	ft_udp_free(stack);

@@ -25,6 +25,7 @@ enum ft_timer_kind {
 	FT_TIMER_ARP,
 	FT_TIMER_REASSEMBLY,
 	FT_TIMER_TCP,
+	FT_TIMER_TCP_ALARM,
 	FT_TIMER_LINK,
 	FT_TIMER_TEST, // for unit tests of the wheel
 	FT_TIMER_KIND_COUNT

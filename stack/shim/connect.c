@@ -213,7 +213,7 @@ static int take_connection(struct ft_stack *stack, struct ft_socket *listening, 
 		return -EAGAIN;
 	}
 	ft_tcp_attach(socket->conn, socket);
-	ft_tcp_get_options(socket->conn, &socket->options);
+	ft_tcp_get_options(stack, socket->conn, &socket->options);
 	socket->may_broadcast = listening->may_broadcast;
 	socket->has_linger = listening->has_linger;
 	socket->linger_s = listening->linger_s;

@@ -64,7 +64,7 @@ static bool has_to_linger(const struct ft_socket *socket)
 	       ft_tcp_readable_bytes(socket->conn) == 0;
 }
 
-static bool is_fin_acknowledged(const struct ft_tcp_conn *conn)
+static bool is_fin_acknowledged(const struct ft_tcp_anchor *conn)
 {
 	enum ft_tcp_state state = ft_tcp_state(conn);
 

@@ -48,10 +48,7 @@ int ft_sockopt_write_int(int number, void *value, socklen_t *length)
 
 void ft_sockopt_current(const struct ft_socket *socket, struct ft_tcp_options *options)
 {
-	if (socket->conn != NULL)
-		ft_tcp_get_options(socket->conn, options);
-	else
-		*options = socket->options;
+	*options = socket->options;
 }
 
 int ft_sockopt_apply(

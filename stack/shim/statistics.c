@@ -50,7 +50,7 @@ static void print_in_use(FILE *to, const struct ft_stack *stack)
 		"packets that wait to be sent or acknowledged");
 	print(to, stack->ip.reassembly.datagrams.in_use, "ip_datagrams",
 		"datagrams of which fragments are missing");
-	print(to, stack->tcp.conns.in_use, "tcp_connections",
+	print(to, stack->tcp.anchors.in_use, "tcp_connections",
 		"connections, those in TIME-WAIT among them");
 	print(to, stack->tcp.listeners.in_use, "tcp_listeners", "listening sockets");
 	print(to, stack->udp.sockets.in_use, "udp_sockets", "UDP sockets");

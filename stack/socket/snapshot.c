@@ -53,7 +53,7 @@ static void fill_local(
 	};
 }
 
-static bool fill_listener(struct ft_stack *stack, const void *object, uint32_t wanted,
+static bool fill_listener(struct ft_stack *stack, void *object, uint32_t wanted,
 	struct ft_snapshot *record, ft_time now)
 {
 	const struct ft_tcp_listener *listener = object;
@@ -71,7 +71,7 @@ static bool fill_listener(struct ft_stack *stack, const void *object, uint32_t w
 }
 
 // As the kernel's, a UDP socket that has no port yet is not there for others.
-static bool fill_udp(struct ft_stack *stack, const void *object, uint32_t wanted,
+static bool fill_udp(struct ft_stack *stack, void *object, uint32_t wanted,
 	struct ft_snapshot *record, ft_time now)
 {
 	const struct ft_udp_socket *udp = object;
@@ -93,7 +93,7 @@ static bool fill_udp(struct ft_stack *stack, const void *object, uint32_t wanted
 }
 
 // A TCP socket that has a port, and neither listens nor connects; or its connection is over.
-static bool fill_bound(struct ft_stack *stack, const void *object, uint32_t wanted,
+static bool fill_bound(struct ft_stack *stack, void *object, uint32_t wanted,
 	struct ft_snapshot *record, ft_time now)
 {
 	const struct ft_socket *socket = object;
@@ -102,7 +102,7 @@ static bool fill_bound(struct ft_stack *stack, const void *object, uint32_t want
 	if (!is_open || !socket->is_bound || !is_wanted(wanted, FT_TCP_CLOSED))
 		return false;
 	if (socket->listener != NULL ||
-		(socket->conn != NULL && socket->conn->state != FT_TCP_CLOSED))
+		(socket->conn != NULL && ft_tcp_state(socket->conn) != FT_TCP_CLOSED))
 		return false;
 	fill_local(record, &socket->binding, IPPROTO_TCP);
 	record->state = FT_TCP_CLOSED;
@@ -138,28 +138,30 @@ static void fill_timer(struct ft_snapshot *record, const struct ft_tcp_conn *con
 			conn->unanswered_probes, now);
 }
 
-// A block that is in CLOSED is free, or its socket has yet to learn of the end.
-static bool fill_connection(struct ft_stack *stack, const void *object, uint32_t wanted,
+// An anchor without a connection is free; a socket may have yet to learn of the end of one in CLOSED.
+static bool fill_connection(struct ft_stack *stack, void *object, uint32_t wanted,
 	struct ft_snapshot *record, ft_time now)
 {
-	const struct ft_tcp_conn *conn = object;
+	struct ft_tcp_anchor *anchor = object;
+	struct ft_tcp_conn room;
+	const struct ft_tcp_conn *conn = ft_anchor_look(stack, anchor, &room);
 
-	if (conn->state == FT_TCP_CLOSED || !is_wanted(wanted, conn->state))
+	if (conn == NULL || conn->state == FT_TCP_CLOSED || !is_wanted(wanted, conn->state))
 		return false;
 	record->tuple = conn->tuple;
 	record->state = conn->state;
 	record->receive_queue = conn->receive_queue.bytes;
-	record->send_queue = ft_tcp_unacked_bytes(conn);
+	record->send_queue = conn->send_queue.bytes;
 	record->receive_buffer = conn->options.receive_buffer;
 	record->send_buffer = conn->options.send_buffer;
 	memcpy(record->congestion, conn->options.congestion, sizeof(record->congestion));
-	ft_tcp_info(stack, conn, now, &record->info);
+	ft_tcp_info(stack, anchor, now, &record->info);
 	fill_timer(record, conn, now);
 	fill_owner(stack, record, conn->socket);
 	return true;
 }
 
-static bool (*const fill[PARTS])(struct ft_stack *stack, const void *object, uint32_t wanted,
+static bool (*const fill[PARTS])(struct ft_stack *stack, void *object, uint32_t wanted,
 	struct ft_snapshot *record, ft_time now) = {
 	[LISTENERS] = fill_listener,
 	[UDP] = fill_udp,
@@ -173,7 +175,7 @@ static const struct ft_pool *pool_of(const struct ft_stack *stack, enum part par
 		[LISTENERS] = &stack->tcp.listeners,
 		[UDP] = &stack->udp.sockets,
 		[BOUND] = &stack->sockets->sockets,
-		[CONNECTIONS] = &stack->tcp.conns,
+		[CONNECTIONS] = &stack->tcp.anchors,
 	};
 
 	return pools[part];

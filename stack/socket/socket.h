@@ -33,7 +33,7 @@ struct ft_socket {
 	ft_time send_timeout;
 	struct ft_tcp_options options;	  // of UDP too, as far as they apply
 	struct ft_binding binding;	  // TCP; UDP has its own
-	struct ft_tcp_conn *conn;	  // TCP, from connect() or accept() on
+	struct ft_tcp_anchor *conn;	  // TCP, from connect() or accept() on
 	struct ft_tcp_listener *listener; // TCP, from listen() on
 	struct ft_udp_socket *udp;
 };

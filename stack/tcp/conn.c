@@ -11,6 +11,7 @@
 #include "tcp/tcp_trace.h"
 
 #define SEGMENTS_UNDER_PRESSURE 4ull
+#define BLOCKS_EXAMINED		64
 
 #define TO(state) (1u << FT_TCP_##state)
 
@@ -79,14 +80,45 @@ static bool end_oldest_lingering(struct ft_stack *stack)
 	return true;
 }
 
-static struct ft_tcp_conn *take_block(struct ft_stack *stack)
+// Looks at some blocks, beginning where the last search ended, for one whose connection can rest.
+static bool rest_one(struct ft_stack *stack)
 {
-	struct ft_tcp_conn *conn = ft_pool_take(&stack->tcp.conns);
+	struct ft_tcp *tcp = &stack->tcp;
+
+	for (int i = 0; i < BLOCKS_EXAMINED; i++) {
+		struct ft_tcp_conn *conn = ft_pool_at(&tcp->conns, tcp->rest_hand);
+
+		tcp->rest_hand = (tcp->rest_hand + 1) % tcp->conns.maximum;
+		if (ft_anchor_rest(stack, conn))
+			return true;
+	}
+	return false;
+}
+
+// None is needed when there is a block for everybody.
+static uint32_t reserved_blocks(const struct ft_tcp *tcp)
+{
+	return tcp->conns.maximum < tcp->anchors.maximum ? tcp->conns.maximum / 8 : 0;
+}
+
+struct ft_tcp_conn *ft_conn_take_block(struct ft_stack *stack, bool leaves_reserve)
+{
+	struct ft_tcp *tcp = &stack->tcp;
+	uint32_t most = tcp->conns.maximum - (leaves_reserve ? reserved_blocks(tcp) : 0);
 
 	// One that still has a socket frees no block: the next may.
-	while (conn == NULL && end_oldest_lingering(stack))
-		conn = ft_pool_take(&stack->tcp.conns);
-	return conn;
+	while (tcp->conns.in_use >= most && (rest_one(stack) || end_oldest_lingering(stack)))
+		;
+	return tcp->conns.in_use < most ? ft_pool_take(&tcp->conns) : NULL;
+}
+
+static struct ft_tcp_anchor *take_anchor(struct ft_stack *stack)
+{
+	struct ft_tcp_anchor *anchor = ft_pool_take(&stack->tcp.anchors);
+
+	while (anchor == NULL && end_oldest_lingering(stack))
+		anchor = ft_pool_take(&stack->tcp.anchors);
+	return anchor;
 }
 
 // Three times what is offered: the receive queue needs at most two buffers for one buffer's worth
@@ -102,14 +134,9 @@ void ft_conn_set_receive_buffer(struct ft_tcp_conn *conn, uint64_t bytes)
 	conn->receive_memory.bytes.limit = receive_memory_limit(bytes);
 }
 
-struct ft_tcp_conn *ft_conn_create(struct ft_stack *stack, const struct ft_tuple *tuple,
+void ft_conn_init(struct ft_stack *stack, struct ft_tcp_conn *conn, const struct ft_tuple *tuple,
 	const struct ft_tcp_options *options, uint8_t reuse)
 {
-	struct ft_tcp_conn *conn = take_block(stack);
-	struct ft_tcp *tcp = &stack->tcp;
-
-	if (conn == NULL)
-		return NULL;
 	memset(conn, 0, sizeof(*conn));
 	conn->tuple = *tuple;
 	conn->options = *options;
@@ -123,13 +150,41 @@ struct ft_tcp_conn *ft_conn_create(struct ft_stack *stack, const struct ft_tuple
 	ft_list_init(&conn->queue_node);
 	ft_tcp_timers_init(conn);
 	conn->challenge_second = UINT32_MAX;
-	if (ft_conn_table_insert(&tcp->connections, ft_tuple_hash(&stack->key, tuple),
-		    ft_pool_index(&tcp->conns, conn)) != 0) {
-		ft_pool_give(&tcp->conns, conn);
+}
+
+static bool insert(struct ft_stack *stack, struct ft_tcp_anchor *anchor)
+{
+	return ft_conn_table_insert(&stack->tcp.connections,
+		       ft_tuple_hash(&stack->key, &anchor->tuple),
+		       ft_pool_index(&stack->tcp.anchors, anchor)) == 0;
+}
+
+struct ft_tcp_conn *ft_conn_create(struct ft_stack *stack, const struct ft_tuple *tuple,
+	const struct ft_tcp_options *options, uint8_t reuse)
+{
+	struct ft_tcp *tcp = &stack->tcp;
+	struct ft_tcp_anchor *anchor = take_anchor(stack);
+	struct ft_tcp_conn *conn;
+
+	if (anchor == NULL)
 		return NULL;
-	}
+	conn = ft_conn_take_block(stack, true);
+	if (conn == NULL)
+		goto no_block;
+	*anchor = (struct ft_tcp_anchor){ .tuple = *tuple, .conn = conn };
+	if (!insert(stack, anchor))
+		goto no_table;
+	ft_conn_init(stack, conn, tuple, options, reuse);
+	conn->anchor = anchor;
 	tcp->in_state[FT_TCP_CLOSED]++;
 	return conn;
+
+no_table:
+	anchor->conn = NULL;
+	ft_pool_give(&tcp->conns, conn);
+no_block:
+	ft_pool_give(&tcp->anchors, anchor);
+	return NULL;
 }
 
 // ---- end ----
@@ -183,7 +238,7 @@ void ft_conn_end(struct ft_stack *stack, struct ft_tcp_conn *conn, int error)
 	ft_conn_set_state(stack, conn, FT_TCP_CLOSED);
 	ft_stack_count(stack, FT_COUNTER_TCP_CONNECTIONS_CLOSED);
 	ft_conn_table_remove(&tcp->connections, ft_tuple_hash(&stack->key, &conn->tuple),
-		ft_pool_index(&tcp->conns, conn));
+		ft_pool_index(&tcp->anchors, conn->anchor));
 	ft_port_release(&tcp->ports, &conn->tuple, conn->reuse);
 	ft_tcp_timers_stop(stack, conn);
 	ft_list_remove(&conn->owing_node);
@@ -196,13 +251,29 @@ void ft_conn_end(struct ft_stack *stack, struct ft_tcp_conn *conn, int error)
 		EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLHUP | (error != 0 ? EPOLLERR : 0));
 }
 
+// The timer has found it quiet, or others need room in the cache.
+static bool is_rest_due(const struct ft_tcp *tcp, const struct ft_tcp_conn *conn)
+{
+	return conn->deadlines[FT_TCP_TIMER_REST] == FT_NEVER ||
+	       tcp->conns.in_use > FT_TCP_WARM_BLOCKS;
+}
+
 void ft_conn_reap(struct ft_stack *stack, struct ft_tcp_conn *conn)
 {
-	if (conn->state != FT_TCP_CLOSED || conn->socket != NULL || conn->listener != NULL)
+	struct ft_tcp *tcp = &stack->tcp;
+
+	if (conn->state != FT_TCP_CLOSED) {
+		if (unlikely(is_rest_due(tcp, conn)))
+			ft_anchor_rest(stack, conn);
+		return;
+	}
+	if (conn->socket != NULL || conn->listener != NULL)
 		return;
 	ft_conn_discard_received(stack, conn);
-	stack->tcp.in_state[FT_TCP_CLOSED]--;
-	ft_pool_give(&stack->tcp.conns, conn);
+	tcp->in_state[FT_TCP_CLOSED]--;
+	conn->anchor->conn = NULL;
+	ft_pool_give(&tcp->anchors, conn->anchor);
+	ft_pool_give(&tcp->conns, conn);
 }
 
 // ---- what its parts ask ----

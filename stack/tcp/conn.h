@@ -1,6 +1,6 @@
 // A TCP connection: what RFC 9293 3.3.1 calls the transmission control block. The files of tcp/
 // read and change its fields, but its state changes through ft_conn_set_state() alone, and it ends
-// through ft_conn_end() alone.
+// through ft_conn_end() alone. While nothing goes on there is no block, only the anchor (anchor.h).
 #pragma once
 #include <stdbool.h>
 #include <stdint.h>
@@ -10,6 +10,7 @@
 #include "base/timer.h"
 #include "base/trace.h"
 #include "demux/tuple.h"
+#include "tcp/anchor.h"
 #include "tcp/cc.h"
 #include "tcp/receive_queue.h"
 #include "tcp/reorder.h"
@@ -39,13 +40,13 @@ enum ft_tcp_timer {
 	FT_TCP_TIMER_DELAYED_ACK,
 	FT_TCP_TIMER_KEEPALIVE,
 	FT_TCP_TIMER_USER,
+	FT_TCP_TIMER_REST,
 	FT_TCP_TIMER_QUIET,
 	FT_TCP_TIMER_COUNT
 };
 
 struct ft_tcp_conn {
-	// Line 0: the demultiplexer proves its match here, and the checks on a segment read the
-	// rest.
+	// Line 0: the checks on a segment.
 	struct ft_tuple tuple;
 	uint8_t state; // enum ft_tcp_state
 	uint8_t owed;  // enum ft_tcp_owed
@@ -103,6 +104,7 @@ struct ft_tcp_conn {
 	struct ft_receive_memory receive_memory;
 	struct ft_reorder reorder;
 
+	struct ft_tcp_anchor *anchor;
 	struct ft_timer timer; // stands at the earliest deadline or before it
 	ft_time deadlines[FT_TCP_TIMER_COUNT];
 	ft_time last_heard;		  // the last acceptable segment
@@ -126,14 +128,23 @@ struct ft_tcp_conn {
 };
 
 _Static_assert(offsetof(struct ft_tcp_conn, snd) == 64,
-	"a lookup that hits has loaded what the checks on a segment need: line 0");
+	"the checks on a segment need one line of the block: line 0");
 _Static_assert(offsetof(struct ft_tcp_conn, rtt) <= 128,
 	"a pure ACK that moves SND.UNA touches lines 0 and 1, then rtt, retransmit and cc");
 _Static_assert(sizeof(struct ft_tcp_conn) <= 640,
-	"ten million quiet connections are ten million times this, and buffers only when used");
+	"a core's cache holds the blocks of a thousand connections at work");
 
-// A connection in CLOSED with its tuple in the table, in no listener's queue. The caller has held
-// the port with `reuse`; it is given back when the connection ends. NULL when the pool is empty
+// A block, its bytes as the last user left them. When all are in use the connections that can rest do,
+// and what lingers ends. NULL: even so there is none, but for a reserve of an eighth that `leaves_reserve`
+// leaves.
+struct ft_tcp_conn *ft_conn_take_block(struct ft_stack *stack, bool leaves_reserve);
+
+// Fills a block with what every connection begins with.
+void ft_conn_init(struct ft_stack *stack, struct ft_tcp_conn *conn, const struct ft_tuple *tuple,
+	const struct ft_tcp_options *options, uint8_t reuse);
+
+// A connection in CLOSED with its anchor, and its tuple in the table, in no listener's queue. The caller
+// has held the port with `reuse`; it is given back when the connection ends. NULL when a pool is empty
 // (and nothing lingers that could end early) or the table full.
 struct ft_tcp_conn *ft_conn_create(struct ft_stack *stack, const struct ft_tuple *tuple,
 	const struct ft_tcp_options *options, uint8_t reuse);
@@ -146,8 +157,9 @@ void ft_conn_set_state(struct ft_stack *stack, struct ft_tcp_conn *conn, enum ft
 // read what was received in order. The block itself lives on until ft_conn_reap().
 void ft_conn_end(struct ft_stack *stack, struct ft_tcp_conn *conn, int error);
 
-// Gives the block back if the connection has ended and neither a socket nor an accept queue holds
-// it. Every entry (segment, expiry, call) ends with this; nobody else frees.
+// Gives block and anchor back if the connection has ended and neither a socket nor an accept queue holds
+// it; and the block alone if the connection can rest now. Every entry (segment, expiry, call) ends with
+// this; nobody else frees.
 void ft_conn_reap(struct ft_stack *stack, struct ft_tcp_conn *conn);
 
 // Notes what is owed, and why, for the trace.
@@ -219,6 +231,10 @@ void ft_conn_orphaned(struct ft_stack *stack, struct ft_tcp_conn *conn, ft_time 
 
 // In TIME-WAIT the application and the peer are done; 2 MSL pass.
 void ft_conn_enter_time_wait(struct ft_stack *stack, struct ft_tcp_conn *conn, ft_time now);
+
+// What ft_tcp_readiness() and ft_tcp_readable_bytes() say of a connection that does not rest.
+uint32_t ft_conn_readiness(const struct ft_tcp_conn *conn);
+uint64_t ft_conn_readable_bytes(const struct ft_tcp_conn *conn);
 
 // Throws away what was received and not read.
 void ft_conn_discard_received(struct ft_stack *stack, struct ft_tcp_conn *conn);

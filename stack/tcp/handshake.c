@@ -46,6 +46,11 @@ static uint16_t send_buffer_room(const struct ft_stack *stack)
 	return rte_pktmbuf_data_room_size(stack->send_pool) - RTE_PKTMBUF_HEADROOM;
 }
 
+uint16_t ft_handshake_announced_mss(const struct ft_stack *stack, const struct ft_tcp_conn *conn)
+{
+	return mss_of_mtu(stack, conn, stack->netif.mtu);
+}
+
 void ft_handshake_update_mss(struct ft_stack *stack, struct ft_tcp_conn *conn, ft_time now)
 {
 	struct ft_route route = { .mtu = stack->netif.mtu };
@@ -72,7 +77,7 @@ void ft_handshake_begin(struct ft_stack *stack, struct ft_tcp_conn *conn, uint32
 	conn->ts_offset = ft_isn_timestamp_offset(&stack->key, &conn->tuple);
 	conn->offer_mss = default_mss(conn);
 	conn->rcv_mss = conn->offer_mss;
-	conn->announced_mss = mss_of_mtu(stack, conn, stack->netif.mtu);
+	conn->announced_mss = ft_handshake_announced_mss(stack, conn);
 	conn->last_sent = now;
 	conn->last_received = now;
 	conn->rcv.wnd = RTE_MIN(conn->options.receive_buffer, (uint64_t)UINT16_MAX);
@@ -143,17 +148,22 @@ static const struct ft_cc_algorithm *chosen_algorithm(
 	return algorithm != NULL ? algorithm : &ft_cc_newreno;
 }
 
-void ft_handshake_established(struct ft_stack *stack, struct ft_tcp_conn *conn, ft_time now)
+void ft_handshake_begin_congestion(const struct ft_stack *stack, struct ft_tcp_conn *conn)
 {
 	uint32_t segments = conn->was_syn_lost ? 1 : stack->config.tcp.initial_window;
 
+	ft_cc_init(&conn->cc, chosen_algorithm(stack, conn), conn->mss, segments);
+}
+
+void ft_handshake_established(struct ft_stack *stack, struct ft_tcp_conn *conn, ft_time now)
+{
 	conn->snd.una = conn->snd.iss + 1;
 	conn->snd.nxt = conn->snd.una;
 	measure_handshake(stack, conn, now);
 	ft_retransmit_init(&conn->retransmit, conn->snd.iss);
 	ft_conn_set_state(stack, conn, FT_TCP_ESTABLISHED);
 	ft_handshake_update_mss(stack, conn, now);
-	ft_cc_init(&conn->cc, chosen_algorithm(stack, conn), conn->mss, segments);
+	ft_handshake_begin_congestion(stack, conn);
 	ft_tcp_timers_established(stack, conn, now);
 	ft_conn_notify(stack, conn, EPOLLOUT);
 }

@@ -24,5 +24,11 @@ void ft_handshake_offer(
 // Our SYN is acknowledged and the peer's has come: SND.UNA moves behind it, ESTABLISHED.
 void ft_handshake_established(struct ft_stack *stack, struct ft_tcp_conn *conn, ft_time now);
 
+// The MSS our SYN announces: what the device's MTU allows, TCP_MAXSEG or the configuration permitting.
+uint16_t ft_handshake_announced_mss(const struct ft_stack *stack, const struct ft_tcp_conn *conn);
+
+// conn->cc for a connection that has sent nothing yet, when its MSS is known.
+void ft_handshake_begin_congestion(const struct ft_stack *stack, struct ft_tcp_conn *conn);
+
 // Eff.snd.MSS anew (RFC 9293 3.7.1): the path's MTU may have become known, or TCP_MAXSEG been set.
 void ft_handshake_update_mss(struct ft_stack *stack, struct ft_tcp_conn *conn, ft_time now);

@@ -30,15 +30,27 @@ static void take_next(struct ft_rtt *rtt, ft_time measured)
 	rtt->srtt += error / 8;
 }
 
+static void set_timeout(struct ft_rtt *rtt, const struct ft_rtt_limits *limits)
+{
+	rtt->rto = rtt->srtt + RTE_MAX(granularity, 4 * rtt->rttvar);
+	rtt->rto = RTE_MAX(rtt->rto, limits->minimum);
+	rtt->backoff = 0;
+}
+
 void ft_rtt_sample(struct ft_rtt *rtt, ft_time measured, const struct ft_rtt_limits *limits)
 {
 	if (rtt->has_sample)
 		take_next(rtt, measured);
 	else
 		take_first(rtt, measured);
-	rtt->rto = rtt->srtt + RTE_MAX(granularity, 4 * rtt->rttvar);
-	rtt->rto = RTE_MAX(rtt->rto, limits->minimum);
-	rtt->backoff = 0;
+	set_timeout(rtt, limits);
+}
+
+void ft_rtt_restore(
+	struct ft_rtt *rtt, ft_time srtt, ft_time rttvar, const struct ft_rtt_limits *limits)
+{
+	*rtt = (struct ft_rtt){ .srtt = srtt, .rttvar = rttvar, .has_sample = true };
+	set_timeout(rtt, limits);
 }
 
 void ft_rtt_back_off(struct ft_rtt *rtt)

@@ -26,6 +26,10 @@ void ft_rtt_init(struct ft_rtt *rtt, ft_time initial);
 // that is Karn's algorithm, kept by who measures (tcp_ack.c). Ends any backoff.
 void ft_rtt_sample(struct ft_rtt *rtt, ft_time measured, const struct ft_rtt_limits *limits);
 
+// As it was when SRTT and RTTVAR were these, and no timeout has been since.
+void ft_rtt_restore(
+	struct ft_rtt *rtt, ft_time srtt, ft_time rttvar, const struct ft_rtt_limits *limits);
+
 // The timer expired: the next timeout is twice as long (5.5).
 void ft_rtt_back_off(struct ft_rtt *rtt);
 

@@ -42,6 +42,7 @@ void ft_tcp_pay(struct ft_stack *stack, ft_time now)
 		ft_tcp_output_pay(stack, conn, now);
 		if (conn->owed != 0 && ft_list_is_empty(&conn->owing_node))
 			ft_list_append(&tcp->owing, &conn->owing_node);
+		ft_conn_reap(stack, conn);
 	}
 }
 
@@ -54,7 +55,7 @@ static int init_tables(struct ft_stack *stack)
 	const struct ft_config_range *range = &stack->config.tcp.ephemeral_ports;
 	int error;
 
-	error = ft_conn_table_init(&tcp->connections, &tcp->conns, &stack->key);
+	error = ft_conn_table_init(&tcp->connections, &tcp->anchors, &stack->key);
 	if (error != 0)
 		return error;
 	error = ft_port_table_init(&tcp->ports, IPPROTO_TCP, range->first, range->last,
@@ -64,36 +65,63 @@ static int init_tables(struct ft_stack *stack)
 	return error;
 }
 
-int ft_tcp_init(struct ft_stack *stack)
+// How many blocks: as configured, or one for each connection.
+static uint32_t most_blocks(const struct ft_config *config)
+{
+	uint32_t active = config->tcp.active_connections;
+
+	return active != 0 ? RTE_MIN(active, config->tcp.connections) : config->tcp.connections;
+}
+
+static int init_pools(struct ft_stack *stack)
 {
 	struct ft_tcp *tcp = &stack->tcp;
 	const struct ft_config *config = &stack->config;
+	const uint32_t most = config->tcp.connections;
+	int error = ft_pool_init(&tcp->anchors, most, sizeof(struct ft_tcp_anchor), CACHE_LINE);
+
+	if (error == 0)
+		error = ft_pool_init(
+			&tcp->conns, most_blocks(config), sizeof(struct ft_tcp_conn), CACHE_LINE);
+	if (error == 0)
+		error = ft_pool_init(&tcp->alarms, most, sizeof(struct ft_tcp_alarm), 8);
+	if (error == 0)
+		error = ft_pool_init(&tcp->listeners, config->tcp.listeners,
+			sizeof(struct ft_tcp_listener), CACHE_LINE);
+	return error;
+}
+
+static void free_pools(struct ft_tcp *tcp)
+{
+	ft_pool_free(&tcp->listeners);
+	ft_pool_free(&tcp->alarms);
+	ft_pool_free(&tcp->conns);
+	ft_pool_free(&tcp->anchors);
+}
+
+int ft_tcp_init(struct ft_stack *stack)
+{
+	struct ft_tcp *tcp = &stack->tcp;
 	int error;
 
 	ft_list_init(&tcp->owing);
 	ft_list_init(&tcp->lingering);
-	error = ft_pool_init(
-		&tcp->conns, config->tcp.connections, sizeof(struct ft_tcp_conn), CACHE_LINE);
+	error = init_pools(stack);
+	if (error == 0)
+		error = init_tables(stack);
 	if (error != 0)
-		return error;
-	error = ft_pool_init(
-		&tcp->listeners, config->tcp.listeners, sizeof(struct ft_tcp_listener), CACHE_LINE);
-	if (error != 0)
-		goto no_listeners;
-	error = init_tables(stack);
-	if (error != 0)
-		goto no_tables;
-	return 0;
-
-no_tables:
-	ft_pool_free(&tcp->listeners);
-no_listeners:
-	ft_pool_free(&tcp->conns);
+		free_pools(tcp);
 	return error;
 }
 
+void ft_tcp_stop(struct ft_stack *stack)
+{
+	stack->tcp.is_ending = true;
+}
+
 // The sockets are closed already; what lives on without them ends without a word to its peer. A
-// block given back is in CLOSED with its queues empty, so all ever used can be visited.
+// block given back is in CLOSED with its queues empty, so all ever used can be visited. What rests holds
+// nothing that would have to be given back.
 void ft_tcp_free(struct ft_stack *stack)
 {
 	struct ft_tcp *tcp = &stack->tcp;
@@ -107,8 +135,7 @@ void ft_tcp_free(struct ft_stack *stack)
 	}
 	ft_port_table_free(&tcp->ports);
 	ft_conn_table_free(&tcp->connections);
-	ft_pool_free(&tcp->listeners);
-	ft_pool_free(&tcp->conns);
+	free_pools(tcp);
 }
 
 void ft_tcp_options_init(struct ft_stack *stack, struct ft_tcp_options *options)

@@ -14,7 +14,7 @@
 
 struct ft_socket;
 struct ft_stack;
-struct ft_tcp_conn;
+struct ft_tcp_anchor; // a connection, for all outside tcp/: anchor.h
 struct ft_tcp_listener;
 struct tcp_info; // that of <netinet/tcp.h>, as applications see it
 
@@ -35,12 +35,17 @@ enum ft_tcp_state {
 };
 
 struct ft_tcp {
-	struct ft_pool conns;	  // struct ft_tcp_conn, which begins with its tuple
+	struct ft_pool
+		anchors;       // struct ft_tcp_anchor, which begins with its tuple: all connections
+	struct ft_pool conns;  // struct ft_tcp_conn: of those that do not rest
+	struct ft_pool alarms; // struct ft_tcp_alarm
 	struct ft_pool listeners; // struct ft_tcp_listener
 	struct ft_conn_table connections;
 	struct ft_port_table ports;
 	struct ft_list owing; // connections that owe the peer something: each visited once a turn
 	struct ft_list lingering; // TIME-WAIT, and FIN-WAIT-2 once closed: the longest there first
+	uint32_t rest_hand;	  // the block to look at next when one is wanted
+	bool is_ending;		  // nothing will be sent any more
 	uint64_t in_state[FT_TCP_STATE_COUNT];
 };
 
@@ -67,6 +72,8 @@ struct ft_tcp_options {
 };
 
 int ft_tcp_init(struct ft_stack *stack);
+// From here on nothing is sent: sockets that are closed need not wake their connections for it.
+void ft_tcp_stop(struct ft_stack *stack);
 void ft_tcp_free(struct ft_stack *stack);
 
 // ---- from the packet path ----
@@ -78,20 +85,23 @@ enum ft_drop ft_tcp_parse(struct ft_stack *stack, struct rte_mbuf *pkt);
 // Takes a segment of kind FT_PKT_TCP. `candidate` is the connection that the burst's lookup found,
 // or NULL. (The caller makes sure that it is still in the table.)
 enum ft_drop ft_tcp_input(
-	struct ft_stack *stack, struct rte_mbuf *pkt, struct ft_tcp_conn *candidate, ft_time now);
+	struct ft_stack *stack, struct rte_mbuf *pkt, struct ft_tcp_anchor *candidate, ft_time now);
 
 // An ICMP error about a segment of ours (RFC 5927 checks are made here).
 enum ft_drop ft_tcp_error(struct ft_stack *stack, const struct ft_icmp_error *error, ft_time now);
 
 // ---- from the loop ----
 
-// The expiry of FT_TIMER_TCP.
+// The expiries of FT_TIMER_TCP and FT_TIMER_TCP_ALARM.
 void ft_tcp_expire(struct ft_stack *stack, struct ft_timer *timer, ft_time now);
+void ft_tcp_expire_alarm(struct ft_stack *stack, struct ft_timer *timer, ft_time now);
 
 // Sends what connections owe (tcp->owing): data, ACKs, window updates, FINs. Once a turn.
 void ft_tcp_pay(struct ft_stack *stack, ft_time now);
 
 // ---- from the shim (RFC 9293 3.9.1); none of them blocks; errors are negative errnos ----
+//
+// -ENOBUFS from what wakes a connection at rest: all blocks are in use.
 
 // The defaults of the configuration.
 void ft_tcp_options_init(struct ft_stack *stack, struct ft_tcp_options *options);
@@ -101,7 +111,7 @@ void ft_tcp_options_init(struct ft_stack *stack, struct ft_tcp_options *options)
 // the hold stays the caller's. The socket is told of writability or of the error. -EADDRNOTAVAIL: the
 // tuple is in use. -ENOMEM. -ENETUNREACH.
 int ft_tcp_connect(struct ft_stack *stack, const struct ft_tuple *tuple, struct ft_socket *socket,
-	const struct ft_tcp_options *options, ft_time now, struct ft_tcp_conn **conn);
+	const struct ft_tcp_options *options, ft_time now, struct ft_tcp_anchor **conn);
 
 // Passive OPEN of a socket whose binding is bound and listening (ft_port_listen()). The options are
 // read when a SYN comes, so later changes count.
@@ -114,15 +124,15 @@ void ft_tcp_close_listener(struct ft_stack *stack, struct ft_tcp_listener *liste
 
 // The oldest connection waiting, or NULL. It may have been reset meanwhile: its first receive says
 // so.
-struct ft_tcp_conn *ft_tcp_accept(struct ft_stack *stack, struct ft_tcp_listener *listener);
+struct ft_tcp_anchor *ft_tcp_accept(struct ft_stack *stack, struct ft_tcp_listener *listener);
 // Gives an accepted connection its socket, which is from then on told of its events.
-void ft_tcp_attach(struct ft_tcp_conn *conn, struct ft_socket *socket);
+void ft_tcp_attach(struct ft_tcp_anchor *conn, struct ft_socket *socket);
 
 enum ft_tcp_send_flag { FT_TCP_SEND_MORE = 1, FT_TCP_SEND_URGENT = 2 };
 // SEND: queues up to the bytes of `iov`, as much as fits the send buffer; returns how many, or
 // -EAGAIN when none fits, -ENOTCONN, -EPIPE (after a FIN of ours or once the connection ended), or
 // the connection's pending error, which is taken by telling it.
-ssize_t ft_tcp_send(struct ft_stack *stack, struct ft_tcp_conn *conn, const struct iovec *iov,
+ssize_t ft_tcp_send(struct ft_stack *stack, struct ft_tcp_anchor *conn, const struct iovec *iov,
 	int iov_count, int flags, ft_time now);
 
 enum ft_tcp_receive_flag {
@@ -133,45 +143,47 @@ enum ft_tcp_receive_flag {
 // RECEIVE: up to the bytes of `iov` in order; 0 at the end of the stream, -EAGAIN when nothing is
 // there, -ENOTCONN, or the pending error. Stops at the urgent mark unless it stands there. URGENT:
 // the one urgent byte, -EINVAL when there is none. DISCARD (MSG_TRUNC): counts, copies nothing.
-ssize_t ft_tcp_receive(struct ft_stack *stack, struct ft_tcp_conn *conn, const struct iovec *iov,
+ssize_t ft_tcp_receive(struct ft_stack *stack, struct ft_tcp_anchor *conn, const struct iovec *iov,
 	int iov_count, int flags, ft_time now);
 
 // Bytes that can be received, bytes not acknowledged, bytes not sent (FIONREAD, SIOCOUTQ,
 // SIOCOUTQNSD).
-uint64_t ft_tcp_readable_bytes(const struct ft_tcp_conn *conn);
-uint64_t ft_tcp_unacked_bytes(const struct ft_tcp_conn *conn);
-uint64_t ft_tcp_unsent_bytes(const struct ft_tcp_conn *conn);
-bool ft_tcp_is_at_mark(const struct ft_tcp_conn *conn); // sockatmark()
+uint64_t ft_tcp_readable_bytes(const struct ft_tcp_anchor *conn);
+uint64_t ft_tcp_unacked_bytes(const struct ft_tcp_anchor *conn);
+uint64_t ft_tcp_unsent_bytes(const struct ft_tcp_anchor *conn);
+bool ft_tcp_is_at_mark(const struct ft_tcp_anchor *conn); // sockatmark()
 
 // Half-close: no more will be sent (a FIN follows the data), or received is thrown away (SHUT_RD:
 // what comes later is acknowledged and discarded, as Linux does). -ENOTCONN.
 int ft_tcp_shutdown(
-	struct ft_stack *stack, struct ft_tcp_conn *conn, bool read, bool write, ft_time now);
+	struct ft_stack *stack, struct ft_tcp_anchor *conn, bool read, bool write, ft_time now);
 
 // CLOSE: the application lets go; the connection lives on without a socket until its FIN is
 // acknowledged and TIME-WAIT is over. With received bytes unread it is reset (RFC 9293 3.10.4 and
 // RFC 2525 2.17); so it is by ABORT (SO_LINGER with zero).
-void ft_tcp_close(struct ft_stack *stack, struct ft_tcp_conn *conn, ft_time now);
-void ft_tcp_abort(struct ft_stack *stack, struct ft_tcp_conn *conn, ft_time now);
+void ft_tcp_close(struct ft_stack *stack, struct ft_tcp_anchor *conn, ft_time now);
+void ft_tcp_abort(struct ft_stack *stack, struct ft_tcp_anchor *conn, ft_time now);
 
-enum ft_tcp_state ft_tcp_state(const struct ft_tcp_conn *conn);
+enum ft_tcp_state ft_tcp_state(const struct ft_tcp_anchor *conn);
 const char *ft_tcp_state_name(enum ft_tcp_state state); // "ESTABLISHED", RFC 9293's spelling
 
 // EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLHUP | EPOLLERR | EPOLLPRI, as Linux's tcp_poll() says
 // them.
-uint32_t ft_tcp_readiness(const struct ft_tcp_conn *conn);
+uint32_t ft_tcp_readiness(const struct ft_tcp_anchor *conn);
 bool ft_tcp_has_waiting(const struct ft_tcp_listener *listener); // a connection to accept
 
-int ft_tcp_take_error(struct ft_tcp_conn *conn); // SO_ERROR: a positive errno or 0, cleared
-const struct ft_tuple *ft_tcp_tuple(const struct ft_tcp_conn *conn);
-void ft_tcp_get_options(const struct ft_tcp_conn *conn, struct ft_tcp_options *options);
+int ft_tcp_take_error(struct ft_tcp_anchor *conn); // SO_ERROR: a positive errno or 0, cleared
+const struct ft_tuple *ft_tcp_tuple(const struct ft_tcp_anchor *conn);
+void ft_tcp_get_options(
+	struct ft_stack *stack, struct ft_tcp_anchor *conn, struct ft_tcp_options *options);
 // Applies what differs: starts keepalive, sends what NODELAY or an end of CORK releases, ...
 // -ENOENT: no such congestion control.
-int ft_tcp_set_options(struct ft_stack *stack, struct ft_tcp_conn *conn,
+int ft_tcp_set_options(struct ft_stack *stack, struct ft_tcp_anchor *conn,
 	const struct ft_tcp_options *options, ft_time now);
 // Sends what Nagle, MSG_MORE or a cork hold back; what is written afterwards they hold again.
-void ft_tcp_flush(struct ft_stack *stack, struct ft_tcp_conn *conn);
-uint16_t ft_tcp_mss(const struct ft_tcp_conn *conn); // TCP_MAXSEG of a connection, bytes of payload
+void ft_tcp_flush(struct ft_stack *stack, struct ft_tcp_anchor *conn);
+uint16_t ft_tcp_mss(
+	const struct ft_tcp_anchor *conn); // TCP_MAXSEG of a connection, bytes of payload
 // Fills what it knows, truthfully; fields for what does not exist here are zero.
 void ft_tcp_info(
-	struct ft_stack *stack, const struct ft_tcp_conn *conn, ft_time now, struct tcp_info *info);
+	struct ft_stack *stack, struct ft_tcp_anchor *conn, ft_time now, struct tcp_info *info);

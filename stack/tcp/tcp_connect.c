@@ -17,7 +17,7 @@ static bool is_in_use(struct ft_stack *stack, const struct ft_tuple *tuple)
 }
 
 int ft_tcp_connect(struct ft_stack *stack, const struct ft_tuple *tuple, struct ft_socket *socket,
-	const struct ft_tcp_options *options, ft_time now, struct ft_tcp_conn **conn)
+	const struct ft_tcp_options *options, ft_time now, struct ft_tcp_anchor **conn)
 {
 	struct ft_tcp_conn *opened;
 	struct ft_route route;
@@ -36,7 +36,7 @@ int ft_tcp_connect(struct ft_stack *stack, const struct ft_tuple *tuple, struct 
 	ft_conn_set_state(stack, opened, FT_TCP_SYN_SENT);
 	ft_stack_count(stack, FT_COUNTER_TCP_ACTIVE_OPENS);
 	ft_conn_owe(stack, opened, FT_OWE_OUTPUT, "SYN");
-	*conn = opened;
+	*conn = opened->anchor;
 	return 0;
 }
 

@@ -5,12 +5,12 @@
 #include "tcp/conn.h"
 #include "tcp/handshake.h"
 
-static struct ft_tcp_conn *find(struct ft_stack *stack, const struct ft_tuple *tuple)
+static struct ft_tcp_anchor *find(struct ft_stack *stack, const struct ft_tuple *tuple)
 {
 	uint64_t hash = ft_tuple_hash(&stack->key, tuple);
 	uint32_t index = ft_conn_table_find(&stack->tcp.connections, tuple, hash);
 
-	return index == FT_CONN_NONE ? NULL : ft_pool_at(&stack->tcp.conns, index);
+	return index == FT_CONN_NONE ? NULL : ft_pool_at(&stack->tcp.anchors, index);
 }
 
 // RFC 5927 4.1: the segment quoted must be one that is in flight.
@@ -54,10 +54,14 @@ static enum ft_drop note_error(
 
 enum ft_drop ft_tcp_error(struct ft_stack *stack, const struct ft_icmp_error *error, ft_time now)
 {
-	struct ft_tcp_conn *conn = find(stack, &error->tuple);
+	struct ft_tcp_anchor *anchor = find(stack, &error->tuple);
+	struct ft_tcp_conn *conn;
 
-	if (conn == NULL)
+	if (anchor == NULL)
 		return FT_DROP_ICMP_NO_SOCKET;
+	if (ft_anchor_is_at_rest(anchor)) // so nothing is in flight
+		return FT_DROP_ICMP_REJECTED;
+	conn = anchor->conn;
 	if (!is_in_flight(conn, error->seq))
 		return FT_DROP_ICMP_REJECTED;
 	if (error->mtu != 0)

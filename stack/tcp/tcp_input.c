@@ -313,15 +313,19 @@ static enum ft_drop with_connection(
 }
 
 enum ft_drop ft_tcp_input(
-	struct ft_stack *stack, struct rte_mbuf *pkt, struct ft_tcp_conn *candidate, ft_time now)
+	struct ft_stack *stack, struct rte_mbuf *pkt, struct ft_tcp_anchor *candidate, ft_time now)
 {
 	struct ft_pkt_info *info = ft_pkt_info(pkt);
+	struct ft_tcp_conn *conn;
 
 	if (info->flags & (FT_PKT_LINK_GROUP | FT_PKT_IP_GROUP))
 		return FT_DROP_TCP_NOT_UNICAST;
 	if (candidate == NULL)
 		return without_connection(stack, pkt, 0, now);
-	if (unlikely(candidate->state == FT_TCP_TIME_WAIT) && may_reopen(stack, candidate, info))
-		return reopen(stack, candidate, pkt, now);
-	return with_connection(stack, candidate, pkt, now);
+	conn = ft_anchor_wake(stack, candidate, false);
+	if (conn == NULL)
+		return FT_DROP_TCP_NO_CONN_MEMORY;
+	if (unlikely(conn->state == FT_TCP_TIME_WAIT) && may_reopen(stack, conn, info))
+		return reopen(stack, conn, pkt, now);
+	return with_connection(stack, conn, pkt, now);
 }

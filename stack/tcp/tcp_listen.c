@@ -168,7 +168,7 @@ bool ft_tcp_has_waiting(const struct ft_tcp_listener *listener)
 	return listener->accept_count > 0;
 }
 
-struct ft_tcp_conn *ft_tcp_accept(struct ft_stack *stack, struct ft_tcp_listener *listener)
+struct ft_tcp_anchor *ft_tcp_accept(struct ft_stack *stack, struct ft_tcp_listener *listener)
 {
 	struct ft_tcp_conn *conn;
 
@@ -178,10 +178,11 @@ struct ft_tcp_conn *ft_tcp_accept(struct ft_stack *stack, struct ft_tcp_listener
 	ft_list_remove(&conn->queue_node);
 	listener->accept_count--;
 	conn->listener = NULL;
-	return conn;
+	return conn->anchor;
 }
 
-void ft_tcp_attach(struct ft_tcp_conn *conn, struct ft_socket *socket)
+// What was in a queue has its block: it could not rest.
+void ft_tcp_attach(struct ft_tcp_anchor *anchor, struct ft_socket *socket)
 {
-	conn->socket = socket;
+	anchor->conn->socket = socket;
 }

@@ -10,9 +10,12 @@
 #include "tcp/tcp_readiness.h"
 #include "tcp/tcp_timers.h"
 
-void ft_tcp_get_options(const struct ft_tcp_conn *conn, struct ft_tcp_options *options)
+void ft_tcp_get_options(
+	struct ft_stack *stack, struct ft_tcp_anchor *anchor, struct ft_tcp_options *options)
 {
-	*options = conn->options;
+	struct ft_tcp_conn room;
+
+	*options = ft_anchor_look(stack, anchor, &room)->options;
 }
 
 static bool has_deadlines_changed(
@@ -56,17 +59,22 @@ static void apply(struct ft_stack *stack, struct ft_tcp_conn *conn,
 	if (has_released(before, after))
 		ft_conn_owe(stack, conn, FT_OWE_OUTPUT, "data that was held back");
 	if (before->send_buffer != after->send_buffer)
-		ft_conn_notify(stack, conn, ft_tcp_readiness(conn) & EPOLLOUT);
+		ft_conn_notify(stack, conn, ft_conn_readiness(conn) & EPOLLOUT);
 	if (after->quick_ack && !before->quick_ack && conn->rcv.acked != conn->rcv.nxt)
 		ft_conn_owe(stack, conn, FT_OWE_ACK, "ACK, TCP_QUICKACK");
 }
 
-int ft_tcp_set_options(struct ft_stack *stack, struct ft_tcp_conn *conn,
+int ft_tcp_set_options(struct ft_stack *stack, struct ft_tcp_anchor *anchor,
 	const struct ft_tcp_options *options, ft_time now)
 {
-	struct ft_tcp_options before = conn->options;
-	int error = switch_congestion(conn, options->congestion);
+	struct ft_tcp_conn *conn = ft_anchor_wake(stack, anchor, true);
+	struct ft_tcp_options before;
+	int error;
 
+	if (conn == NULL)
+		return -ENOBUFS;
+	before = conn->options;
+	error = switch_congestion(conn, options->congestion);
 	if (error != 0)
 		return error;
 	conn->options = *options;
@@ -76,8 +84,12 @@ int ft_tcp_set_options(struct ft_stack *stack, struct ft_tcp_conn *conn,
 	return 0;
 }
 
-uint16_t ft_tcp_mss(const struct ft_tcp_conn *conn)
+uint16_t ft_tcp_mss(const struct ft_tcp_anchor *anchor)
 {
+	const struct ft_tcp_conn *conn = anchor->conn;
+
+	if (ft_anchor_is_at_rest(anchor))
+		return anchor->rest.mss;
 	return conn->mss != 0 ? conn->mss : conn->offer_mss;
 }
 
@@ -147,8 +159,11 @@ static uint32_t path_mtu(struct ft_stack *stack, const struct ft_tcp_conn *conn,
 }
 
 void ft_tcp_info(
-	struct ft_stack *stack, const struct ft_tcp_conn *conn, ft_time now, struct tcp_info *info)
+	struct ft_stack *stack, struct ft_tcp_anchor *anchor, ft_time now, struct tcp_info *info)
 {
+	struct ft_tcp_conn room;
+	const struct ft_tcp_conn *conn = ft_anchor_look(stack, anchor, &room);
+
 	*info = (struct tcp_info){
 		.tcpi_state = linux_state[conn->state],
 		.tcpi_retransmits =

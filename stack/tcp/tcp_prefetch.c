@@ -20,10 +20,16 @@ static uint16_t prefetch_blocks(struct ft_stack *stack, struct rte_mbuf *const *
 
 	for (uint16_t i = 0; i < count; i++) {
 		const struct ft_pkt_info *info = ft_pkt_info(pkts[i]);
+		const struct ft_tcp_anchor *anchor;
 
 		if (info->kind != FT_PKT_TCP || (uint32_t)info->candidate == FT_CONN_NONE)
 			continue;
-		conns[found] = ft_pool_at(&stack->tcp.conns, (uint32_t)info->candidate);
+		anchor = ft_pool_at(&stack->tcp.anchors, (uint32_t)info->candidate);
+		if (ft_anchor_is_at_rest(anchor)) {
+			prefetch(anchor, sizeof(*anchor));
+			continue;
+		}
+		conns[found] = anchor->conn;
 		prefetch(conns[found++], sizeof(*conns[0]));
 	}
 	return found;

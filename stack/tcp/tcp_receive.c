@@ -249,6 +249,6 @@ enum ft_drop ft_tcp_receive_fin_step(struct ft_arrival *arrival)
 		break;
 	}
 	ft_conn_notify(
-		arrival->stack, conn, EPOLLIN | EPOLLRDHUP | (ft_tcp_readiness(conn) & EPOLLHUP));
+		arrival->stack, conn, EPOLLIN | EPOLLRDHUP | (ft_conn_readiness(conn) & EPOLLHUP));
 	return FT_TAKEN;
 }

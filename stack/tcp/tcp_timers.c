@@ -1,4 +1,4 @@
-// The timers of a connection. Entry: ft_tcp_expire(), at the end.
+// The timers of a connection. Entries: ft_tcp_expire() and ft_tcp_expire_alarm(), at the end.
 //
 // RETRANSMIT   Something sent (SYN, data, FIN) is not acknowledged: send it again after RFC 6298's
 //              timeout, which doubles each time. A handshake gives up after tcp.syn_retries or
@@ -18,6 +18,9 @@
 //              answers probes it is alive, and PROBES_UNANSWERED in a row end the connection. But
 //              it does count when the application asked for the timeout, as on Linux, and when
 //              the application has closed the connection: peers cannot hoard those.
+// REST         Nothing has happened for FT_TCP_REST_AFTER: if nothing is under way either, the connection
+//              gives its block back (anchor.h). Of one that rests, KEEPALIVE's deadline alone can stand,
+//              in a timer of its own, an alarm, which wakes it.
 // QUIET        FIN-WAIT-2 of a connection the application closed: the peer's FIN does not come.
 //              Then TIME-WAIT: 2 MSL have passed.
 //
@@ -36,7 +39,8 @@
 #include "tcp/tcp_reset.h"
 #include "tcp/tcp_trace.h"
 
-#define PROBES_UNANSWERED 15			 // Linux's tcp_retries2
+#define PROBES_UNANSWERED 15 // Linux's tcp_retries2
+#define ALARM_AGAIN	  (100 * FT_MILLISECOND)
 #define CORK_LIMIT	  (200 * FT_MILLISECOND) // tcp(7): TCP_CORK holds data back no longer
 
 // ---- setting and clearing ----
@@ -189,7 +193,16 @@ void ft_tcp_timers_established(struct ft_stack *stack, struct ft_tcp_conn *conn,
 	clear(stack, conn, FT_TCP_TIMER_RETRANSMIT);
 	clear(stack, conn, FT_TCP_TIMER_USER);
 	conn->last_heard = now;
+	set(stack, conn, FT_TCP_TIMER_REST, now + FT_TCP_REST_AFTER);
 	ft_tcp_timers_options_changed(stack, conn, now);
+}
+
+void ft_tcp_timers_woken(struct ft_stack *stack, struct ft_tcp_conn *conn, ft_time keepalive)
+{
+	conn->deadlines[FT_TCP_TIMER_KEEPALIVE] = keepalive;
+	conn->deadlines[FT_TCP_TIMER_REST] = stack->now + FT_TCP_REST_AFTER;
+	ft_timer_set(&stack->wheel, &conn->timer,
+		RTE_MIN(keepalive, conn->deadlines[FT_TCP_TIMER_REST]));
 }
 
 void ft_tcp_timers_options_changed(struct ft_stack *stack, struct ft_tcp_conn *conn, ft_time now)
@@ -345,6 +358,19 @@ static void user_expired(struct ft_stack *stack, struct ft_tcp_conn *conn, ft_ti
 		give_up(stack, conn, now);
 }
 
+// Like keepalive's, this deadline is not moved with each segment. While it stands not, ft_conn_reap()
+// lets the connection rest.
+static void rest_expired(struct ft_stack *stack, struct ft_tcp_conn *conn, ft_time now)
+{
+	ft_time since = RTE_MAX(conn->last_heard, conn->last_sent);
+	bool is_quiet = now >= since + FT_TCP_REST_AFTER;
+
+	if (!is_quiet)
+		set(stack, conn, FT_TCP_TIMER_REST, since + FT_TCP_REST_AFTER);
+	else if (!ft_anchor_may_rest(stack, conn))
+		set(stack, conn, FT_TCP_TIMER_REST, now + FT_TCP_REST_AFTER);
+}
+
 static void quiet_expired(struct ft_stack *stack, struct ft_tcp_conn *conn, ft_time now)
 {
 	ft_conn_end(stack, conn, 0);
@@ -356,6 +382,7 @@ static void (*const expired[FT_TCP_TIMER_COUNT])(
 	[FT_TCP_TIMER_DELAYED_ACK] = delayed_ack_expired,
 	[FT_TCP_TIMER_KEEPALIVE] = keepalive_expired,
 	[FT_TCP_TIMER_USER] = user_expired,
+	[FT_TCP_TIMER_REST] = rest_expired,
 	[FT_TCP_TIMER_QUIET] = quiet_expired,
 };
 
@@ -368,10 +395,8 @@ static ft_time earliest_deadline(const struct ft_tcp_conn *conn)
 	return earliest;
 }
 
-void ft_tcp_expire(struct ft_stack *stack, struct ft_timer *timer, ft_time now)
+static void expire_deadlines(struct ft_stack *stack, struct ft_tcp_conn *conn, ft_time now)
 {
-	struct ft_tcp_conn *conn = ft_container_of(timer, struct ft_tcp_conn, timer);
-
 	// An expiry that ends the connection clears all the other deadlines.
 	for (int which = 0; which < FT_TCP_TIMER_COUNT; which++) {
 		if (conn->deadlines[which] > now)
@@ -383,4 +408,21 @@ void ft_tcp_expire(struct ft_stack *stack, struct ft_timer *timer, ft_time now)
 	}
 	ft_timer_set(&stack->wheel, &conn->timer, earliest_deadline(conn));
 	ft_conn_reap(stack, conn);
+}
+
+void ft_tcp_expire(struct ft_stack *stack, struct ft_timer *timer, ft_time now)
+{
+	expire_deadlines(stack, ft_container_of(timer, struct ft_tcp_conn, timer), now);
+}
+
+// All blocks may be in use: then it is tried again until one is free.
+void ft_tcp_expire_alarm(struct ft_stack *stack, struct ft_timer *timer, ft_time now)
+{
+	struct ft_tcp_alarm *alarm = ft_container_of(timer, struct ft_tcp_alarm, timer);
+	struct ft_tcp_conn *conn = ft_anchor_wake(stack, alarm->anchor, false);
+
+	if (conn == NULL)
+		ft_timer_set(&stack->wheel, timer, now + ALARM_AGAIN);
+	else
+		expire_deadlines(stack, conn, now);
 }

@@ -30,6 +30,8 @@ void ft_tcp_timers_ack_sent(struct ft_stack *stack, struct ft_tcp_conn *conn);
 // An acceptable segment came.
 void ft_tcp_timers_heard(struct ft_tcp_conn *conn, ft_time now);
 void ft_tcp_timers_established(struct ft_stack *stack, struct ft_tcp_conn *conn, ft_time now);
+// It rested, with keepalive's deadline (FT_NEVER: without).
+void ft_tcp_timers_woken(struct ft_stack *stack, struct ft_tcp_conn *conn, ft_time keepalive);
 void ft_tcp_timers_time_wait(struct ft_stack *stack, struct ft_tcp_conn *conn, ft_time now);
 // The application closed the connection, or a connection it closed reached FIN-WAIT-2.
 void ft_tcp_timers_orphaned(struct ft_stack *stack, struct ft_tcp_conn *conn, ft_time now);

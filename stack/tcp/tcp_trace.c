@@ -82,13 +82,14 @@ static const char *timer_name(const struct ft_tcp_conn *conn, enum ft_tcp_timer 
 	return timer == FT_TCP_TIMER_QUIET ? ft_tcp_state_name(conn->state) : timer_names[timer];
 }
 
+// The timer after which a connection rests is our own housekeeping: no RFC has it, and it is not told.
 void ft_tcp_trace_timer(struct ft_stack *stack, const struct ft_tcp_conn *conn,
 	enum ft_tcp_timer timer, ft_time deadline)
 {
 	ft_time before = conn->deadlines[timer];
 	char left[FT_TRACE_TIME_BYTES];
 
-	if (deadline == FT_NEVER && before == FT_NEVER)
+	if (timer == FT_TCP_TIMER_REST || (deadline == FT_NEVER && before == FT_NEVER))
 		return;
 	if (deadline == FT_NEVER)
 		ft_trace_of(stack, FT_TRACE_TIMER, &conn->tuple, "%s timer stopped",
@@ -102,6 +103,8 @@ void ft_tcp_trace_timer(struct ft_stack *stack, const struct ft_tcp_conn *conn,
 void ft_tcp_trace_expired(
 	struct ft_stack *stack, const struct ft_tcp_conn *conn, enum ft_tcp_timer timer)
 {
+	if (timer == FT_TCP_TIMER_REST)
+		return;
 	ft_trace_of(
 		stack, FT_TRACE_TIMER, &conn->tuple, "%s timer expired", timer_name(conn, timer));
 }

@@ -1,5 +1,6 @@
 // The calls of RFC 9293 3.9.1 on a connection (OPEN is in tcp_connect.c and tcp_listen.c). A call
-// changes the connection and notes what is owed; it goes out with the turn.
+// changes the connection and notes what is owed; it goes out with the turn. What asks a connection at rest
+// is answered from its anchor; what changes it wakes it.
 #include <errno.h>
 
 #include "stack.h"
@@ -7,6 +8,14 @@
 #include "tcp/tcp_readiness.h"
 #include "tcp/tcp_reset.h"
 #include "tcp/tcp_timers.h"
+
+static int take_error(struct ft_tcp_conn *conn)
+{
+	int error = conn->error;
+
+	conn->error = 0;
+	return error;
+}
 
 static bool is_opening(const struct ft_tcp_conn *conn)
 {
@@ -41,13 +50,16 @@ static ssize_t queue_bytes(
 	return (ssize_t)queued;
 }
 
-ssize_t ft_tcp_send(struct ft_stack *stack, struct ft_tcp_conn *conn, const struct iovec *iov,
+ssize_t ft_tcp_send(struct ft_stack *stack, struct ft_tcp_anchor *anchor, const struct iovec *iov,
 	int iov_count, int flags, ft_time now)
 {
+	struct ft_tcp_conn *conn = ft_anchor_wake(stack, anchor, true);
 	ssize_t queued;
 
+	if (conn == NULL)
+		return -ENOBUFS;
 	if (conn->error != 0)
-		return -ft_tcp_take_error(conn);
+		return -take_error(conn);
 	if (conn->is_fin_queued || conn->state == FT_TCP_CLOSED)
 		return -EPIPE;
 	if (is_opening(conn))
@@ -68,8 +80,12 @@ ssize_t ft_tcp_send(struct ft_stack *stack, struct ft_tcp_conn *conn, const stru
 	return queued;
 }
 
-void ft_tcp_flush(struct ft_stack *stack, struct ft_tcp_conn *conn)
+void ft_tcp_flush(struct ft_stack *stack, struct ft_tcp_anchor *anchor)
 {
+	struct ft_tcp_conn *conn = anchor->conn;
+
+	if (ft_anchor_is_at_rest(anchor))
+		return;
 	conn->is_flushed = true;
 	if (ft_conn_is_synchronized(conn) && ft_conn_unsent_bytes(conn) > 0)
 		ft_conn_owe(stack, conn, FT_OWE_OUTPUT, "data that was held back");
@@ -86,6 +102,11 @@ static uint64_t bytes_before_mark(const struct ft_tcp_conn *conn)
 static bool is_mark_readable(const struct ft_tcp_conn *conn)
 {
 	return bytes_before_mark(conn) < conn->receive_queue.bytes;
+}
+
+static bool stands_at_mark(const struct ft_tcp_conn *conn)
+{
+	return conn->has_urgent && bytes_before_mark(conn) == 0;
 }
 
 // RFC 6093 6: without SO_OOBINLINE the urgent byte is not part of the stream; a reader that stands
@@ -138,7 +159,7 @@ static ssize_t no_bytes(struct ft_tcp_conn *conn)
 	if (conn->is_fin_received)
 		return 0;
 	if (conn->error != 0)
-		return -ft_tcp_take_error(conn);
+		return -take_error(conn);
 	if (conn->is_read_shut || conn->state == FT_TCP_CLOSED)
 		return 0;
 	return -EAGAIN;
@@ -147,7 +168,7 @@ static ssize_t no_bytes(struct ft_tcp_conn *conn)
 // Looking changes nothing, so what a read would pass over is looked past.
 static ssize_t peek(struct ft_tcp_conn *conn, const struct iovec *iov, int iov_count, int flags)
 {
-	bool is_at_mark = ft_tcp_is_at_mark(conn) && is_mark_readable(conn);
+	bool is_at_mark = stands_at_mark(conn) && is_mark_readable(conn);
 	uint64_t from = is_at_mark && !conn->options.oob_inline;
 	uint64_t most = is_at_mark ? UINT64_MAX : bytes_before_mark(conn);
 	uint64_t readable = RTE_MIN(conn->receive_queue.bytes - from, most);
@@ -171,11 +192,21 @@ static uint64_t take_bytes(
 		RTE_MIN(bytes_of(iov, iov_count), most), &conn->receive_memory);
 }
 
-ssize_t ft_tcp_receive(struct ft_stack *stack, struct ft_tcp_conn *conn, const struct iovec *iov,
-	int iov_count, int flags, ft_time now)
+static ssize_t receive_at_rest(const struct ft_tcp_anchor *anchor, int flags)
 {
+	if (flags & FT_TCP_RECEIVE_URGENT)
+		return -EINVAL;
+	return anchor->state == FT_TCP_CLOSE_WAIT || anchor->is_read_shut ? 0 : -EAGAIN;
+}
+
+ssize_t ft_tcp_receive(struct ft_stack *stack, struct ft_tcp_anchor *anchor,
+	const struct iovec *iov, int iov_count, int flags, ft_time now)
+{
+	struct ft_tcp_conn *conn = anchor->conn;
 	uint64_t bytes;
 
+	if (ft_anchor_is_at_rest(anchor))
+		return receive_at_rest(anchor, flags);
 	if (flags & FT_TCP_RECEIVE_URGENT)
 		return receive_urgent(conn, iov, iov_count, flags);
 	if (flags & FT_TCP_RECEIVE_PEEK)
@@ -190,28 +221,38 @@ ssize_t ft_tcp_receive(struct ft_stack *stack, struct ft_tcp_conn *conn, const s
 	return (ssize_t)bytes;
 }
 
-uint64_t ft_tcp_readable_bytes(const struct ft_tcp_conn *conn)
+uint64_t ft_conn_readable_bytes(const struct ft_tcp_conn *conn)
 {
 	bool is_apart = conn->has_urgent && !conn->options.oob_inline && is_mark_readable(conn);
 
 	return conn->receive_queue.bytes - is_apart;
 }
 
-uint64_t ft_tcp_unacked_bytes(const struct ft_tcp_conn *conn)
+uint64_t ft_tcp_readable_bytes(const struct ft_tcp_anchor *anchor)
 {
-	return conn->send_queue.bytes;
+	return ft_anchor_is_at_rest(anchor) ? 0 : ft_conn_readable_bytes(anchor->conn);
 }
 
-uint64_t ft_tcp_unsent_bytes(const struct ft_tcp_conn *conn)
+uint64_t ft_tcp_unacked_bytes(const struct ft_tcp_anchor *anchor)
+{
+	return ft_anchor_is_at_rest(anchor) ? 0 : anchor->conn->send_queue.bytes;
+}
+
+static uint64_t unsent_bytes(const struct ft_tcp_conn *conn)
 {
 	uint64_t sent = conn->snd.max - ft_conn_data_seq(conn);
 
 	return conn->send_queue.bytes - RTE_MIN(sent, conn->send_queue.bytes);
 }
 
-bool ft_tcp_is_at_mark(const struct ft_tcp_conn *conn)
+uint64_t ft_tcp_unsent_bytes(const struct ft_tcp_anchor *anchor)
 {
-	return conn->has_urgent && bytes_before_mark(conn) == 0;
+	return ft_anchor_is_at_rest(anchor) ? 0 : unsent_bytes(anchor->conn);
+}
+
+bool ft_tcp_is_at_mark(const struct ft_tcp_anchor *anchor)
+{
+	return !ft_anchor_is_at_rest(anchor) && stands_at_mark(anchor->conn);
 }
 
 // ---- CLOSE, ABORT ----
@@ -232,8 +273,12 @@ static void close_writing(struct ft_stack *stack, struct ft_tcp_conn *conn)
 }
 
 int ft_tcp_shutdown(
-	struct ft_stack *stack, struct ft_tcp_conn *conn, bool read, bool write, ft_time now)
+	struct ft_stack *stack, struct ft_tcp_anchor *anchor, bool read, bool write, ft_time now)
 {
+	struct ft_tcp_conn *conn = ft_anchor_wake(stack, anchor, true);
+
+	if (conn == NULL)
+		return -ENOBUFS;
 	if (conn->state == FT_TCP_CLOSED || conn->state == FT_TCP_SYN_SENT ||
 		conn->state == FT_TCP_TIME_WAIT)
 		return -ENOTCONN;
@@ -241,7 +286,7 @@ int ft_tcp_shutdown(
 		conn->is_read_shut = true;
 	if (write)
 		close_writing(stack, conn);
-	ft_conn_notify(stack, conn, ft_tcp_readiness(conn));
+	ft_conn_notify(stack, conn, ft_conn_readiness(conn));
 	return 0;
 }
 
@@ -251,7 +296,7 @@ static bool has_unread(const struct ft_tcp_conn *conn)
 	       (ft_conn_may_receive(conn) || conn->state == FT_TCP_CLOSE_WAIT);
 }
 
-void ft_tcp_abort(struct ft_stack *stack, struct ft_tcp_conn *conn, ft_time now)
+static void abort_conn(struct ft_stack *stack, struct ft_tcp_conn *conn, ft_time now)
 {
 	conn->socket = NULL;
 	ft_tcp_reset_conn(stack, conn, now);
@@ -259,11 +304,18 @@ void ft_tcp_abort(struct ft_stack *stack, struct ft_tcp_conn *conn, ft_time now)
 	ft_conn_reap(stack, conn);
 }
 
-void ft_tcp_close(struct ft_stack *stack, struct ft_tcp_conn *conn, ft_time now)
+void ft_tcp_abort(struct ft_stack *stack, struct ft_tcp_anchor *anchor, ft_time now)
 {
-	ft_trace_of(stack, FT_TRACE_SOCKET, &conn->tuple, "application closes");
+	if (ft_anchor_is_at_rest(anchor))
+		ft_anchor_abort(stack, anchor, now);
+	else
+		abort_conn(stack, anchor->conn, now);
+}
+
+static void close_conn(struct ft_stack *stack, struct ft_tcp_conn *conn, ft_time now)
+{
 	if (has_unread(conn)) {
-		ft_tcp_abort(stack, conn, now);
+		abort_conn(stack, conn, now);
 		return;
 	}
 	conn->socket = NULL;
@@ -278,22 +330,33 @@ void ft_tcp_close(struct ft_stack *stack, struct ft_tcp_conn *conn, ft_time now)
 	ft_conn_reap(stack, conn);
 }
 
+void ft_tcp_close(struct ft_stack *stack, struct ft_tcp_anchor *anchor, ft_time now)
+{
+	struct ft_tcp_conn *conn;
+
+	ft_trace_of(stack, FT_TRACE_SOCKET, &anchor->tuple, "application closes");
+	if (stack->tcp.is_ending && ft_anchor_is_at_rest(anchor))
+		return; // goes with all the others
+	conn = ft_anchor_wake(stack, anchor, true);
+	if (conn != NULL)
+		close_conn(stack, conn, now);
+	else
+		ft_anchor_abort(stack, anchor, now);
+}
+
 // ---- STATUS ----
 
-enum ft_tcp_state ft_tcp_state(const struct ft_tcp_conn *conn)
+enum ft_tcp_state ft_tcp_state(const struct ft_tcp_anchor *anchor)
 {
-	return conn->state;
+	return ft_anchor_is_at_rest(anchor) ? anchor->state : anchor->conn->state;
 }
 
-const struct ft_tuple *ft_tcp_tuple(const struct ft_tcp_conn *conn)
+const struct ft_tuple *ft_tcp_tuple(const struct ft_tcp_anchor *anchor)
 {
-	return &conn->tuple;
+	return &anchor->tuple;
 }
 
-int ft_tcp_take_error(struct ft_tcp_conn *conn)
+int ft_tcp_take_error(struct ft_tcp_anchor *anchor)
 {
-	int error = conn->error;
-
-	conn->error = 0;
-	return error;
+	return ft_anchor_is_at_rest(anchor) ? 0 : take_error(anchor->conn);
 }

@@ -183,7 +183,10 @@ static void reset_connection(struct ft_request *request, void *owner, ft_time no
 	reset->was_there = index != FT_CONN_NONE;
 	if (!reset->was_there)
 		return;
-	conn = ft_pool_at(&stack->tcp.conns, index);
+	conn = ft_anchor_wake(stack, ft_pool_at(&stack->tcp.anchors, index), false);
+	reset->was_there = conn != NULL;
+	if (conn == NULL) // no block to be had: the next try may find one
+		return;
 	ft_tcp_reset_conn(stack, conn, now);
 	ft_conn_end(stack, conn, ECONNABORTED);
 	ft_conn_reap(stack, conn);

@@ -49,7 +49,8 @@ void wire_report_memory(const struct ft_stack *stack, struct wire_result *result
 {
 	const struct ft_sockets *sockets = stack->sockets;
 
-	add_pool(result, "connection", &stack->tcp.conns);
+	add_pool(result, "connection", &stack->tcp.anchors);
+	add_pool(result, "block of one at work", &stack->tcp.conns);
 	add_part(result, "table of connections", table_bytes(&stack->tcp.connections),
 		stack->tcp.connections.entries);
 	add_pool(result, "socket", &sockets->sockets);

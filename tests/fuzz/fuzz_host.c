@@ -268,10 +268,10 @@ void fuzz_host_end_all(void)
 	struct ft_stack *stack = &fuzz.stack;
 
 	ft_socket_close_all(stack, fuzz.now);
-	for (int i = 0; i < 1000 && stack->tcp.conns.in_use > 0; i++)
+	for (int i = 0; i < 1000 && stack->tcp.anchors.in_use > 0; i++)
 		fuzz_host_pass(10 * FT_SECOND);
 	fuzz_host_pass(longest_wait(&stack->config));
-	fuzz_check(stack->tcp.conns.in_use == 0);
+	fuzz_check(stack->tcp.anchors.in_use == 0);
 	fuzz_check(stack->udp.sockets.in_use == 0);
 	fuzz_check(stack->sockets->sockets.in_use == 0);
 	fuzz_check(stack->ip.reassembly.datagrams.in_use == 0);

@@ -298,7 +298,7 @@ static bool is_quiet(const struct ft_network *network)
 	for (uint32_t i = 0; i < network->host_count; i++) {
 		const struct ft_host *host = network->hosts[i];
 
-		if (!host->is_gone && (host->stack.tcp.conns.in_use > 0 || host->ring_count > 0 ||
+		if (!host->is_gone && (host->stack.tcp.anchors.in_use > 0 || host->ring_count > 0 ||
 					      rte_mempool_in_use_count(host->receive_pool) > 0 ||
 					      rte_mempool_in_use_count(host->send_pool) > 0))
 			return false;

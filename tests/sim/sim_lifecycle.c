@@ -215,7 +215,7 @@ static void linger_zero(void *arg)
 	ft_task_sleep(FT_SECOND);
 	ft_expect_ok(ft_setsockopt(fd, SOL_SOCKET, SO_LINGER, &linger, sizeof(linger)));
 	ft_expect_ok(ft_close(fd));
-	ft_expect_equal(network.hosts[FT_CLIENT]->stack.tcp.conns.in_use, 0);
+	ft_expect_equal(network.hosts[FT_CLIENT]->stack.tcp.anchors.in_use, 0);
 }
 
 static void expect_reset(void *arg)

@@ -148,7 +148,7 @@ static void peer_vanishes_user_timeout(uint64_t seed)
 {
 	ft_network_pair(&network, seed, NULL, &slow);
 	run(send_until_timeout, accept_and_discard, vanish_at_two);
-	ft_expect_equal(network.hosts[FT_CLIENT]->stack.tcp.conns.in_use, 0);
+	ft_expect_equal(network.hosts[FT_CLIENT]->stack.tcp.anchors.in_use, 0);
 	ft_network_free(&network);
 }
 

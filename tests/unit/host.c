@@ -71,7 +71,7 @@ enum ft_drop ft_tcp_parse(struct ft_stack *stack, struct rte_mbuf *pkt)
 }
 
 enum ft_drop ft_tcp_input(
-	struct ft_stack *stack, struct rte_mbuf *pkt, struct ft_tcp_conn *candidate, ft_time now)
+	struct ft_stack *stack, struct rte_mbuf *pkt, struct ft_tcp_anchor *candidate, ft_time now)
 {
 	return record_packet(pkt);
 }
@@ -82,6 +82,14 @@ enum ft_drop ft_tcp_error(struct ft_stack *stack, const struct ft_icmp_error *er
 }
 
 void ft_tcp_expire(struct ft_stack *stack, struct ft_timer *timer, ft_time now)
+{
+}
+
+void ft_tcp_expire_alarm(struct ft_stack *stack, struct ft_timer *timer, ft_time now)
+{
+}
+
+void ft_tcp_stop(struct ft_stack *stack)
 {
 }
 

@@ -119,9 +119,9 @@ void ft_lone_run_for(struct ft_lone *lone, ft_time duration)
 void ft_lone_stop(struct ft_lone *lone)
 {
 	ft_socket_close_all(&lone->stack, lone->now);
-	for (int i = 0; i < 100 && lone->stack.tcp.conns.in_use > 0; i++)
+	for (int i = 0; i < 100 && lone->stack.tcp.anchors.in_use > 0; i++)
 		ft_lone_run_for(lone, 10 * FT_SECOND);
-	assert_int_equal(lone->stack.tcp.conns.in_use, 0);
+	assert_int_equal(lone->stack.tcp.anchors.in_use, 0);
 	assert_int_equal(lone->stack.udp.sockets.in_use, 0);
 	ft_thread_attach(NULL, NULL);
 	ft_stack_free(&lone->stack);

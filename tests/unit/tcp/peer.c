@@ -9,6 +9,7 @@
 
 #include "base/log.h"
 #include "demux/port_table.h"
+#include "tcp/conn.h"
 
 enum {
 	ETH_BYTES = sizeof(struct rte_ether_hdr),
@@ -215,10 +216,11 @@ static void start_stack(void)
 	assert_int_equal(ft_stack_init(&peer.stack, &peer.config, &netif, receive_pool, send_pool,
 				 1, peer.now),
 		0);
-	clear_socket(&peer.socket);
+	peer.socket = ft_pool_take(&peer.stack.sockets->sockets);
+	clear_socket(peer.socket);
 	clear_socket(&peer.listening);
 	peer.listening.description.first = 3; // as a descriptor would
-	peer.socket.description.first = 4;
+	peer.socket->description.first = 4;
 	send_arp(RTE_ARP_OP_REQUEST, peer_ip);
 	peer_pass(3 * FT_SECOND);
 }
@@ -511,6 +513,19 @@ void peer_expect_nothing(void)
 	fail_msg("%u more sent, the first: %s", sent_count, came);
 }
 
+void peer_set_options(const struct ft_tcp_options *options)
+{
+	assert_int_equal(ft_tcp_set_options(&peer.stack, peer.conn, options, peer.now), 0);
+	peer.socket->options = *options;
+}
+
+uint32_t peer_snd_una(void)
+{
+	struct ft_tcp_conn room;
+
+	return ft_anchor_look(&peer.stack, peer.conn, &room)->snd.una - peer.iss;
+}
+
 void peer_expect_segments(uint32_t first, uint32_t count)
 {
 	for (uint32_t i = first; i < first + count; i++)
@@ -531,7 +546,7 @@ void peer_connect(void)
 	};
 
 	assert_int_equal(ft_port_hold(&peer.stack.tcp.ports, &tuple, false), 0);
-	assert_int_equal(ft_tcp_connect(&peer.stack, &tuple, &peer.socket, &peer.socket.options,
+	assert_int_equal(ft_tcp_connect(&peer.stack, &tuple, peer.socket, &peer.socket->options,
 				 peer.now, &peer.conn),
 		0);
 	peer_turn();
@@ -554,7 +569,8 @@ void peer_accept(void)
 {
 	peer.conn = ft_tcp_accept(&peer.stack, peer.listener);
 	assert_non_null(peer.conn);
-	ft_tcp_attach(peer.conn, &peer.socket);
+	ft_tcp_attach(peer.conn, peer.socket);
+	ft_tcp_get_options(&peer.stack, peer.conn, &peer.socket->options);
 }
 
 static void write_all(const void *from, uint32_t bytes)

@@ -64,11 +64,11 @@ struct peer {
 	struct ft_config config; // change it, then peer_restart()
 	struct ft_stack stack;
 	ft_time now;
-	struct ft_socket socket;    // the application's end of the connection
+	struct ft_socket *socket;   // the application's end of the connection
 	struct ft_socket listening; // and of the listener
 	struct ft_tcp_listener *listener;
-	struct ft_tcp_conn *conn; // what the socket holds
-	uint32_t iss;		  // the stack's
+	struct ft_tcp_anchor *conn; // what the socket holds
+	uint32_t iss;		    // the stack's
 	uint32_t peer_iss;
 	struct ft_segment last; // the last one expected, as it came: timestamps, window, options
 	ft_time last_at;	// when it was sent
@@ -100,6 +100,8 @@ void peer_expect(const struct peer_segment *segment);
 void peer_expect_segments(uint32_t first, uint32_t count);
 void peer_expect_nothing(void);
 bool peer_has_sent(void); // the stack, something not yet expected
+void peer_set_options(const struct ft_tcp_options *options); // the socket's and the connection's
+uint32_t peer_snd_una(void); // relative, also of a connection at rest
 #define SEND(...)      peer_send(&(struct peer_segment){ __VA_ARGS__ })
 #define QUEUE(...)     peer_queue(&(struct peer_segment){ __VA_ARGS__ })
 #define EXPECT(...)    peer_expect(&(struct peer_segment){ __VA_ARGS__ })

@@ -24,7 +24,7 @@ static ssize_t receive(char *to, size_t bytes, int flags)
 
 static void set_options(const struct ft_tcp_options *options)
 {
-	assert_int_equal(ft_tcp_set_options(&peer.stack, peer.conn, options, peer.now), 0);
+	peer_set_options(options);
 	peer_turn();
 }
 
@@ -117,7 +117,7 @@ static void established_cork_holds_until_it_is_pulled(void **state)
 	struct ft_tcp_options options;
 
 	peer_enter(FT_TCP_ESTABLISHED);
-	ft_tcp_get_options(peer.conn, &options);
+	ft_tcp_get_options(&peer.stack, peer.conn, &options);
 	options.cork = true;
 	set_options(&options);
 	peer_write("head");
@@ -137,7 +137,7 @@ static void established_no_delay_releases_what_nagle_holds(void **state)
 	EXPECT(.seq = 1, .ack = 1, .flags = PSH | ACK, .text = "a");
 	peer_write("b");
 	EXPECT_NOTHING;
-	ft_tcp_get_options(peer.conn, &options);
+	ft_tcp_get_options(&peer.stack, peer.conn, &options);
 	options.no_delay = true;
 	set_options(&options);
 	EXPECT(.seq = 2, .ack = 1, .flags = PSH | ACK, .text = "b");
@@ -149,7 +149,7 @@ static void established_flush_goes_through_the_cork(void **state)
 	struct ft_tcp_options options;
 
 	peer_enter(FT_TCP_ESTABLISHED);
-	ft_tcp_get_options(peer.conn, &options);
+	ft_tcp_get_options(&peer.stack, peer.conn, &options);
 	options.cork = true;
 	set_options(&options);
 	peer_write("head");
@@ -358,7 +358,7 @@ static void established_maxseg_makes_segments_shorter(void **state)
 	struct ft_tcp_options options;
 
 	peer_enter(FT_TCP_ESTABLISHED);
-	ft_tcp_get_options(peer.conn, &options);
+	ft_tcp_get_options(&peer.stack, peer.conn, &options);
 	options.mss = 600;
 	set_options(&options);
 	assert_int_equal(ft_tcp_mss(peer.conn), 600);
@@ -374,7 +374,7 @@ static void established_quick_ack_sends_the_ack_that_waits(void **state)
 	peer_enter(FT_TCP_ESTABLISHED);
 	SEND(.seq = 1, .ack = 1, .flags = ACK, .text = "x");
 	EXPECT_NOTHING;
-	ft_tcp_get_options(peer.conn, &options);
+	ft_tcp_get_options(&peer.stack, peer.conn, &options);
 	options.quick_ack = true;
 	set_options(&options);
 	EXPECT(.seq = 1, .ack = 2, .flags = ACK);
@@ -388,7 +388,7 @@ static void established_keepalive_starts_when_it_is_set(void **state)
 
 	peer_enter(FT_TCP_ESTABLISHED);
 	peer_pass(5 * FT_SECOND);
-	ft_tcp_get_options(peer.conn, &options);
+	ft_tcp_get_options(&peer.stack, peer.conn, &options);
 	options.keepalive = true;
 	options.keepalive_idle = 10 * FT_SECOND;
 	set_options(&options);
@@ -402,7 +402,7 @@ static void established_unknown_congestion_control_is_refused(void **state)
 	struct ft_tcp_options options;
 
 	peer_enter(FT_TCP_ESTABLISHED);
-	ft_tcp_get_options(peer.conn, &options);
+	ft_tcp_get_options(&peer.stack, peer.conn, &options);
 	strcpy(options.congestion, "nothing");
 	assert_int_equal(ft_tcp_set_options(&peer.stack, peer.conn, &options, peer.now), -ENOENT);
 	strcpy(options.congestion, "reno");

@@ -157,7 +157,7 @@ static void listen_hundred_thousand_half_open_pass(void **state)
 	ft_tcp_set_backlog(peer.listener, UINT32_MAX - 1);
 	flood_with_syns(HALF_OPEN);
 	assert_int_equal(tcp->in_state[FT_TCP_SYN_RECEIVED], HALF_OPEN);
-	assert_int_equal(tcp->conns.in_use, HALF_OPEN + 1);
+	assert_int_equal(tcp->anchors.in_use, HALF_OPEN + 1);
 
 	// One more finds no block, and has a name; who was there is served as ever.
 	DROPS(TCP_NO_CONN_MEMORY, .flags = SYN, .from_port = 60000);
@@ -173,7 +173,7 @@ static void listen_hundred_thousand_half_open_pass(void **state)
 	peer_pass(300 * FT_SECOND);
 	peer.is_flooding = false;
 	assert_int_equal(tcp->in_state[FT_TCP_SYN_RECEIVED], 0);
-	assert_int_equal(tcp->conns.in_use, 1);
+	assert_int_equal(tcp->anchors.in_use, 1);
 	TAKES(.flags = SYN, .from_port = 60000);
 	EXPECT(.ack = 1, .flags = SYN | ACK, .from_port = 60000);
 	EXPECT_NOTHING;
@@ -183,11 +183,11 @@ static void listen_full_syn_queue_bounds_a_flood(void **state)
 {
 	peer_enter(FT_TCP_LISTEN);
 	flood_with_syns(HALF_OPEN);
-	assert_int_equal(peer.stack.tcp.conns.in_use, 9); // the backlog, and Linux's one more
+	assert_int_equal(peer.stack.tcp.anchors.in_use, 9); // the backlog, and Linux's one more
 	assert_int_equal(
 		peer.stack.counters.dropped_input[FT_DROP_TCP_BACKLOG_FULL], HALF_OPEN - 9);
 	peer_pass(300 * FT_SECOND);
-	assert_int_equal(peer.stack.tcp.conns.in_use, 0);
+	assert_int_equal(peer.stack.tcp.anchors.in_use, 0);
 }
 
 int main(void)

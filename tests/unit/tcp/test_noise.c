@@ -138,7 +138,7 @@ static void check_invariants(void)
 	CHECK(accounted == counters->count[FT_COUNTER_RX_PACKETS]);
 	for (int i = 0; i < FT_TCP_STATE_COUNT; i++)
 		in_states += i == FT_TCP_LISTEN ? 0 : tcp->in_state[i];
-	CHECK(in_states == tcp->conns.in_use);
+	CHECK(in_states == tcp->anchors.in_use);
 }
 
 // What the stack has sent tells where an honest peer would stand.

@@ -164,7 +164,7 @@ static void close_wait_ack_of_data_is_taken(void **state)
 	peer_write("abcd");
 	EXPECT(.seq = 1, .ack = 2, .flags = PSH | ACK, .text = "abcd");
 	TAKES(.seq = 2, .ack = 5, .flags = ACK);
-	assert_int_equal(peer.conn->snd.una - peer.iss, 5);
+	assert_int_equal(peer_snd_una(), 5);
 	ENDS_IN("CLOSE-WAIT");
 }
 
@@ -174,7 +174,7 @@ static void close_wait_ack_of_part_is_taken(void **state)
 	peer_write("abcd");
 	EXPECT(.seq = 1, .ack = 2, .flags = PSH | ACK, .text = "abcd");
 	TAKES(.seq = 2, .ack = 3, .flags = ACK);
-	assert_int_equal(peer.conn->snd.una - peer.iss, 3);
+	assert_int_equal(peer_snd_una(), 3);
 	ENDS_IN("CLOSE-WAIT");
 }
 
@@ -184,7 +184,7 @@ static void close_wait_ack_in_window_is_taken(void **state)
 	peer_write("abcd");
 	EXPECT(.seq = 1, .ack = 2, .flags = PSH | ACK, .text = "abcd");
 	TAKES(.seq = 3, .ack = 5, .flags = ACK);
-	assert_int_equal(peer.conn->snd.una - peer.iss, 5);
+	assert_int_equal(peer_snd_una(), 5);
 	ENDS_IN("CLOSE-WAIT");
 }
 
@@ -195,7 +195,7 @@ static void close_wait_ack_left_of_window_does_not_count(void **state)
 	EXPECT(.seq = 1, .ack = 2, .flags = PSH | ACK, .text = "abcd");
 	DROPS(TCP_DUPLICATE, .seq = 1, .ack = 5, .flags = ACK);
 	EXPECT(.seq = 5, .ack = 2, .flags = ACK);
-	assert_int_equal(peer.conn->snd.una - peer.iss, 1);
+	assert_int_equal(peer_snd_una(), 1);
 	ENDS_IN("CLOSE-WAIT");
 }
 

@@ -271,11 +271,11 @@ static void established_keepalives_are_counted(void **state)
 	struct ft_tcp_options options;
 
 	peer_enter(FT_TCP_ESTABLISHED);
-	ft_tcp_get_options(peer.conn, &options);
+	ft_tcp_get_options(&peer.stack, peer.conn, &options);
 	options.keepalive = true;
 	options.keepalive_idle = 10 * FT_SECOND;
 	options.keepalive_interval = FT_SECOND;
-	assert_int_equal(ft_tcp_set_options(&peer.stack, peer.conn, &options, peer.now), 0);
+	peer_set_options(&options);
 	record();
 	QUIET(10 * FT_SECOND);
 	EXPECT(.seq = 0, .ack = 1, .flags = ACK);
