@@ -180,6 +180,14 @@ static __attribute__((cold)) void trace_events(
 	}
 }
 
+// Apart, so that while nothing is traced the function below has nothing to keep over a call.
+static __attribute__((cold, noinline)) void notify_and_tell(
+	struct ft_stack *stack, struct ft_socket *socket, uint32_t events)
+{
+	trace_events(stack, socket, events);
+	ft_interest_wake(socket, events);
+}
+
 void ft_socket_notify(struct ft_stack *stack, struct ft_socket *socket, uint32_t events)
 {
 	// The same events under their System V names.
@@ -189,8 +197,9 @@ void ft_socket_notify(struct ft_stack *stack, struct ft_socket *socket, uint32_t
 		events |= EPOLLWRNORM;
 	stack->sockets->notifications++;
 	if (ft_is_traced(stack, FT_TRACE_SOCKET))
-		trace_events(stack, socket, events);
-	ft_interest_wake(socket, events);
+		notify_and_tell(stack, socket, events);
+	else
+		ft_interest_wake(socket, events);
 }
 
 // A TCP socket that is neither connected nor listening hangs up, as Linux's does.
