@@ -1,4 +1,4 @@
-# shellcheck shell=sh
+# shellcheck shell=sh disable=SC2034,SC2154 # variables of who sources it
 # What the command-line tests of programs share; they source it with $program and $name set. A device that
 # needs neither hardware nor root serves them.
 log=$(mktemp) || exit 1

@@ -414,6 +414,34 @@ static void established_urgent_with_fin_and_no_ack_is_dropped(void **state)
 	ENDS_IN("ESTABLISHED");
 }
 
+// A FIN takes no room: behind data up to the very edge of the window it is kept until it is due.
+static void established_fin_at_the_windows_edge_is_kept(void **state)
+{
+	uint32_t seq = 1;
+
+	peer_enter(FT_TCP_ESTABLISHED);
+	TAKES(.seq = PEER_EDGE - 1000, .ack = 1, .flags = FIN | ACK, .bytes = 1000);
+	for (; seq + 1000 < PEER_EDGE - 1000; seq += 1000)
+		TAKES(.seq = seq, .ack = 1, .flags = ACK, .bytes = 1000);
+	TAKES(.seq = seq, .ack = 1, .flags = ACK, .bytes = PEER_EDGE - 1000 - seq);
+	peer_take_all();
+	assert_int_equal(peer.last.ack - peer.peer_iss, PEER_EDGE + 1);
+	ENDS_IN("CLOSE-WAIT");
+}
+
+// RFC 6093 3.1 counts from the segment's number: zero points before it, to nothing urgent.
+static void established_urgent_zero_out_of_order_is_plain_data(void **state)
+{
+	peer_enter(FT_TCP_ESTABLISHED);
+	TAKES(.seq = 6, .ack = 1, .flags = URG | ACK, .urgent = 0, .text = "world");
+	EXPECT(.seq = 1, .ack = 1, .flags = ACK);
+	TAKES(.seq = 1, .ack = 1, .flags = ACK, .text = "hello");
+	EXPECT(.seq = 1, .ack = 11, .flags = ACK);
+	peer_expect_urgent_error(-EINVAL);
+	peer_expect_read("helloworld");
+	ENDS_IN("ESTABLISHED");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -463,6 +491,8 @@ int main(void)
 		PEER_TEST(established_urgent_right_of_window_is_acked),
 		PEER_TEST(established_urgent_without_ack_is_dropped),
 		PEER_TEST(established_urgent_with_fin_and_no_ack_is_dropped),
+		PEER_TEST(established_fin_at_the_windows_edge_is_kept),
+		PEER_TEST(established_urgent_zero_out_of_order_is_plain_data),
 	};
 
 	ft_test_start_eal();

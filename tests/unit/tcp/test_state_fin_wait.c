@@ -785,6 +785,18 @@ static void fin_wait_2_urgent_with_fin_and_no_ack_is_dropped(void **state)
 	ENDS_IN("FIN-WAIT-2");
 }
 
+// RFC 2525 2.17: who has closed will read nothing, and the peer must learn that.
+static void fin_wait_2_data_after_the_close_is_reset(void **state)
+{
+	peer_enter(FT_TCP_ESTABLISHED);
+	peer_close();
+	EXPECT(.seq = 1, .ack = 1, .flags = FIN | ACK);
+	TAKES(.seq = 1, .ack = 2, .flags = ACK);
+	DROPS(TCP_CLOSED_RECEIVER, .seq = 1, .ack = 2, .flags = PSH | ACK, .text = "late");
+	EXPECT(.seq = 2, .ack = 0, .flags = RST);
+	ASSERT_STATE("CLOSED");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -878,6 +890,7 @@ int main(void)
 		PEER_TEST(fin_wait_2_urgent_right_of_window_is_acked),
 		PEER_TEST(fin_wait_2_urgent_without_ack_is_dropped),
 		PEER_TEST(fin_wait_2_urgent_with_fin_and_no_ack_is_dropped),
+		PEER_TEST(fin_wait_2_data_after_the_close_is_reset),
 	};
 
 	ft_test_start_eal();
