@@ -14,11 +14,11 @@ static int init_pools(struct ft_sockets *sockets, uint32_t count)
 	int error = ft_descriptor_init(&sockets->descriptors, count);
 
 	if (error == 0)
-		error = ft_pool_init(&sockets->sockets, count, sizeof(struct ft_socket), 64);
+		error = ft_pool_init(&sockets->sockets, count, sizeof(struct ft_socket), 16);
 	if (error == 0)
 		error = ft_pool_init(&sockets->epolls, count, sizeof(struct ft_epoll), 64);
 	if (error == 0)
-		error = ft_pool_init(&sockets->watches, count, sizeof(struct ft_watch), 64);
+		error = ft_pool_init(&sockets->watches, count, sizeof(struct ft_watch), 16);
 	return error;
 }
 
