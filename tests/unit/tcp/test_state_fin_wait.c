@@ -788,13 +788,11 @@ static void fin_wait_2_urgent_with_fin_and_no_ack_is_dropped(void **state)
 // RFC 2525 2.17: who has closed will read nothing, and the peer must learn that.
 static void fin_wait_2_data_after_the_close_is_reset(void **state)
 {
-	peer_enter(FT_TCP_ESTABLISHED);
+	peer_enter(FT_TCP_FIN_WAIT_2);
 	peer_close();
-	EXPECT(.seq = 1, .ack = 1, .flags = FIN | ACK);
-	TAKES(.seq = 1, .ack = 2, .flags = ACK);
 	DROPS(TCP_CLOSED_RECEIVER, .seq = 1, .ack = 2, .flags = PSH | ACK, .text = "late");
 	EXPECT(.seq = 2, .ack = 0, .flags = RST);
-	ASSERT_STATE("CLOSED");
+	ENDS_IN("CLOSED");
 }
 
 int main(void)
