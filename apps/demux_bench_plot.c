@@ -74,7 +74,7 @@ void bench_plot_write(const char *path, const struct bench_machine *machine,
 		"set output '%s'\n"
 		"set title \"Finding a packet's connection\\n{/*0.8 %s, %lu cores}\"\n"
 		"set xlabel 'connections'\nset ylabel 'ns for a lookup: median, least, most'\n"
-		"set logscale xy\nset format x '10^{%%L}'\nset grid\nset key left top\n",
+		"set logscale xy\nset format x '%%.0s%%c'\nset grid\nset key left top noenhanced\n",
 		path, machine->cpu, machine->cores);
 	write_data(gnuplot, results, count);
 	write_plot(gnuplot, results, count);
