@@ -52,6 +52,7 @@ static void print_in_use(FILE *to, const struct ft_stack *stack)
 		"datagrams of which fragments are missing");
 	print(to, stack->tcp.anchors.in_use, "tcp_connections",
 		"connections, those in TIME-WAIT among them");
+	print(to, stack->tcp.conns.in_use, "tcp_connections_active", "of them, those not at rest");
 	print(to, stack->tcp.listeners.in_use, "tcp_listeners", "listening sockets");
 	print(to, stack->udp.sockets.in_use, "udp_sockets", "UDP sockets");
 	print(to, sockets->sockets.in_use, "sockets", "sockets of every kind");

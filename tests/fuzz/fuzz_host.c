@@ -272,6 +272,8 @@ void fuzz_host_end_all(void)
 		fuzz_host_pass(10 * FT_SECOND);
 	fuzz_host_pass(longest_wait(&stack->config));
 	fuzz_check(stack->tcp.anchors.in_use == 0);
+	fuzz_check(stack->tcp.conns.in_use == 0);
+	fuzz_check(stack->tcp.alarms.in_use == 0);
 	fuzz_check(stack->udp.sockets.in_use == 0);
 	fuzz_check(stack->sockets->sockets.in_use == 0);
 	fuzz_check(stack->ip.reassembly.datagrams.in_use == 0);

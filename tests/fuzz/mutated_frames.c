@@ -1,5 +1,5 @@
 // Frames, mutated at random, through a whole stack with connections, datagrams and reassembly under
-// way: mutated_frames FRAMES [SEED]. Each round is a stack of its own, and follows from its seed
+// way: mutated-frames COUNT [SEED]. Each round is a stack of its own, and follows from its seed
 // alone; the process that runs the rounds is a child, so that whatever ends it (a check, an assertion,
 // a sanitizer) its seed and frame are told.
 #include <stdio.h>
@@ -15,7 +15,8 @@
 
 struct position {
 	uint64_t seed;
-	uint64_t frame; // of the round
+	uint64_t frame;	  // of the round
+	uint64_t mutated; // frames, in all rounds
 };
 
 static struct position *position; // shared with the parent
@@ -49,6 +50,7 @@ static void make_frame(struct fuzz_choice *choice, struct fuzz_frame *frame)
 	fuzz_wellformed_make(choice, &other);
 	for (uint32_t i = fuzz_choose(choice, 3); i < 3; i++)
 		fuzz_mutate(choice, frame, &other);
+	position->mutated++;
 	if (fuzz_choose(choice, 4) != 0)
 		fuzz_wellformed_sign(frame);
 }
@@ -69,7 +71,7 @@ static void run_frame(struct fuzz_choice *choice)
 		fuzz_application_act(choice);
 }
 
-static void run_round(uint64_t frames)
+static void run_round(void)
 {
 	struct ft_random random;
 	struct fuzz_choice choice = { .random = &random };
@@ -77,31 +79,27 @@ static void run_round(uint64_t frames)
 	ft_random_init(&random, position->seed);
 	fuzz_host_start(position->seed);
 	fuzz_application_open();
-	for (position->frame = 0; position->frame < frames; position->frame++)
+	for (position->frame = 0; position->frame < ROUND_FRAMES; position->frame++)
 		run_frame(&choice);
 	fuzz_host_stop();
 }
 
-static void run_rounds(uint64_t frames)
+static void run_rounds(uint64_t mutated)
 {
 	fuzz_host_start_eal();
-	for (; frames > 0; position->seed++) {
-		uint64_t part = RTE_MIN(frames, (uint64_t)ROUND_FRAMES);
-
-		run_round(part);
-		frames -= part;
-	}
+	for (; position->mutated < mutated; position->seed++)
+		run_round();
 }
 
 static void tell_how_to_replay(const char *program)
 {
-	fprintf(stderr, "FAILED at frame %lu of seed %lu; again: %s %d %lu\n", position->frame,
-		position->seed, program, ROUND_FRAMES, position->seed);
+	fprintf(stderr, "FAILED at frame %lu of seed %lu; again: %s 1 %lu\n", position->frame,
+		position->seed, program, position->seed);
 }
 
 int main(int argc, char **argv)
 {
-	uint64_t frames = argc > 1 ? strtoull(argv[1], NULL, 10) : 20000;
+	uint64_t mutated = argc > 1 ? strtoull(argv[1], NULL, 10) : 20000;
 	int status;
 
 	position = mmap(
@@ -110,13 +108,14 @@ int main(int argc, char **argv)
 		return 1;
 	position->seed = argc > 2 ? strtoull(argv[2], NULL, 10) : 1;
 	if (fork() == 0) {
-		run_rounds(frames);
+		run_rounds(mutated);
 		exit(0);
 	}
 	if (wait(&status) < 0 || status != 0) {
 		tell_how_to_replay(argv[0]);
 		return 1;
 	}
-	printf("%lu frames, the last seed %lu\n", frames, position->seed - 1);
+	printf("%lu mutated frames, and about as many others; the last seed %lu\n",
+		position->mutated, position->seed - 1);
 	return 0;
 }

@@ -26,7 +26,7 @@ PROCESSES = 4
 PATIENCE = 60  # seconds without a byte, on a machine that may be busy with other things
 TIME_WAIT = 2  # seconds, so that the end need not be waited for long
 IN_USE = ("receive_packets", "send_packets", "receive_packets_held", "send_packets_held", "ip_datagrams",
-          "tcp_connections", "tcp_listeners", "udp_sockets", "sockets", "epolls", "epoll_watches",
+          "tcp_connections", "tcp_connections_active", "tcp_listeners", "udp_sockets", "sockets", "epolls", "epoll_watches",
           "descriptors")
 
 

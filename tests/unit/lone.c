@@ -122,6 +122,8 @@ void ft_lone_stop(struct ft_lone *lone)
 	for (int i = 0; i < 100 && lone->stack.tcp.anchors.in_use > 0; i++)
 		ft_lone_run_for(lone, 10 * FT_SECOND);
 	assert_int_equal(lone->stack.tcp.anchors.in_use, 0);
+	assert_int_equal(lone->stack.tcp.conns.in_use, 0);
+	assert_int_equal(lone->stack.tcp.alarms.in_use, 0);
 	assert_int_equal(lone->stack.udp.sockets.in_use, 0);
 	ft_thread_attach(NULL, NULL);
 	ft_stack_free(&lone->stack);

@@ -336,6 +336,7 @@ static void flood_of_unknown_destinations_spares_neighbours(void **state)
 	for (uint32_t i = 0; i < 100; i++)
 		send_to(RTE_IPV4(10, 9, 0, 100) + i, 1);
 	assert_int_equal(host.stack.arp.neighbours.in_use, 16);
+	assert_int_not_equal(host.stack.counters.dropped_output[FT_DROP_ARP_TABLE_FULL], 0);
 	test_host_forget();
 	send_to(TEST_PEER, 2);
 	check_udp_sent(0, &test_peer_mac, 2);

@@ -138,6 +138,26 @@ static void established_challenges_are_limited(void **state)
 	EXPECT(.seq = 1, .ack = 1, .flags = ACK);
 }
 
+// Who counts the challenges of a connection of its own learns nothing of another's.
+static void established_challenges_spent_leave_others_theirs(void **state)
+{
+	uint32_t challenges = 0, first;
+
+	ESTABLISH();
+	first = peer.iss;
+	TAKES(.flags = SYN, .from_port = 41000);
+	EXPECT(.ack = 1, .flags = SYN | ACK, .from_port = 41000);
+	TAKES(.seq = 1, .ack = 1, .flags = ACK, .from_port = 41000);
+	for (int i = 0; i < 100; i++)
+		SEND(.seq = 2, .flags = RST, .from_port = 41000);
+	for (; peer_has_sent(); challenges++)
+		EXPECT(.seq = 1, .ack = 1, .flags = ACK, .from_port = 41000);
+	assert_in_range(challenges, 1, 10);
+	peer.iss = first;
+	SEND(.seq = 2, .flags = RST);
+	EXPECT(.seq = 1, .ack = 1, .flags = ACK);
+}
+
 // Two ends out of step must not answer each other for ever.
 static void established_stray_acks_are_answered_within_limits(void **state)
 {
@@ -249,6 +269,7 @@ int main(void)
 		PEER_TEST(synchronised_ack_too_old_is_challenged),
 		PEER_TEST(synchronised_data_beyond_the_window_is_acked),
 		PEER_TEST(established_challenges_are_limited),
+		PEER_TEST(established_challenges_spent_leave_others_theirs),
 		PEER_TEST(established_stray_acks_are_answered_within_limits),
 		PEER_TEST(optimistic_acks_do_not_grow_the_window),
 		PEER_TEST(paws_older_timestamp_is_acked_and_dropped),

@@ -174,6 +174,7 @@ static void listen_hundred_thousand_half_open_pass(void **state)
 	peer.is_flooding = false;
 	assert_int_equal(tcp->in_state[FT_TCP_SYN_RECEIVED], 0);
 	assert_int_equal(tcp->anchors.in_use, 1);
+	assert_int_equal(tcp->conns.in_use, 0); // the one that is left has been at rest
 	TAKES(.flags = SYN, .from_port = 60000);
 	EXPECT(.ack = 1, .flags = SYN | ACK, .from_port = 60000);
 	EXPECT_NOTHING;
@@ -188,6 +189,7 @@ static void listen_full_syn_queue_bounds_a_flood(void **state)
 		peer.stack.counters.dropped_input[FT_DROP_TCP_BACKLOG_FULL], HALF_OPEN - 9);
 	peer_pass(300 * FT_SECOND);
 	assert_int_equal(peer.stack.tcp.anchors.in_use, 0);
+	assert_int_equal(peer.stack.tcp.conns.in_use, 0);
 }
 
 int main(void)

@@ -88,6 +88,29 @@ static void listen_syn_from_itself_is_dropped(void **state)
 	ENDS_IN("LISTEN");
 }
 
+// As other_tuples_show_no_pattern (test_isn.c), of the numbers that really go out.
+static void listen_syns_are_answered_without_pattern(void **state)
+{
+	uint32_t previous = 0, difference = 0, repeated = 0;
+	uint32_t count[16] = { 0 };
+
+	peer.config.tcp.connections = 10000;
+	peer_restart();
+	peer_enter(FT_TCP_LISTEN);
+	ft_tcp_set_backlog(peer.listener, 10000);
+	for (uint16_t port = 10000; port < 20000; port++) {
+		TAKES(.flags = SYN, .from_port = port);
+		EXPECT(.ack = 1, .flags = SYN | ACK, .from_port = port);
+		repeated += peer.iss - previous == difference;
+		difference = peer.iss - previous;
+		previous = peer.iss;
+		count[difference >> 28]++;
+	}
+	assert_int_equal(repeated, 0);
+	for (int i = 0; i < 16; i++)
+		assert_in_range(count[i], 500, 750);
+}
+
 static void listen_syn_to_a_group_is_dropped(void **state)
 {
 	peer_enter(FT_TCP_LISTEN);
@@ -139,6 +162,7 @@ int main(void)
 		PEER_TEST(listen_bad_options_leave_the_defaults),
 		PEER_TEST(connection_in_split_mbufs_lives_and_ends),
 		PEER_TEST(listen_syn_from_itself_is_dropped),
+		PEER_TEST(listen_syns_are_answered_without_pattern),
 		PEER_TEST(listen_syn_to_a_group_is_dropped),
 		PEER_TEST(closed_segment_to_a_group_is_not_answered),
 		PEER_TEST(listen_syn_from_martians_is_dropped),
