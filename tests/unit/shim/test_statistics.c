@@ -67,10 +67,12 @@ static void unread_bytes_hold_a_packet(void **state)
 	assert_int_equal(ft_recv(pair.server, &byte, 1, MSG_PEEK), 1);
 	// The ACK is delayed: the byte is held on both sides.
 	assert_in_use(
-		"1 receive_packets, 1 receive_packets_held, 1 send_packets_held, 2 tcp_connections, 2 sockets, "
+		"1 receive_packets, 1 receive_packets_held, 1 send_packets_held, 2 tcp_connections, 2 tcp_connections_active, "
+		"2 sockets, "
 		"2 descriptors, ");
 	assert_int_equal(ft_recv(pair.server, &byte, 1, 0), 1);
-	assert_in_use("1 send_packets_held, 2 tcp_connections, 2 sockets, 2 descriptors, ");
+	assert_in_use("1 send_packets_held, 2 tcp_connections, 2 tcp_connections_active, "
+		      "2 sockets, 2 descriptors, ");
 	close_pair(pair);
 }
 
