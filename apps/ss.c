@@ -196,13 +196,8 @@ static int summarize(struct ft_app *app, json_t **before)
 
 	if (now == NULL)
 		return 1;
-	if (options.is_json) {
-		json_dumpf(now, stdout, JSON_INDENT(2));
-		printf("\n");
-	} else {
-		print_name(app);
-		ss_summary_print(now, *before, options.watch_s);
-	}
+	print_name(app);
+	ss_summary_print(now, *before, options.watch_s);
 	json_decref(*before);
 	*before = now;
 	return 0;
@@ -210,19 +205,39 @@ static int summarize(struct ft_app *app, json_t **before)
 
 static int show_nic(struct ft_app *app)
 {
-	json_t *nic;
+	print_name(app);
+	return ss_nic_print(app) ? 0 : 1;
+}
 
-	if (!options.is_json) {
-		print_name(app);
-		return ss_nic_print(app) ? 0 : 1;
-	}
-	nic = ft_client_ask(app, "/fourtuple/nic");
-	if (nic == NULL)
+static int add_answer(json_t *object, const char *name, json_t *answer)
+{
+	if (answer == NULL)
 		return 1;
-	json_dumpf(nic, stdout, JSON_INDENT(2));
-	printf("\n");
-	json_decref(nic);
+	json_object_set_new(object, name, answer);
 	return 0;
+}
+
+// One document, however many applications there are: [{"app", "program", "pid", "summary", "nic"}].
+static int show_json(struct ft_app *apps, int count)
+{
+	json_t *list = json_array();
+	int status = 0;
+
+	for (int i = 0; i < count; i++) {
+		json_t *object = json_pack("{s:s, s:s, s:i}", "app", apps[i].name, "program",
+			apps[i].program, "pid", apps[i].pid);
+
+		if (options.is_summary)
+			status |= add_answer(object, "summary", ss_summary_ask(&apps[i]));
+		if (options.is_nic)
+			status |= add_answer(
+				object, "nic", ft_client_ask(&apps[i], "/fourtuple/nic"));
+		json_array_append_new(list, object);
+	}
+	json_dumpf(list, stdout, JSON_INDENT(2));
+	printf("\n");
+	json_decref(list);
+	return status;
 }
 
 static int show(struct ft_app *apps, int count)
@@ -232,6 +247,8 @@ static int show(struct ft_app *apps, int count)
 
 	if (!options.is_summary && !options.is_nic)
 		return list_all(apps, count);
+	if (options.is_json)
+		return show_json(apps, count);
 	for (int i = 0; i < count; i++) {
 		if (options.is_summary)
 			status |= summarize(&apps[i], &before[i]);
@@ -365,6 +382,11 @@ static int read_options(int argc, char **argv)
 	}
 	if (!ss_filter_parse(&options.filter, argc - optind, argv + optind, error)) {
 		fprintf(stderr, "ft-ss: %s\n", error);
+		return 2;
+	}
+	if ((options.is_summary || options.is_nic) && (options.is_kill || optind < argc)) {
+		fprintf(stderr, "ft-ss: -s and --nic are about whole applications: they go with "
+				"neither -K nor a filter\n");
 		return 2;
 	}
 	if (options.is_kill && options.filter.root < 0 && options.filter.states == 0) {

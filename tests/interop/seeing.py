@@ -204,6 +204,9 @@ def applications_are_told_apart_by_name(wire):
         second = f"{wire.namespace}-{other.pid}"
         assert [s["lport"] for s in ss_json("-ltn", "--app", wire.namespace)] == [7]
         assert [s["lport"] for s in ss_json("-ltn", "--app", second)] == [9]
+        whole = {one["app"]: one for one in ss_json("-s", "--nic")}
+        assert {wire.namespace, second} <= set(whole), whole.keys()
+        assert all("counters" in one["summary"] and one["nic"] and one["pid"] > 0 for one in whole.values()), whole
         said = "\n".join(ss("-ltnp"))
         assert f"pid={wire.program.pid}," in said and f"pid={other.pid}," in said, said
     assert "no application" in ss_fails("-t", "--app", second)
