@@ -43,6 +43,8 @@ static json_t *receive(int fd)
 	static char reply[REPLY_BYTES];
 	ssize_t bytes = recv(fd, reply, sizeof(reply), 0);
 
+	if (bytes == 0)
+		errno = ECONNRESET;
 	return bytes <= 0 ? NULL : json_loadb(reply, (size_t)bytes, 0, NULL);
 }
 
@@ -82,6 +84,14 @@ static bool greet(struct ft_app *app, const char *wanted)
 	return is_ours && (wanted == NULL || strcmp(app->name, wanted) == 0);
 }
 
+// Said, and kept without a connection: that it is there is known, and its name is its directory's.
+static void keep_silent(struct ft_app *app, const char *name, const char *why)
+{
+	fprintf(stderr, "%s: %s %s\n", program_invocation_short_name, name, why);
+	*app = (struct ft_app){ .fd = -1 };
+	snprintf(app->name, sizeof(app->name), "%.*s", (int)sizeof(app->name) - 1, name);
+}
+
 static bool open_app(
 	struct ft_app *app, const char *directory, const char *name, const char *wanted)
 {
@@ -94,11 +104,18 @@ static bool open_app(
 	errno = 0;
 	if (greet(app, wanted))
 		return true;
-	if (errno == EAGAIN)
-		fprintf(stderr, "%s: %s does not answer; is it stopped?\n",
-			program_invocation_short_name, path);
 	close(app->fd);
-	return false;
+	if (app->name[0] != '\0' || (wanted != NULL && strcmp(name, wanted) != 0))
+		return false;
+	if (errno == EAGAIN)
+		keep_silent(app, name, "does not answer; is it stopped?");
+	else if (errno == ECONNRESET)
+		keep_silent(app, name,
+			"answers ten at a time, and has so many: close an ft-ss "
+			"--watch or an exporter");
+	else
+		return false;
+	return true;
 }
 
 int ft_client_find(struct ft_app *apps, int most, const char *name)
@@ -122,14 +139,19 @@ int ft_client_find(struct ft_app *apps, int most, const char *name)
 
 void ft_client_close(struct ft_app *app)
 {
-	close(app->fd);
+	if (app->fd >= 0)
+		close(app->fd);
 }
 
 json_t *ft_client_ask(struct ft_app *app, const char *command)
 {
-	json_t *answer = exchange(app->fd, command);
-	const char *error = json_string_value(json_object_get(answer, "error"));
+	json_t *answer;
+	const char *error;
 
+	if (app->fd < 0)
+		return NULL;
+	answer = exchange(app->fd, command);
+	error = json_string_value(json_object_get(answer, "error"));
 	if (json_is_object(answer) && error == NULL)
 		return answer;
 	fprintf(stderr, "%s: %s (pid %d): %s\n", program_invocation_short_name, app->name, app->pid,

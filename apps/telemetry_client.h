@@ -8,14 +8,15 @@ struct ft_app {
 	char name[128];
 	char program[128];
 	int pid;
-	int fd; // the connection, or -1
+	int fd; // the connection; -1: it is there, and does not answer
 };
 
 // Connects to every application that answers /fourtuple/info, or only to those called `name` (NULL: all).
-// Returns how many, at most `most`. One that is there and does not answer is told of on stderr.
+// Returns how many, at most `most`. One that is there and does not answer is told of on stderr, and counts:
+// only its name is known, and whatever it is asked, the answer is NULL.
 int ft_client_find(struct ft_app *apps, int most, const char *name);
 void ft_client_close(struct ft_app *app);
 
 // What it answers to "/fourtuple/counters"; the caller's to json_decref(). NULL: it did not answer, or
-// answered with an error, which has been written to stderr.
+// answered with an error; that has been written to stderr.
 json_t *ft_client_ask(struct ft_app *app, const char *command);

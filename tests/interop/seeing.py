@@ -104,7 +104,8 @@ def prometheus_reads_what_the_exporter_writes(wire):
         assert "/metrics" in page("/")
         wire.program.send_signal(signal.SIGSTOP)
         try:
-            assert ("fourtuple_up",) not in samples_of(page(), wire.namespace)
+            found = samples_of(page(), wire.namespace)
+            assert found["fourtuple_up",] == 0 and ("fourtuple_nic_link_up",) not in found, found
         finally:
             wire.program.send_signal(signal.SIGCONT)
         try:
@@ -254,6 +255,8 @@ def application_that_stands_still_is_said_to(wire):
     wire.program.send_signal(signal.SIGSTOP)
     try:
         assert "stopped" in ss_fails("-t", "--app", wire.namespace)
+        with another_echo(f"{wire.namespace}x"):
+            assert "stopped" in ss_fails("-ltn")  # a list that is not whole
     finally:
         wire.program.send_signal(signal.SIGCONT)
     assert ss("-ltn", "--app", wire.namespace)
