@@ -287,10 +287,14 @@ def icmp_and_udp_to_a_group_are_ignored(stranger):
 
 @test_with_stranger
 def addresses_of_others_are_ignored(stranger):
-    """We are no router: neither forwarded nor answered, also when the frame was for us."""
+    """We are no router: neither forwarded (nor asked the way for) nor answered, also when the frame was for
+    us. What fourtuple sends of its own accord, an announcement or something again, concerns neither."""
     for address in "10.9.0.3", "192.0.2.1", "127.0.0.1", "0.0.0.0":
         for packet in segment("S"), echo_request(), datagram(port=CLOSED_PORT):
-            assert not stranger.frames(stranger.ip(dst=address) / packet), address
+            concerned = [frame for frame in stranger.frames(stranger.ip(dst=address) / packet)
+                         if ARP in frame and frame[ARP].pdst == address
+                         or IP in frame and frame[IP].dst in (address, stranger.address)]
+            assert not concerned, f"{address}: {told(concerned)}"
 
 
 # ---- the IP header ----
@@ -573,7 +577,8 @@ def arp_claim_of_our_address_changes_nothing(stranger):
     for op in 1, 2:
         for _ in range(5):
             frames += stranger.frames(arp_request(stranger, op=op, psrc=wire.OURS), to=BROADCAST)
-    assert len(frames) <= 1, told(frames)
+    claims = [frame for frame in frames if ARP in frame]
+    assert len(claims) <= 2, told(claims)  # the other may be the announcement 2 s after the start (RFC 5227 3)
     wire.kernel_run("ip", "neigh", "flush", "dev", wire.kernel_link)
     echo_once(wire)
 
