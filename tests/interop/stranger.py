@@ -13,6 +13,7 @@ the oddity made the stack owe and what ft-echo has to say to it, and that is sen
 """
 
 import functools
+import itertools
 import pathlib
 import socket
 import time
@@ -31,6 +32,7 @@ except ImportError:  # the tests are listed nevertheless, and skipped
 BROADCAST = "ff:ff:ff:ff:ff:ff"
 ETH_P_ALL = 3
 ECHO_ID = 0x6666
+NUMBERS = itertools.cycle(range(66, 200))  # a test's own: what is still sent to another concerns nobody
 SECONDS = 10  # for an echo reply to come, however busy the machine
 
 
@@ -45,17 +47,18 @@ def test_with_stranger(function):
 
 
 class Stranger:
-    def __init__(self, wire, address="10.9.0.66", mac="02:00:5e:00:00:66"):
+    def __init__(self, wire):
         if not HAS_SCAPY:
             raise Skip("needs python3-scapy")
-        self.wire, self.address, self.mac = wire, address, mac
+        number = next(NUMBERS)
+        self.wire, self.address, self.mac = wire, f"10.9.0.{number}", f"02:00:5e:00:00:{number:02x}"
         self.our_mac = pathlib.Path(f"/sys/class/net/{wire.our_link}/address").read_text().strip()
         with inside(wire.namespace):
             self.link = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(ETH_P_ALL))
             self.link.bind((wire.kernel_link, 0))
         self.echoes = 0
         # Whoever asks for an address is remembered: no ARP stands before the answers then.
-        self.send(ARP(op="who-has", hwsrc=mac, psrc=address, pdst=wire.OURS), BROADCAST)
+        self.send(ARP(op="who-has", hwsrc=self.mac, psrc=self.address, pdst=wire.OURS), BROADCAST)
 
     def __enter__(self):
         return self
