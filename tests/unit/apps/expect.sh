@@ -1,6 +1,6 @@
 # shellcheck shell=sh disable=SC2034,SC2154 # variables of who sources it
-# What the command-line tests of programs share; they source it with $program and $name set. A device that
-# needs neither hardware nor root serves them.
+# What the command-line tests of programs share; they source it with $program and $name set. $stack is a
+# device that needs neither hardware nor root.
 log=$(mktemp) || exit 1
 trap 'rm -f "$log"' EXIT
 stack='--nic.device=net_ring0 --ip.address=10.9.0.2/24 --memory.packets=4096 --log.level=error'

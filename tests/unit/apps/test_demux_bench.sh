@@ -1,29 +1,11 @@
 #!/bin/sh
 # ft-demux-bench in a quick form: that it measures and writes what it says, and refuses what it can't
 # do. Nothing is judged by time.
-bench=$1
+program=$1 name=ft-demux-bench
+# shellcheck source=tests/unit/apps/expect.sh
+. "$(dirname "$0")/expect.sh"
 directory=$(mktemp -d) || exit 1
-trap 'rm -rf "$directory"' EXIT
-log=$directory/log
-failed=0
-
-fail()
-{
-	echo "FAILED: $1; it said:"
-	cat "$log"
-	failed=1
-}
-
-# expect STATUS TEXT ARGUMENT...: runs it to its end.
-expect()
-{
-	status=$1 text=$2
-	shift 2
-	"$bench" "$@" >"$log" 2>&1
-	got=$?
-	[ $got -eq "$status" ] || fail "ft-demux-bench $*: exit status $got, expected $status"
-	grep -qF -- "$text" "$log" || fail "ft-demux-bench $*: no '$text'"
-}
+trap 'rm -rf "$directory" "$log"' EXIT
 
 quick="--lookups 1k --repeat 2"
 expect 0 '--connections' --help
@@ -61,7 +43,7 @@ python3 - "$directory/json" >"$log" 2>&1 <<-END || fail 'JSON'
 END
 
 # A signal ends it soon, with that signal's status.
-"$bench" --repeat 1000 >"$log" 2>&1 &
+"$program" --repeat 1000 >"$log" 2>&1 &
 pid=$!
 sleep 1
 kill -TERM $pid

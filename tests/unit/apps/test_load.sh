@@ -1,30 +1,10 @@
 #!/bin/sh
 # ft-load's command line and its exit statuses, on a device that needs neither hardware nor root and leads
 # nowhere. What it counts is tested against servers, in tests/interop.
-load=$1
-log=$(mktemp) || exit 1
-trap 'rm -f "$log"' EXIT
-stack='--nic.device=net_ring0 --ip.address=10.9.0.2/24 --memory.packets=4096 --log.level=error'
+program=$1 name=ft-load
+# shellcheck source=tests/unit/apps/expect.sh
+. "$(dirname "$0")/expect.sh"
 to='--to 10.9.0.2:7'
-failed=0
-
-fail()
-{
-	echo "FAILED: $1; it said:"
-	cat "$log"
-	failed=1
-}
-
-# expect STATUS TEXT ARGUMENT...: runs it to its end.
-expect()
-{
-	status=$1 text=$2
-	shift 2
-	"$load" "$@" >"$log" 2>&1
-	got=$?
-	[ $got -eq "$status" ] || fail "ft-load $*: exit status $got, expected $status"
-	grep -qF -- "$text" "$log" || fail "ft-load $*: no '$text'"
-}
 
 expect 0 '--tcp.ephemeral_ports' --help
 expect 0 '--arrival WORD' --help
