@@ -8,16 +8,20 @@ struct ft_hash_key {
 	uint64_t words[8];
 };
 
-// NH over two words with a keyed finish: ft_tuple_hash()'s, for something short. What it gives never
-// leaves this host.
+// The keyed finish of NH (demux/tuple.h), which has used the key's first six words.
+static inline uint64_t ft_hash_finish(const struct ft_hash_key *key, unsigned __int128 sum)
+{
+	uint64_t folded = (uint64_t)sum ^ (uint64_t)(sum >> 64) ^ key->words[6];
+
+	sum = (unsigned __int128)folded * (key->words[7] | 1);
+	return (uint64_t)sum ^ (uint64_t)(sum >> 64);
+}
+
+// NH over two words, finished: ft_tuple_hash() for something short. What it gives never leaves this
+// host.
 static inline uint64_t ft_hash_pair(const struct ft_hash_key *key, uint64_t a, uint64_t b)
 {
-	const uint64_t *secret = key->words;
-	unsigned __int128 sum = (unsigned __int128)(a + secret[0]) * (b + secret[1]);
-	uint64_t folded = (uint64_t)sum ^ (uint64_t)(sum >> 64) ^ secret[6];
-
-	sum = (unsigned __int128)folded * (secret[7] | 1);
-	return (uint64_t)sum ^ (uint64_t)(sum >> 64);
+	return ft_hash_finish(key, (unsigned __int128)(a + key->words[0]) * (b + key->words[1]));
 }
 
 struct ft_random;

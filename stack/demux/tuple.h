@@ -36,14 +36,11 @@ static inline uint64_t ft_tuple_hash(const struct ft_hash_key *key, const struct
 	const uint64_t *word = (const uint64_t *)tuple;
 	const uint64_t *secret = key->words;
 	unsigned __int128 sum;
-	uint64_t folded;
 
 	sum = (unsigned __int128)(word[0] + secret[0]) * (word[1] + secret[1]);
 	sum += (unsigned __int128)(word[2] + secret[2]) * (word[3] + secret[3]);
 	sum += (unsigned __int128)(word[4] + secret[4]) * secret[5];
-	folded = (uint64_t)sum ^ (uint64_t)(sum >> 64) ^ secret[6];
-	sum = (unsigned __int128)folded * (secret[7] | 1);
-	return (uint64_t)sum ^ (uint64_t)(sum >> 64);
+	return ft_hash_finish(key, sum);
 }
 
 // "10.9.0.2:7" into `text` of at least FT_ENDPOINT_TEXT_BYTES; returns it.
