@@ -203,14 +203,6 @@ int ft_listen(int fd, int backlog)
 	return ft_call_result(error);
 }
 
-// The tuple of what has a peer or had one, else NULL.
-static const struct ft_tuple *tuple_of(const struct ft_socket *socket)
-{
-	if (socket->is_udp)
-		return socket->udp->is_connected ? &socket->udp->tuple : NULL;
-	return socket->conn != NULL ? ft_tcp_tuple(socket->conn) : NULL;
-}
-
 int ft_getsockname(int fd, struct sockaddr *address, socklen_t *length)
 {
 	struct ft_stack *stack;
@@ -220,7 +212,7 @@ int ft_getsockname(int fd, struct sockaddr *address, socklen_t *length)
 
 	if (socket == NULL)
 		return -1;
-	tuple = tuple_of(socket);
+	tuple = ft_call_tuple(socket);
 	if (tuple != NULL)
 		return ft_call_result(
 			ft_address_write(&tuple->local, tuple->local_port, address, length));
@@ -255,7 +247,7 @@ int ft_getpeername(int fd, struct sockaddr *address, socklen_t *length)
 		return -1;
 	if (!has_peer(socket))
 		return ft_call_result(-ENOTCONN);
-	tuple = tuple_of(socket);
+	tuple = ft_call_tuple(socket);
 	return ft_call_result(
 		ft_address_write(&tuple->remote, tuple->remote_port, address, length));
 }

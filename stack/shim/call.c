@@ -53,6 +53,13 @@ struct ft_socket *ft_call_socket(int fd, struct ft_stack **stack)
 	return ft_container_of(description, struct ft_socket, description);
 }
 
+const struct ft_tuple *ft_call_tuple(const struct ft_socket *socket)
+{
+	if (socket->is_udp)
+		return socket->udp->is_connected ? &socket->udp->tuple : NULL;
+	return socket->conn != NULL ? ft_tcp_tuple(socket->conn) : NULL;
+}
+
 void ft_call_tell(
 	struct ft_stack *stack, const struct ft_tuple *tuple, long result, const char *format, ...)
 {

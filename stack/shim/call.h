@@ -15,6 +15,9 @@ struct ft_description *ft_call_description(int fd, struct ft_stack **stack);
 // The socket that `fd` leads to; or NULL with errno as above, or ENOTSOCK.
 struct ft_socket *ft_call_socket(int fd, struct ft_stack **stack);
 
+// The tuple of what has a peer or had one, else NULL.
+const struct ft_tuple *ft_call_tuple(const struct ft_socket *socket);
+
 // Tells the trace of a call as a textbook writes it, "bind(fd 3, 0.0.0.0:7)", and how it went: "done",
 // "fd 4" when `result` is a descriptor, or the error in words. `tuple` is the connection's it concerns,
 // NULL if none.

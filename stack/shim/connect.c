@@ -148,13 +148,6 @@ static __attribute__((cold)) void trace_connect(struct ft_stack *stack,
 		ft_endpoint_text(remote, port, endpoint));
 }
 
-static const struct ft_tuple *tuple_of(const struct ft_socket *socket)
-{
-	if (socket->is_udp)
-		return socket->udp->is_connected ? &socket->udp->tuple : NULL;
-	return socket->conn != NULL ? ft_tcp_tuple(socket->conn) : NULL;
-}
-
 static int connect_to(struct ft_stack *stack, struct ft_socket *socket,
 	const struct sockaddr *address, socklen_t length)
 {
@@ -189,7 +182,7 @@ int ft_connect(int fd, const struct sockaddr *address, socklen_t length)
 	if (socket == NULL)
 		return -1;
 	error = connect_to(stack, socket, address, length);
-	ft_call_trace(stack, tuple_of(socket), error, "connect(fd %d)", fd);
+	ft_call_trace(stack, ft_call_tuple(socket), error, "connect(fd %d)", fd);
 	return ft_call_result(error);
 }
 
@@ -305,7 +298,7 @@ int ft_shutdown(int fd, int how)
 	if (socket == NULL)
 		return -1;
 	error = shut_down(stack, socket, how);
-	ft_call_trace(stack, tuple_of(socket), error, "shutdown(fd %d, %s)", fd,
+	ft_call_trace(stack, ft_call_tuple(socket), error, "shutdown(fd %d, %s)", fd,
 		how == SHUT_RD	 ? "reading"
 		: how == SHUT_WR ? "writing"
 				 : "both");

@@ -46,11 +46,6 @@ int ft_sockopt_write_int(int number, void *value, socklen_t *length)
 
 // ---- what is in force ----
 
-void ft_sockopt_current(const struct ft_socket *socket, struct ft_tcp_options *options)
-{
-	*options = socket->options;
-}
-
 int ft_sockopt_apply(
 	struct ft_stack *stack, struct ft_socket *socket, const struct ft_tcp_options *options)
 {
@@ -145,30 +140,29 @@ static int set_linger(struct ft_socket *socket, const void *value, socklen_t len
 
 static int get_socket_flag(struct ft_socket *socket, int name, int *number)
 {
-	struct ft_tcp_options options;
+	const struct ft_tcp_options *options = &socket->options;
 
-	ft_sockopt_current(socket, &options);
 	switch (name) {
 	case SO_REUSEADDR:
-		*number = options.reuse_address;
+		*number = options->reuse_address;
 		return 0;
 	case SO_REUSEPORT:
-		*number = options.reuse_port;
+		*number = options->reuse_port;
 		return 0;
 	case SO_KEEPALIVE:
-		*number = options.keepalive;
+		*number = options->keepalive;
 		return 0;
 	case SO_OOBINLINE:
-		*number = options.oob_inline;
+		*number = options->oob_inline;
 		return 0;
 	case SO_BROADCAST:
 		*number = socket->may_broadcast;
 		return 0;
 	case SO_RCVBUF:
-		*number = (int)options.receive_buffer;
+		*number = (int)options->receive_buffer;
 		return 0;
 	case SO_SNDBUF:
-		*number = (int)options.send_buffer;
+		*number = (int)options->send_buffer;
 		return 0;
 	case SO_TYPE:
 		*number = socket->is_udp ? SOCK_DGRAM : SOCK_STREAM;
@@ -226,9 +220,8 @@ static void set_broadcast(struct ft_socket *socket, bool is_on)
 
 static int set_socket_flag(struct ft_stack *stack, struct ft_socket *socket, int name, int number)
 {
-	struct ft_tcp_options options;
+	struct ft_tcp_options options = socket->options;
 
-	ft_sockopt_current(socket, &options);
 	switch (name) {
 	case SO_REUSEADDR:
 		options.reuse_address = number != 0;
@@ -297,15 +290,14 @@ static int get_mtu(struct ft_stack *stack, const struct ft_socket *socket, int *
 
 static int get_ip_option(struct ft_stack *stack, struct ft_socket *socket, int name, int *number)
 {
-	struct ft_tcp_options options;
+	const struct ft_tcp_options *options = &socket->options;
 
-	ft_sockopt_current(socket, &options);
 	switch (name) {
 	case IP_TTL:
-		*number = options.ttl != 0 ? options.ttl : (int)stack->config.ip.ttl;
+		*number = options->ttl != 0 ? options->ttl : (int)stack->config.ip.ttl;
 		return 0;
 	case IP_TOS:
-		*number = options.tos;
+		*number = options->tos;
 		return 0;
 	case IP_MTU_DISCOVER:
 		*number = socket->mtu_discover;
@@ -333,9 +325,8 @@ static int set_mtu_discover(struct ft_socket *socket, int number)
 
 static int set_ip_option(struct ft_stack *stack, struct ft_socket *socket, int name, int number)
 {
-	struct ft_tcp_options options;
+	struct ft_tcp_options options = socket->options;
 
-	ft_sockopt_current(socket, &options);
 	switch (name) {
 	case IP_TTL:
 		if (number != -1 && (number < 1 || number > 255))

@@ -13,8 +13,7 @@ int ft_sockopt_read_int(const void *value, socklen_t length, int *number);
 int ft_sockopt_write(const void *data, socklen_t bytes, void *value, socklen_t *length);
 int ft_sockopt_write_int(int number, void *value, socklen_t *length);
 
-// The options in force, and changing them: of the socket, and of what stands behind it.
-void ft_sockopt_current(const struct ft_socket *socket, struct ft_tcp_options *options);
+// Changes the options in force: those of the socket, and of what stands behind it, which are the same.
 int ft_sockopt_apply(
 	struct ft_stack *stack, struct ft_socket *socket, const struct ft_tcp_options *options);
 

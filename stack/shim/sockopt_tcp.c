@@ -37,33 +37,32 @@ static int get_info(
 
 static int get_number(const struct ft_socket *socket, int name, int *number)
 {
-	struct ft_tcp_options options;
+	const struct ft_tcp_options *options = &socket->options;
 
-	ft_sockopt_current(socket, &options);
 	switch (name) {
 	case TCP_NODELAY:
-		*number = options.no_delay;
+		*number = options->no_delay;
 		return 0;
 	case TCP_CORK:
-		*number = options.cork;
+		*number = options->cork;
 		return 0;
 	case TCP_QUICKACK:
-		*number = options.quick_ack;
+		*number = options->quick_ack;
 		return 0;
 	case TCP_MAXSEG:
-		*number = maximum_segment(socket, &options);
+		*number = maximum_segment(socket, options);
 		return 0;
 	case TCP_KEEPIDLE:
-		*number = (int)(options.keepalive_idle / FT_SECOND);
+		*number = (int)(options->keepalive_idle / FT_SECOND);
 		return 0;
 	case TCP_KEEPINTVL:
-		*number = (int)(options.keepalive_interval / FT_SECOND);
+		*number = (int)(options->keepalive_interval / FT_SECOND);
 		return 0;
 	case TCP_KEEPCNT:
-		*number = (int)options.keepalive_count;
+		*number = (int)options->keepalive_count;
 		return 0;
 	case TCP_USER_TIMEOUT:
-		*number = (int)(options.user_timeout / FT_MILLISECOND);
+		*number = (int)(options->user_timeout / FT_MILLISECOND);
 		return 0;
 	default:
 		return -ENOPROTOOPT;
@@ -73,16 +72,15 @@ static int get_number(const struct ft_socket *socket, int name, int *number)
 int ft_sockopt_tcp_get(
 	struct ft_stack *stack, struct ft_socket *socket, int name, void *value, socklen_t *length)
 {
-	struct ft_tcp_options options;
+	const struct ft_tcp_options *options = &socket->options;
 	int number, error;
 
 	switch (name) {
 	case TCP_INFO:
 		return get_info(stack, socket, value, length);
 	case TCP_CONGESTION:
-		ft_sockopt_current(socket, &options);
 		return ft_sockopt_write(
-			options.congestion, sizeof(options.congestion), value, length);
+			options->congestion, sizeof(options->congestion), value, length);
 	default:
 		error = get_number(socket, name, &number);
 		return error != 0 ? error : ft_sockopt_write_int(number, value, length);
@@ -156,10 +154,9 @@ static int set_congestion(struct ft_tcp_options *options, const void *value, soc
 int ft_sockopt_tcp_set(struct ft_stack *stack, struct ft_socket *socket, int name,
 	const void *value, socklen_t length)
 {
-	struct ft_tcp_options options;
+	struct ft_tcp_options options = socket->options;
 	int number, error;
 
-	ft_sockopt_current(socket, &options);
 	if (name == TCP_CONGESTION) {
 		error = set_congestion(&options, value, length);
 	} else {
