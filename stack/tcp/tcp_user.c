@@ -121,14 +121,11 @@ static void pass_mark(struct ft_tcp_conn *conn)
 		ft_receive_queue_discard(&conn->receive_queue, 1, &conn->receive_memory);
 }
 
-// As nearly always, when next to nothing was received since the last offer, there is nothing to ask.
 static void open_window(struct ft_stack *stack, struct ft_tcp_conn *conn)
 {
-	uint64_t buffer = conn->options.receive_buffer;
-	uint64_t closed = buffer - RTE_MIN(buffer, (uint64_t)conn->rcv.wnd);
 	struct ft_window_offer offer;
 
-	if (closed < RTE_MIN(2u * conn->rcv_mss, buffer / 2) && conn->rcv.wnd >= conn->rcv_mss)
+	if (!ft_window_may_have_opened(conn->options.receive_buffer, conn->rcv.wnd, conn->rcv_mss))
 		return;
 	offer = ft_conn_window_offer(conn);
 	if (ft_conn_may_receive(conn) && ft_window_has_opened(&offer))
