@@ -143,19 +143,22 @@ static bool fill_connection(struct ft_stack *stack, void *object, uint32_t wante
 	struct ft_snapshot *record, ft_time now)
 {
 	struct ft_tcp_anchor *anchor = object;
+	bool is_free = !ft_anchor_is_at_rest(anchor) && anchor->conn == NULL;
+	enum ft_tcp_state state = is_free ? FT_TCP_CLOSED : ft_tcp_state(anchor);
+	const struct ft_tcp_conn *conn;
 	struct ft_tcp_conn room;
-	const struct ft_tcp_conn *conn = ft_anchor_look(stack, anchor, &room);
 
-	if (conn == NULL || conn->state == FT_TCP_CLOSED || !is_wanted(wanted, conn->state))
+	if (state == FT_TCP_CLOSED || !is_wanted(wanted, state))
 		return false;
+	conn = ft_anchor_look(stack, anchor, &room);
 	record->tuple = conn->tuple;
-	record->state = conn->state;
+	record->state = state;
 	record->receive_queue = conn->receive_queue.bytes;
 	record->send_queue = conn->send_queue.bytes;
 	record->receive_buffer = conn->options.receive_buffer;
 	record->send_buffer = conn->options.send_buffer;
 	memcpy(record->congestion, conn->options.congestion, sizeof(record->congestion));
-	ft_tcp_info(stack, anchor, now, &record->info);
+	ft_conn_info(stack, conn, now, &record->info);
 	fill_timer(record, conn, now);
 	fill_owner(stack, record, conn->socket);
 	return true;

@@ -236,6 +236,10 @@ void ft_conn_enter_time_wait(struct ft_stack *stack, struct ft_tcp_conn *conn, f
 uint32_t ft_conn_readiness(const struct ft_tcp_conn *conn);
 uint64_t ft_conn_readable_bytes(const struct ft_tcp_conn *conn);
 
+// ft_tcp_info() of a block, or of the likeness of one.
+void ft_conn_info(
+	struct ft_stack *stack, const struct ft_tcp_conn *conn, ft_time now, struct tcp_info *info);
+
 // Throws away what was received and not read.
 void ft_conn_discard_received(struct ft_stack *stack, struct ft_tcp_conn *conn);
 

@@ -162,8 +162,13 @@ void ft_tcp_info(
 	struct ft_stack *stack, struct ft_tcp_anchor *anchor, ft_time now, struct tcp_info *info)
 {
 	struct ft_tcp_conn room;
-	const struct ft_tcp_conn *conn = ft_anchor_look(stack, anchor, &room);
 
+	ft_conn_info(stack, ft_anchor_look(stack, anchor, &room), now, info);
+}
+
+void ft_conn_info(
+	struct ft_stack *stack, const struct ft_tcp_conn *conn, ft_time now, struct tcp_info *info)
+{
 	*info = (struct tcp_info){
 		.tcpi_state = linux_state[conn->state],
 		.tcpi_retransmits =
