@@ -126,9 +126,9 @@ int ft_config_set(struct ft_config *config, const char *section, const char *key
 int ft_config_check(const struct ft_config *config, FILE *errors);
 
 // Takes what is ours out of an argument list: --config FILE, --SECTION.KEY VALUE (or =VALUE), short
-// options (--trace WORDS is --log.trace WORDS) and --eal "ARGS", leaving the rest in order, argv[0] first, *argc lowered. The file is read first, so
-// that the command line wins wherever it stands; at last everything is checked. Returns 0 or a
-// negative errno as above, the message written.
+// options (--trace WORDS is --log.trace WORDS) and --eal "ARGS", leaving the rest in order, argv[0]
+// first, *argc lowered. The file is read first, so that the command line wins wherever it stands; at
+// last everything is checked. Returns 0 or a negative errno as above, the message written.
 int ft_config_take_arguments(struct ft_config *config, int *argc, char **argv, FILE *errors);
 
 // Writes the options of the table for --help, a line or two each.

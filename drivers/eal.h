@@ -11,8 +11,8 @@ bool ft_eal_has_hugepages(const struct ft_config *config);
 int ft_eal_prepare(const struct ft_config *config);
 
 // Once in a process. Keeps the calling thread on the cores it may use, is quiet unless [log] level
-// is debug, touches no file that another process could use unless nic.dumpcap is set. [eal] arguments come last and win. 0;
-// or a negative errno and has said why.
+// is debug, touches no file that another process could use unless nic.dumpcap is set. [eal] arguments
+// come last and win. 0; or a negative errno and has said why.
 int ft_eal_start(const struct ft_config *config, const struct ft_device *device);
 // The runtime directory, and with it the name, stay until the process ends: DPDK removes its telemetry
 // socket only then.

@@ -254,8 +254,8 @@ static enum ft_drop without_connection(
 	return ft_tcp_listen_input(stack, listener, pkt, least_iss, now);
 }
 
-// In TIME-WAIT (RFC 6191 2): a SYN that can be told from an old one by its timestamp or number may open anew what
-// waits here, if somebody listens.
+// In TIME-WAIT (RFC 6191 2): a SYN that can be told from an old one by its timestamp or number may open
+// anew what waits here, if somebody listens.
 static bool may_reopen(
 	struct ft_stack *stack, const struct ft_tcp_conn *conn, const struct ft_pkt_info *info)
 {

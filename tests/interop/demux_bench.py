@@ -104,8 +104,8 @@ def main():
     if "was not built" in bench("--connections", "100").communicate()[0]:
         print("skip demux_bench: the kernel as rival was not built")
         return 0
-    tests = kernel_finds_every_socket, kernels_connect_is_measured_while_ports_run_out, interrupted_leaves_no_process, dead_holder_ends_the_run, \
-        without_root_says_so
+    tests = kernel_finds_every_socket, kernels_connect_is_measured_while_ports_run_out, \
+        interrupted_leaves_no_process, dead_holder_ends_the_run, without_root_says_so
     return 0 if all([run(test) for test in tests]) else 1
 
 
