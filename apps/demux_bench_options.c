@@ -1,9 +1,9 @@
-#include <errno.h>
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "bench_number.h"
 #include "demux/conn_table.h"
 #include "demux_bench.h"
 #include "tcp/anchor.h"
@@ -92,24 +92,14 @@ static void __attribute__((noreturn)) refuse(const char *text, const char *expec
 	exit(2);
 }
 
-// "100", "10k", "1M"; exits when it is none, or not in lowest .. highest.
 static uint64_t read_number(
 	const char *text, uint64_t lowest, uint64_t highest, const char *expected)
 {
-	char *end;
-	uint64_t number, unit = 1;
+	uint64_t number;
 
-	errno = 0;
-	number = strtoull(text, &end, 10);
-	if (*end == 'k')
-		unit = 1000;
-	else if (*end == 'M')
-		unit = 1000000;
-	end += unit > 1;
-	if (text[0] < '0' || text[0] > '9' || *end != '\0' || errno != 0 ||
-		number > highest / unit || number * unit < lowest)
+	if (!bench_number_read(text, lowest, highest, &number))
 		refuse(text, expected);
-	return number * unit;
+	return number;
 }
 
 static uint64_t read_word(const char *text, const char *const *words, unsigned count)

@@ -1,10 +1,11 @@
 #include "wire_options.h"
 
-#include <errno.h>
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "apps/bench_number.h"
 
 enum {
 	CONNECTIONS = 1,
@@ -75,20 +76,11 @@ static void __attribute__((noreturn)) refuse(const char *text, const char *expec
 static uint64_t read_number(
 	const char *text, uint64_t lowest, uint64_t highest, const char *expected)
 {
-	uint64_t number, unit = 1;
-	char *end;
+	uint64_t number;
 
-	errno = 0;
-	number = strtoull(text, &end, 10);
-	if (*end == 'k')
-		unit = 1000;
-	else if (*end == 'M')
-		unit = 1000000;
-	end += unit > 1;
-	if (text[0] < '0' || text[0] > '9' || *end != '\0' || errno != 0 ||
-		number > highest / unit || number * unit < lowest)
+	if (!bench_number_read(text, lowest, highest, &number))
 		refuse(text, expected);
-	return number * unit;
+	return number;
 }
 
 // True for the second of two words.
