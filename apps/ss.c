@@ -111,6 +111,13 @@ struct result {
 	json_t *list; // for --json
 };
 
+static void add_app(json_t *object, const struct ft_app *app)
+{
+	json_object_set_new(object, "app", json_string(app->name));
+	json_object_set_new(object, "program", json_string(app->program));
+	json_object_set_new(object, "pid", json_integer(app->pid));
+}
+
 static bool take_record(struct ft_app *app, json_t *record, struct result *result)
 {
 	struct ss_socket socket;
@@ -122,9 +129,7 @@ static bool take_record(struct ft_app *app, json_t *record, struct result *resul
 	if (!options.is_json)
 		return ss_table_add(
 			&result->table, &options.style, &socket, record, app->program, app->pid);
-	json_object_set_new(record, "app", json_string(app->name));
-	json_object_set_new(record, "program", json_string(app->program));
-	json_object_set_new(record, "pid", json_integer(app->pid));
+	add_app(record, app);
 	return json_array_append(result->list, record) == 0;
 }
 
@@ -164,6 +169,13 @@ static bool list(struct ft_app *app, struct result *result)
 	return is_good;
 }
 
+// All that --json prints: one document.
+static void print_json(const json_t *list)
+{
+	json_dumpf(list, stdout, JSON_INDENT(2));
+	printf("\n");
+}
+
 static int list_all(struct ft_app *apps, int count)
 {
 	struct result result = { .list = json_array() };
@@ -173,11 +185,9 @@ static int list_all(struct ft_app *apps, int count)
 		if (!list(&apps[i], &result))
 			status = 1;
 	if (options.is_json)
-		json_dumpf(result.list, stdout, JSON_INDENT(2));
+		print_json(result.list);
 	else
 		ss_table_print(&result.table, &options.style);
-	if (options.is_json)
-		printf("\n");
 	json_decref(result.list);
 	ss_table_free(&result.table);
 	return status;
@@ -224,9 +234,9 @@ static int show_json(struct ft_app *apps, int count)
 	int status = 0;
 
 	for (int i = 0; i < count; i++) {
-		json_t *object = json_pack("{s:s, s:s, s:i}", "app", apps[i].name, "program",
-			apps[i].program, "pid", apps[i].pid);
+		json_t *object = json_object();
 
+		add_app(object, &apps[i]);
 		if (options.is_summary)
 			status |= add_answer(object, "summary", ss_summary_ask(&apps[i]));
 		if (options.is_nic)
@@ -234,8 +244,7 @@ static int show_json(struct ft_app *apps, int count)
 				object, "nic", ft_client_ask(&apps[i], "/fourtuple/nic"));
 		json_array_append_new(list, object);
 	}
-	json_dumpf(list, stdout, JSON_INDENT(2));
-	printf("\n");
+	print_json(list);
 	json_decref(list);
 	return status;
 }
