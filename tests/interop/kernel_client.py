@@ -40,11 +40,15 @@ def receive_exactly(connection, count):
     return bytes(data)
 
 
+def expect_echo(connection, data=b"x"):
+    connection.sendall(data)
+    assert receive_exactly(connection, len(data)) == data
+
+
 def echo_once(wire, data=b"anyone there?"):
     """The proof that fourtuple is still in order."""
     with tcp(wire) as connection:
-        connection.sendall(data)
-        assert receive_exactly(connection, len(data)) == data
+        expect_echo(connection, data)
 
 
 def echo_megabytes(connection, count):

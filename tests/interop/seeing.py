@@ -13,7 +13,7 @@ import subprocess
 import urllib.error
 import urllib.request
 
-from kernel_client import echo_once, receive_exactly, tcp, udp
+from kernel_client import echo_once, expect_echo, receive_exactly, tcp, udp
 from wire import PROGRAMS, Skip, run, test, wait_for
 
 
@@ -88,8 +88,7 @@ def samples_of(page, application):
 def prometheus_reads_what_the_exporter_writes(wire):
     wire.start("--name", wire.namespace)
     with tcp(wire) as connection, exporter() as page, another_echo(f"{wire.namespace}x"):
-        connection.sendall(b"x")
-        assert receive_exactly(connection, 1) == b"x"
+        expect_echo(connection)
         text = page()
         found = samples_of(text, wire.namespace)
         assert found["fourtuple_up",] == 1
@@ -133,8 +132,7 @@ def connections_are_filtered_as_by_ss(wire):
     wire.start("--name", wire.namespace)
     with tcp(wire) as first, tcp(wire) as second:
         for connection in first, second:
-            connection.sendall(b"x")
-            assert receive_exactly(connection, 1) == b"x"
+            expect_echo(connection)
         port = first.getsockname()[1]
 
         def ports(*filter):
@@ -154,8 +152,7 @@ def connections_are_filtered_as_by_ss(wire):
 def details_tell_timers_and_what_tcp_knows(wire):
     wire.start("--name", wire.namespace, "--tcp.time_wait=60s")
     with tcp(wire) as connection:
-        connection.sendall(b"x" * 3000)
-        assert receive_exactly(connection, 3000) == b"x" * 3000
+        expect_echo(connection, b"x" * 3000)
         details, = ss_json("-tni", "state", "established", "--app", wire.namespace)
         assert details["mss"] == 1448 and details["cwnd"] >= 2 and details["rtt_us"] > 0, details
         said = "\n".join(ss("-tnoi", "state", "established", "--app", wire.namespace))
@@ -168,15 +165,13 @@ def killed_connection_is_reset(wire):
     wire.start("--name", wire.namespace)
     with tcp(wire) as stays, tcp(wire) as goes:
         for connection in stays, goes:
-            connection.sendall(b"x")
-            assert receive_exactly(connection, 1) == b"x"
+            expect_echo(connection)
         ss("-tK", "dport", "=", f":{goes.getsockname()[1]}", "--app", wire.namespace)
         try:
             raise AssertionError(f"the client received {goes.recv(1)}, not a reset")
         except ConnectionResetError:
             pass
-        stays.sendall(b"y")
-        assert receive_exactly(stays, 1) == b"y"
+        expect_echo(stays, b"y")
 
 
 @test
@@ -304,8 +299,7 @@ def listing_thousands_while_packets_are_answered(wire):
         listing = subprocess.Popen([PROGRAMS["ft-ss"], "-tnH", "state", "established", "--app", wire.namespace],
                                    stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True)
         for connection in connections[:200]:
-            connection.sendall(b"x")
-            assert receive_exactly(connection, 1) == b"x"
+            expect_echo(connection)
         listed, _ = listing.communicate(timeout=60)
         assert len(listed.splitlines()) == count, len(listed.splitlines())
         # With details fewer fit one of DPDK's answers.
@@ -345,8 +339,7 @@ def dpdks_own_tool_sees_the_same(wire):
     wire.start("--name", wire.namespace)
     with tcp(wire) as connection:
         port = connection.getsockname()[1]
-        connection.sendall(b"x")
-        assert receive_exactly(connection, 1) == b"x"
+        expect_echo(connection)
         done = subprocess.run(["dpdk-telemetry.py", "-f", wire.namespace], capture_output=True, text=True,
                               input="/fourtuple/sockets,0\n/fourtuple/states\n", timeout=30)
     sockets, states = (json.loads(line) for line in done.stdout.splitlines() if line.startswith('{"/fourtuple'))
