@@ -4,7 +4,6 @@
 #include <rte_atomic.h>
 
 #include "base/hash.h"
-#include "demux/conn_bucket.h"
 #include "demux/conn_table.h"
 #include "demux_bench.h"
 
@@ -57,8 +56,7 @@ void bench_fourtuple_free(struct bench_fourtuple *table)
 
 double bench_fourtuple_bytes(const struct bench_fourtuple *table)
 {
-	return (double)(table->table.current.mask + 1) * sizeof(struct ft_conn_bucket) /
-	       (double)table->table.entries;
+	return (double)ft_conn_table_bytes(&table->table) / (double)table->table.entries;
 }
 
 static void look_up_burst(const struct bench_fourtuple *table, struct bench_batch *batch,

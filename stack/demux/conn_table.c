@@ -289,6 +289,12 @@ void ft_conn_table_free(struct ft_conn_table *table)
 	*table = (struct ft_conn_table){ 0 };
 }
 
+uint64_t ft_conn_table_bytes(const struct ft_conn_table *table)
+{
+	return (bucket_count(&table->current) + bucket_count(&table->old)) *
+	       sizeof(struct ft_conn_bucket);
+}
+
 // While resizing, an entry whose old home is not emptied yet is most likely in the old generation,
 // else in the new one; overflow makes exceptions.
 static inline bool is_likely_old(const struct ft_conn_table *table, uint64_t hash)

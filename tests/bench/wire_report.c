@@ -35,14 +35,10 @@ static void add_pool(struct wire_result *result, const char *name, const struct 
 	add_part(result, name, pool->stride, pool->in_use);
 }
 
-// One 64-byte bucket for several entries: so many bytes for each entry as the table is now.
+// For each entry, as the table is now.
 static double table_bytes(const struct ft_conn_table *table)
 {
-	uint64_t buckets = table->current.mask + 1;
-
-	if (table->old.buckets != NULL)
-		buckets += table->old.mask + 1;
-	return table->entries > 0 ? 64.0 * buckets / table->entries : 0;
+	return table->entries > 0 ? (double)ft_conn_table_bytes(table) / table->entries : 0;
 }
 
 void wire_report_memory(const struct ft_stack *stack, struct wire_result *result)
@@ -61,13 +57,18 @@ void wire_report_memory(const struct ft_stack *stack, struct wire_result *result
 
 // ---- trouble ----
 
-void wire_report_trouble(const struct ft_stack *stack)
+static uint64_t dropped(const struct ft_stack *stack, int reason)
 {
 	const struct ft_counters *counters = &stack->counters;
 
+	return counters->dropped_input[reason] + counters->dropped_output[reason] +
+	       counters->dropped_late[reason];
+}
+
+void wire_report_trouble(const struct ft_stack *stack)
+{
 	for (int i = 0; i < FT_DROP_COUNT; i++) {
-		uint64_t count = counters->dropped_input[i] + counters->dropped_output[i] +
-				 counters->dropped_late[i];
+		uint64_t count = dropped(stack, i);
 
 		if (count > 0)
 			fprintf(stderr, "%lu dropped: %s\n", count, ft_drop_text(i));
@@ -80,13 +81,11 @@ void wire_report_trouble(const struct ft_stack *stack)
 
 void wire_report_check(const struct ft_stack *stack)
 {
-	const struct ft_counters *counters = &stack->counters;
-	uint64_t lost = counters->count[FT_COUNTER_TCP_RETRANSMITTED];
+	uint64_t lost = stack->counters.count[FT_COUNTER_TCP_RETRANSMITTED];
 
 	for (int i = 0; i < FT_DROP_COUNT; i++)
 		if (i != FT_DROP_ARP_NOT_FOR_US) // the other end announces itself
-			lost += counters->dropped_input[i] + counters->dropped_output[i] +
-				counters->dropped_late[i];
+			lost += dropped(stack, i);
 	if (lost == 0)
 		return;
 	wire_report_trouble(stack);
