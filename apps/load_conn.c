@@ -268,7 +268,6 @@ void load_conn_ask(struct load *load, int64_t due_ns)
 
 static void be_established(struct load *load, struct load_conn *conn)
 {
-	load->connecting--;
 	load->open++;
 	load->results.connects++;
 	watch_output(load, conn, false);
@@ -277,20 +276,18 @@ static void be_established(struct load *load, struct load_conn *conn)
 		load_histogram_record(
 			&load->results.connect, (uint64_t)(load_now() - conn->begun_ns));
 	}
-	if (load->options->mode == LOAD_CONNECT) {
+	if (load->options->mode == LOAD_CONNECT) { // pending still
+		load->connecting--;
 		conn->state = LOAD_ASKING;
 		send_rest(load, conn);
-		return;
-	}
-	load_list_remove(&load->pending, load->conns, number_of(load, conn));
-	if (load_is_bulk(load->options)) {
+	} else if (load_is_bulk(load->options)) {
+		leave_pending(load, conn);
 		conn->state = LOAD_STREAMING;
 		conn->streamed_out = conn->streamed_in = 0;
 		watch_output(load, conn, load->is_running && load_is_sending_bulk(load->options));
-		return;
+	} else {
+		become_idle(load, conn, LOAD_IDLE);
 	}
-	conn->state = LOAD_IDLE;
-	load_list_append(&load->idle, load->conns, number_of(load, conn));
 }
 
 static void open_one(struct load *load, struct load_conn *conn)
