@@ -140,6 +140,8 @@ static uint16_t nic_receive(void *driver, struct rte_mbuf **pkts, uint16_t count
 
 static uint16_t nic_transmit(void *driver, struct rte_mbuf **pkts, uint16_t count)
 {
+	if (host.is_nic_full)
+		return 0;
 	for (uint16_t i = 0; i < count; i++) {
 		const char *reason;
 
@@ -205,6 +207,7 @@ int test_host_start(void **state)
 	};
 	host.now = 1000 * FT_SECOND;
 	host.is_link_up = true;
+	host.is_nic_full = false;
 	host.segment_bytes = 0;
 	host.error_answer = FT_TAKEN;
 	init_stack();

@@ -18,7 +18,7 @@
 #define TEST_BROADCAST RTE_IPV4(10, 9, 0, 255)
 #define TEST_FAR       RTE_IPV4(192U, 0, 2, 7) // behind the gateway
 #define TEST_PACKETS   4096		       // in each pool
-#define TEST_SENT_MAX  256
+#define TEST_SENT_MAX  1024
 
 struct test_host {
 	struct ft_stack stack;
@@ -28,6 +28,7 @@ struct test_host {
 	struct rte_mempool *send_pool;
 	ft_time now;
 	bool is_link_up;
+	bool is_nic_full; // it takes no frame
 	struct ft_pkt_queue arriving;
 	struct rte_mbuf *sent[TEST_SENT_MAX]; // frames, not yet forgotten
 	uint32_t sent_count;

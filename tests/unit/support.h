@@ -10,3 +10,10 @@
 
 // Starts DPDK's EAL without hugepages, PCI devices or root, once a process. Call it first in main.
 void ft_test_start_eal(void);
+
+struct rte_mempool;
+
+// Takes all packets of `pool` but `left`, for what happens then; one pool at a time.
+void ft_test_drain(struct rte_mempool *pool, uint32_t left);
+// Gives them back.
+void ft_test_refill(void);
