@@ -67,6 +67,77 @@ static void listen_no_block_left_keeps_an_open_fin_wait_2(void **state)
 	ASSERT_STATE("FIN-WAIT-2");
 }
 
+// ---- packets to send ----
+
+static void closed_no_packet_left_no_reset(void **state)
+{
+	const uint64_t *dropped = &peer.stack.counters.dropped_output[FT_DROP_NO_MBUF];
+
+	ft_test_drain(peer.stack.send_pool, 0);
+	DROPS(TCP_NO_CONNECTION, .flags = SYN);
+	ft_test_refill();
+	EXPECT_NOTHING;
+	assert_int_equal(*dropped, 1);
+	assert_int_equal(peer_counter(FT_COUNTER_TCP_RESETS_SENT), 0);
+	DROPS(TCP_NO_CONNECTION, .flags = SYN);
+	EXPECT(.ack = 1, .flags = RST | ACK);
+	assert_int_equal(*dropped, 1);
+}
+
+static void established_no_packet_left_abort_ends_it_without_a_reset(void **state)
+{
+	const uint64_t *dropped = &peer.stack.counters.dropped_output[FT_DROP_NO_MBUF];
+
+	peer_enter(FT_TCP_ESTABLISHED);
+	SEND(.seq = 1, .ack = 1, .flags = ACK, .text = "unread");
+	ft_test_drain(peer.stack.send_pool, 0);
+	peer_close();
+	ft_test_refill();
+	EXPECT_NOTHING;
+	assert_int_equal(*dropped, 1);
+	assert_int_equal(peer.stack.tcp.anchors.in_use, 0);
+	DROPS(TCP_NO_CONNECTION, .seq = 7, .ack = 1, .flags = ACK); // the peer is told when it asks
+	EXPECT(.seq = 1, .flags = RST);
+}
+
+static void listen_no_packet_left_syn_ack_waits(void **state)
+{
+	peer_enter(FT_TCP_LISTEN);
+	ft_test_drain(peer.stack.send_pool, 0);
+	TAKES(.flags = SYN);
+	EXPECT_NOTHING;
+	ft_test_refill();
+	peer_pass(FT_MILLISECOND);
+	EXPECT(.ack = 1, .flags = SYN | ACK);
+	TAKES(.seq = 1, .ack = 1, .flags = ACK);
+	ENDS_IN("ESTABLISHED");
+}
+
+static void syn_sent_no_packet_left_syn_waits(void **state)
+{
+	ft_test_drain(peer.stack.send_pool, 0);
+	peer_connect();
+	peer_turn();
+	EXPECT_NOTHING;
+	ft_test_refill();
+	peer_pass(FT_MILLISECOND);
+	EXPECT(.flags = SYN);
+}
+
+static void established_no_packet_left_ack_and_fin_wait(void **state)
+{
+	peer_enter(FT_TCP_ESTABLISHED);
+	ft_test_drain(peer.stack.send_pool, 0);
+	TAKES(.seq = 1, .ack = 1, .flags = FIN | ACK);
+	peer_shutdown();
+	peer_pass(FT_MILLISECOND);
+	EXPECT_NOTHING;
+	ft_test_refill();
+	peer_pass(FT_MILLISECOND);
+	EXPECT(.seq = 1, .ack = 2, .flags = FIN | ACK);
+	ENDS_IN("LAST-ACK");
+}
+
 // ---- small segments (CVE-2019-11479) ----
 
 static void tiny_mss_of_the_peer_is_raised(void **state)
@@ -199,6 +270,11 @@ int main(void)
 		PEER_TEST(listen_full_accept_queue_drops_syns),
 		PEER_TEST(listen_no_block_left_ends_a_closed_fin_wait_2),
 		PEER_TEST(listen_no_block_left_keeps_an_open_fin_wait_2),
+		PEER_TEST(closed_no_packet_left_no_reset),
+		PEER_TEST(established_no_packet_left_abort_ends_it_without_a_reset),
+		PEER_TEST(listen_no_packet_left_syn_ack_waits),
+		PEER_TEST(syn_sent_no_packet_left_syn_waits),
+		PEER_TEST(established_no_packet_left_ack_and_fin_wait),
 		PEER_TEST(tiny_mss_of_the_peer_is_raised),
 		PEER_TEST(window_opens_no_further_while_packets_are_short),
 		PEER_TEST(delayed_ack_of_zero_acks_at_once),

@@ -195,6 +195,25 @@ static void broadcast_reaches_every_socket(void **state)
 	assert_int_equal(bytes_waiting(other), 0);
 }
 
+// All but the last get copies: without packets for them, that one alone is served.
+static void no_packet_left_broadcast_reaches_the_last(void **state)
+{
+	const uint64_t *dropped = &lone.stack.counters.dropped_late[FT_DROP_NO_MBUF];
+	int fds[3] = { new_named(ANY, 7000), new_named(ANY, 7000), new_named(ANY, 7000) };
+	int got = 0;
+
+	ft_test_drain(lone.stack.receive_pool, 1);
+	assert_int_equal(input(0x0a0900ff, 7000, FT_PKT_IP_GROUP), FT_TAKEN);
+	assert_int_equal(*dropped, 2);
+	ft_test_refill();
+	for (int i = 0; i < 3; i++)
+		got += bytes_waiting(fds[i]);
+	assert_int_equal(got, 1);
+	assert_int_equal(input(0x0a0900ff, 7000, FT_PKT_IP_GROUP), FT_TAKEN);
+	assert_int_equal(*dropped, 2);
+	assert_int_equal(lone.stack.receive_held.used, 4);
+}
+
 static void no_memory_for_queues_input_is_dropped(void **state)
 {
 	int fd = new_named(ANY, 7000);
@@ -332,6 +351,7 @@ int main(void)
 		lone_test(most_specific_socket_gets_the_datagram),
 		lone_test(nobody_bound_input_is_answered_unreachable),
 		lone_test(broadcast_reaches_every_socket),
+		lone_test(no_packet_left_broadcast_reaches_the_last),
 		lone_test(no_memory_for_queues_input_is_dropped),
 		lone_test(scattered_datagram_is_charged_whole),
 		lone_test(connected_error_about_the_peer_is_told),
