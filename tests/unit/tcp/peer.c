@@ -214,7 +214,7 @@ static void start_stack(void)
 	written_bytes = 0;
 	read_bytes = 0;
 	assert_int_equal(ft_stack_init(&peer.stack, &peer.config, &netif, receive_pool, send_pool,
-				 1, peer.now),
+				 peer.seed, peer.now),
 		0);
 	peer.socket = ft_pool_take(&peer.stack.sockets->sockets);
 	clear_socket(peer.socket);
@@ -255,6 +255,7 @@ static void stop_stack(void)
 int peer_begin(void **state)
 {
 	configure();
+	peer.seed = 1;
 	start_stack();
 	return 0;
 }
@@ -535,13 +536,13 @@ void peer_expect_segments(uint32_t first, uint32_t count)
 
 // ---- the application ----
 
-void peer_connect(void)
+void peer_connect_to(uint16_t port)
 {
 	const struct ft_tuple tuple = {
 		.local = ft_addr_from_ip4(us_ip),
 		.remote = ft_addr_from_ip4(peer_ip),
 		.local_port = US_PORT,
-		.remote_port = PEER_PORT,
+		.remote_port = port,
 		.protocol = IPPROTO_TCP,
 	};
 
@@ -550,6 +551,11 @@ void peer_connect(void)
 				 peer.now, &peer.conn),
 		0);
 	peer_turn();
+}
+
+void peer_connect(void)
+{
+	peer_connect_to(PEER_PORT);
 }
 
 void peer_listen(void)

@@ -62,6 +62,7 @@ struct peer_segment {
 
 struct peer {
 	struct ft_config config; // change it, then peer_restart()
+	uint64_t seed;		 // likewise: what the stack's secrets are made from
 	struct ft_stack stack;
 	ft_time now;
 	struct ft_socket *socket;   // the application's end of the connection
@@ -149,6 +150,7 @@ void peer_expect_end(const char *state);
 
 // The application's calls.
 void peer_connect(void);
+void peer_connect_to(uint16_t port);
 void peer_listen(void);
 void peer_accept(void);
 void peer_write(const char *text);

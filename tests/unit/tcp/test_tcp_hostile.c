@@ -88,28 +88,102 @@ static void listen_syn_from_itself_is_dropped(void **state)
 	ENDS_IN("LISTEN");
 }
 
-// As other_tuples_show_no_pattern (test_isn.c), of the numbers that really go out.
+// ---- initial sequence numbers (RFC 6528), of the segments that really go out ----
+
+enum { SAMPLES = 10000, FIRST_PORT = 10000 };
+
+// What an attacker would look for in a row of numbers, as in other_tuples_show_no_pattern (test_isn.c).
+struct row {
+	uint32_t previous;
+	uint32_t difference;
+	uint32_t repeated;
+	uint32_t count[16];
+};
+
+static void add_to_row(struct row *row, uint32_t number)
+{
+	row->repeated += number - row->previous == row->difference;
+	row->difference = number - row->previous;
+	row->previous = number;
+	row->count[row->difference >> 28]++;
+}
+
+static void assert_no_pattern(const struct row *row)
+{
+	assert_int_equal(row->repeated, 0);
+	for (int i = 0; i < 16; i++)
+		assert_in_range(row->count[i], 500, 750);
+}
+
 static void listen_syns_are_answered_without_pattern(void **state)
 {
-	uint32_t previous = 0, difference = 0, repeated = 0;
-	uint32_t count[16] = { 0 };
+	struct row row = { 0 };
 
-	peer.config.tcp.connections = 10000;
+	peer.config.tcp.connections = SAMPLES;
 	peer_restart();
 	peer_enter(FT_TCP_LISTEN);
-	ft_tcp_set_backlog(peer.listener, 10000);
-	for (uint16_t port = 10000; port < 20000; port++) {
+	ft_tcp_set_backlog(peer.listener, SAMPLES);
+	for (uint16_t port = FIRST_PORT; port < FIRST_PORT + SAMPLES; port++) {
 		TAKES(.flags = SYN, .from_port = port);
 		EXPECT(.ack = 1, .flags = SYN | ACK, .from_port = port);
-		repeated += peer.iss - previous == difference;
-		difference = peer.iss - previous;
-		previous = peer.iss;
-		count[difference >> 28]++;
+		add_to_row(&row, peer.iss);
 	}
-	assert_int_equal(repeated, 0);
-	for (int i = 0; i < 16; i++)
-		assert_in_range(count[i], 500, 750);
+	assert_no_pattern(&row);
 }
+
+// Of the SYN that goes out, after which the connection is given up.
+static uint32_t iss_to(uint16_t port)
+{
+	peer_connect_to(port);
+	EXPECT(.flags = SYN, .from_port = port);
+	ft_tcp_abort(&peer.stack, peer.conn, peer.now);
+	peer.conn = NULL;
+	return peer.iss;
+}
+
+static void syn_sent_syns_show_no_pattern(void **state)
+{
+	struct row row = { 0 };
+
+	for (uint16_t port = FIRST_PORT; port < FIRST_PORT + SAMPLES; port++)
+		add_to_row(&row, iss_to(port));
+	assert_no_pattern(&row);
+}
+
+// By a clock of 4 microseconds, also where that wraps.
+static void syn_sent_same_tuple_later_begins_beyond(void **state)
+{
+	const uint32_t steps[] = { 1, 250, 250000, 15000000, 2000000000 };
+	uint32_t iss = iss_to(7), other = iss_to(8);
+
+	for (unsigned i = 0; i < sizeof(steps) / sizeof(steps[0]); i++) {
+		peer_pass((ft_time)steps[i] * 4 * FT_MICROSECOND);
+		assert_int_equal((uint32_t)(iss_to(7) - iss), steps[i]);
+		assert_int_equal((uint32_t)(iss_to(8) - other), steps[i]);
+		iss += steps[i];
+		other += steps[i];
+	}
+}
+
+// The secret is all that differs between two runs; what it adds to one tuple says nothing about another.
+static void syn_sent_other_secret_gives_other_numbers(void **state)
+{
+	static uint32_t first[SAMPLES];
+	struct row row = { 0 };
+
+	for (int i = 0; i < SAMPLES; i++)
+		first[i] = iss_to(FIRST_PORT + i);
+	peer_restart();
+	for (int i = 0; i < 10; i++)
+		assert_int_equal(iss_to(FIRST_PORT + i), first[i]);
+	peer.seed = 2;
+	peer_restart();
+	for (int i = 0; i < SAMPLES; i++)
+		add_to_row(&row, iss_to(FIRST_PORT + i) - first[i]);
+	assert_no_pattern(&row);
+}
+
+// ---- addresses that nobody has ----
 
 static void listen_syn_to_a_group_is_dropped(void **state)
 {
@@ -163,6 +237,9 @@ int main(void)
 		PEER_TEST(connection_in_split_mbufs_lives_and_ends),
 		PEER_TEST(listen_syn_from_itself_is_dropped),
 		PEER_TEST(listen_syns_are_answered_without_pattern),
+		PEER_TEST(syn_sent_syns_show_no_pattern),
+		PEER_TEST(syn_sent_same_tuple_later_begins_beyond),
+		PEER_TEST(syn_sent_other_secret_gives_other_numbers),
 		PEER_TEST(listen_syn_to_a_group_is_dropped),
 		PEER_TEST(closed_segment_to_a_group_is_not_answered),
 		PEER_TEST(listen_syn_from_martians_is_dropped),
