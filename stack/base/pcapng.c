@@ -55,6 +55,14 @@ static void put_option(struct cursor *cursor, uint16_t code, const void *value, 
 	put(cursor, value, bytes);
 }
 
+static uint32_t word_of(const void *block, uint32_t index)
+{
+	uint32_t word;
+
+	memcpy(&word, (const uint8_t *)block + index * sizeof(word), sizeof(word));
+	return word;
+}
+
 static struct cursor begin_block(void *to, enum block_type type)
 {
 	struct cursor cursor = { to, to };
@@ -133,4 +141,14 @@ uint32_t ft_pcapng_write_frame(void *to, const struct ft_pcapng_frame *frame)
 	if (comment > 0)
 		put_option(&cursor, OPTION_COMMENT, frame->comment, comment);
 	return end_block(&cursor);
+}
+
+uint32_t ft_pcapng_block_bytes(const void *block)
+{
+	return word_of(block, 1);
+}
+
+bool ft_pcapng_is_frame(const void *block)
+{
+	return word_of(block, 0) == BLOCK_FRAME;
 }

@@ -30,3 +30,7 @@ uint32_t ft_pcapng_write_frame(void *to, const struct ft_pcapng_frame *frame);
 
 // What ft_pcapng_write_frame() will return.
 uint32_t ft_pcapng_frame_bytes(const struct ft_pcapng_frame *frame);
+
+// Of a block written by these: its bytes, and whether it is a frame.
+uint32_t ft_pcapng_block_bytes(const void *block);
+bool ft_pcapng_is_frame(const void *block);

@@ -42,53 +42,97 @@ struct ft_recorder {
 	uint64_t *lost; // the stack's counter
 	struct stage received;
 	struct stage sent;
-	uint8_t *buffer; // blocks not written yet
+	uint8_t *buffer; // whole blocks that are not, or not wholly, in the file
 	uint32_t used;
+	uint32_t begun; // bytes of the first of them that are
 };
 
 // ---- the file ----
 
-// write() that answers EPIPE and sends no SIGPIPE, whatever the program has made of that signal.
+// write() that answers EPIPE or EFBIG and sends neither SIGPIPE nor SIGXFSZ, whatever the program has
+// made of those signals.
 static ssize_t write_quietly(int fd, const void *bytes, size_t count)
 {
 	const struct timespec at_once = { 0 };
-	sigset_t pipe, before, pending;
+	sigset_t ours, before, pending;
 	ssize_t written;
 	int error;
 
-	sigemptyset(&pipe);
-	sigaddset(&pipe, SIGPIPE);
 	sigpending(&pending);
-	pthread_sigmask(SIG_BLOCK, &pipe, &before);
+	sigemptyset(&ours);
+	if (!sigismember(&pending, SIGPIPE))
+		sigaddset(&ours, SIGPIPE);
+	if (!sigismember(&pending, SIGXFSZ))
+		sigaddset(&ours, SIGXFSZ);
+	pthread_sigmask(SIG_BLOCK, &ours, &before);
 	written = write(fd, bytes, count);
 	error = errno;
-	if (written < 0 && error == EPIPE && !sigismember(&pending, SIGPIPE))
-		sigtimedwait(&pipe, NULL, &at_once);
+	if (written < 0 && (error == EPIPE || error == EFBIG))
+		sigtimedwait(&ours, NULL, &at_once);
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
 	errno = error;
 	return written;
 }
 
-static void end_capture(struct ft_recorder *recorder)
+// Of the first `bytes` of the buffer, those that are whole blocks; and how many of these are frames.
+static uint32_t whole_blocks(const struct ft_recorder *recorder, uint32_t bytes, uint32_t *frames)
 {
-	ft_log_warning("the capture ends here: %s", strerror(errno));
-	close(recorder->fd);
-	recorder->fd = -1;
-	recorder->used = 0;
+	uint32_t at = 0, length;
+
+	*frames = 0;
+	while (at < bytes &&
+		(length = ft_pcapng_block_bytes(recorder->buffer + at)) <= bytes - at) {
+		*frames += ft_pcapng_is_frame(recorder->buffer + at);
+		at += length;
+	}
+	return at;
 }
 
+// What has not been written is lost. A file ends where its last whole block does, so that it can be
+// read; a pipe has no end to cut.
+static void close_file(struct ft_recorder *recorder)
+{
+	off_t end = lseek(recorder->fd, 0, SEEK_CUR);
+	uint32_t frames;
+
+	whole_blocks(recorder, recorder->used, &frames);
+	*recorder->lost += frames;
+	recorder->frames -= frames;
+	if (recorder->begun > 0 && end >= recorder->begun &&
+		ftruncate(recorder->fd, end - recorder->begun) < 0)
+		ft_log_warning("the capture's last frame is not whole: %s", strerror(errno));
+	close(recorder->fd);
+	recorder->fd = -1;
+	recorder->used = recorder->begun = 0;
+}
+
+static void take_written(struct ft_recorder *recorder, uint32_t written)
+{
+	uint32_t frames, whole;
+
+	recorder->begun += written;
+	whole = whole_blocks(recorder, recorder->begun, &frames);
+	recorder->begun -= whole;
+	recorder->used -= whole;
+	memmove(recorder->buffer, recorder->buffer + whole, recorder->used);
+}
+
+// As much as there is room for: a file with room for a part is full, which the next write() says.
 static void write_out(struct ft_recorder *recorder)
 {
-	ssize_t written;
+	while (recorder->used > 0) {
+		ssize_t written = write_quietly(recorder->fd, recorder->buffer + recorder->begun,
+			recorder->used - recorder->begun);
 
-	if (recorder->fd < 0 || recorder->used == 0)
+		if (written > 0) {
+			take_written(recorder, (uint32_t)written);
+			continue;
+		}
+		if (written < 0 && errno != EAGAIN && errno != EINTR) {
+			ft_log_warning("the capture ends here: %s", strerror(errno));
+			close_file(recorder);
+		}
 		return;
-	written = write_quietly(recorder->fd, recorder->buffer, recorder->used);
-	if (written < 0 && errno != EAGAIN && errno != EINTR) {
-		end_capture(recorder);
-	} else if (written > 0) {
-		recorder->used -= (uint32_t)written;
-		memmove(recorder->buffer, recorder->buffer + written, recorder->used);
 	}
 }
 
@@ -323,7 +367,7 @@ static void write_rest(struct ft_recorder *recorder)
 		write_out(recorder);
 	if (recorder->used > 0)
 		ft_log_warning("the capture lacks its last %u bytes: its reader stands still",
-			recorder->used);
+			recorder->used - recorder->begun);
 }
 
 static void tell_losses(const struct ft_recorder *recorder)
@@ -339,10 +383,10 @@ void ft_recorder_close(struct ft_recorder *recorder)
 {
 	if (recorder == NULL)
 		return;
-	if (recorder->fd >= 0) {
+	if (recorder->fd >= 0)
 		write_rest(recorder);
-		close(recorder->fd);
-	}
+	if (recorder->fd >= 0)
+		close_file(recorder);
 	tell_losses(recorder);
 	free(recorder->received.bytes);
 	free(recorder->sent.bytes);

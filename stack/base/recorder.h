@@ -9,6 +9,7 @@
 //
 // The loop never waits for the file. A reader of a pipe that does not keep up misses frames, which are
 // counted (CAPTURE_LOST); any other error ends the capture with a warning, and what comes after is lost.
+// A file that ends so, on a full disk, ends with a whole frame.
 #pragma once
 #include <stdint.h>
 

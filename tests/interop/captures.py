@@ -3,11 +3,12 @@ running yet."""
 
 import os
 import pathlib
+import re
 import shutil
 import socket
 import time
 
-from kernel_client import checksum, echo_once, receive_exactly, tcp
+from kernel_client import checksum, echo_once, expect_echo, receive_exactly, tcp
 from start_stop import refuses, start_plain
 from wire import Skip, inside, run, test, wait_for
 
@@ -99,6 +100,24 @@ def full_disk_ends_the_capture_alone(wire):
     wait_for(lambda: "the capture ends here: No space left on device" in wire.said(), 20)
     echo_once(wire)
     wire.stop()
+
+
+@test
+def full_disk_leaves_what_tshark_can_read(wire):
+    disk = wire.directory / "disk"
+    disk.mkdir()
+    run("mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", disk)
+    try:
+        wire.start("--capture", disk / "wire.pcapng")
+        with tcp(wire) as connection:
+            expect_echo(connection, bytes(100_000))
+        wait_for(lambda: "the capture ends here: No space left on device" in wire.said(), 20)
+        wire.stop()
+        assert re.search(r"the capture lacks \d+ frames of \d+", wire.said()), wire.said()
+        assert len(frames_of(disk / "wire.pcapng", "tcp.flags")) > 20
+    finally:
+        wire.stop(check=False)
+        run("umount", disk)
 
 
 @test

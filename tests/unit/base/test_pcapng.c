@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -190,6 +191,50 @@ static void slow_reader_misses_frames_that_are_counted(void **state)
 	unlink(reader.file);
 }
 
+// Records into a file that may not grow beyond `room`, and returns how many frames it has.
+static uint32_t frames_in(uint32_t room, uint32_t count)
+{
+	char path[] = "/tmp/ft-test-full-XXXXXX";
+	uint64_t *lost = &lone.stack.counters.count[FT_COUNTER_CAPTURE_LOST];
+	struct ft_recorder *recorder;
+	struct rlimit before, limit;
+	uint32_t frames;
+
+	close(mkstemp(path));
+	getrlimit(RLIMIT_FSIZE, &before);
+	limit = (struct rlimit){ .rlim_cur = room, .rlim_max = before.rlim_max };
+	ft_lone_start(&lone, NULL);
+	recorder = ft_recorder_open(path, "nic", 2048, 0, lost);
+	assert_non_null(recorder);
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
+	record_frames(recorder, count);
+	ft_recorder_close(recorder);
+	setrlimit(RLIMIT_FSIZE, &before);
+	frames = count_frames(path);
+	assert_int_equal(frames + *lost, count);
+	ft_lone_stop(&lone);
+	unlink(path);
+	return frames;
+}
+
+// Full in the midst of a frame, now and at the end; between two; with room for no frame at all. The
+// signal that the limit sends would end us.
+static void full_disk_leaves_a_file_of_whole_frames(void **state)
+{
+	const struct ft_pcapng_frame frame = { .bytes = "", .captured = 1500 };
+	uint32_t bytes = ft_pcapng_frame_bytes(&frame), header;
+	uint8_t block[FT_PCAPNG_HEADER_MAX];
+
+	header = ft_pcapng_write_section(block, "fourtuple " FT_VERSION);
+	header += ft_pcapng_write_interface(block, "nic", 2048);
+	assert_int_equal(frames_in(header + 50 * bytes, 30), 30);
+	for (uint32_t spare = 0; spare < bytes; spare += 97)
+		assert_int_equal(frames_in(header + 50 * bytes + spare, 80), 50);
+	assert_int_equal(frames_in(header + 2 * bytes + 1000, 3), 2);
+	assert_int_equal(frames_in(header + 20, 3), 0);
+	assert_int_equal(frames_in(30, 3), 0);
+}
+
 static void file_that_cannot_be_made_is_an_error(void **state)
 {
 	uint64_t lost;
@@ -210,6 +255,7 @@ int main(void)
 		cmocka_unit_test(comment_too_long_is_cut),
 		cmocka_unit_test(stack_with_recorder_writes_what_it_sends),
 		cmocka_unit_test(slow_reader_misses_frames_that_are_counted),
+		cmocka_unit_test(full_disk_leaves_a_file_of_whole_frames),
 		cmocka_unit_test(file_that_cannot_be_made_is_an_error),
 	};
 
