@@ -119,6 +119,7 @@ struct ft_tcp_conn {
 	uint8_t challenges_left;
 	uint8_t reuse;		   // enum ft_port_reuse, as the port was held with
 	uint8_t unanswered_probes; // of a silent peer, or of a closed window
+	uint8_t window_probes;	   // since the window closed, answered or not
 	uint8_t timeouts;	   // in a row, with nothing acknowledged between them
 	uint8_t again;		   // why snd.nxt last went back: enum ft_pkt_cause
 	uint8_t error;		   // pending, an errno (they are below 256)

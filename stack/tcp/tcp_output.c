@@ -117,7 +117,7 @@ static void note_cause(const struct ft_tcp_conn *conn, struct ft_pkt_info *info,
 		info->cause_number = (uint8_t)conn->rtt.backoff;
 	} else if (is_probe && conn->snd.wnd == 0) {
 		info->cause = FT_PKT_WINDOW_PROBE;
-		info->cause_number = conn->unanswered_probes;
+		info->cause_number = conn->window_probes;
 	} else if (is_again) {
 		info->cause = cause_of_retransmission(conn);
 		info->cause_number = info->cause == FT_PKT_TIMEOUT ? conn->timeouts : 0;

@@ -157,6 +157,7 @@ void ft_tcp_timers_output_done(struct ft_stack *stack, struct ft_tcp_conn *conn,
 // The peer may take back what it offered while data is in flight (RFC 9293 3.8.6: robust to that).
 void ft_tcp_timers_window_closed(struct ft_stack *stack, struct ft_tcp_conn *conn, ft_time now)
 {
+	conn->window_probes = 0;
 	if (is_running(conn, FT_TCP_TIMER_USER))
 		start_user_timer(stack, conn, now);
 }
@@ -273,6 +274,8 @@ static void persist_timed_out(struct ft_stack *stack, struct ft_tcp_conn *conn, 
 		return;
 	}
 	conn->unanswered_probes++;
+	if (conn->window_probes < UINT8_MAX)
+		conn->window_probes++;
 	conn->snd.nxt = conn->snd.una;
 	back_off(stack, conn, now);
 	ft_conn_owe(stack, conn, FT_OWE_PROBE, "probe of a closed window");

@@ -198,6 +198,35 @@ static void closed_window_probes_are_counted(void **state)
 			"seq 1001, 500 bytes\n");
 }
 
+// The peer answers and its window stays shut; then it takes what it is probed with, and shuts it once
+// more: the count begins anew with each time the window closes.
+static void closed_window_answered_probes_are_counted(void **state)
+{
+	peer_enter(FT_TCP_ESTABLISHED);
+	SEND(.seq = 1, .ack = 1, .flags = ACK, .is_window_shut = true);
+	peer_write_bytes(1500);
+	record();
+	for (int probe = 0; probe < 3; probe++) {
+		QUIET(200 * FT_MILLISECOND << probe);
+		EXPECT(.seq = 1, .ack = 1, .flags = ACK, .bytes = 1);
+		SEND(.seq = 1, .ack = 1, .flags = ACK, .is_window_shut = true);
+	}
+	SEND(.seq = 1, .ack = 2, .flags = ACK, .is_window_shut = true);
+	peer_pass(2 * FT_SECOND);
+	EXPECT(.seq = 2, .ack = 1, .flags = ACK, .bytes = 1);
+	SEND(.seq = 1, .ack = 2, .flags = ACK);
+	EXPECT(.seq = 2, .ack = 1, .flags = ACK, .bytes = 1000);
+	SEND(.seq = 1, .ack = 1002, .flags = ACK, .is_window_shut = true);
+	peer_pass(300 * FT_MILLISECOND);
+	EXPECT(.seq = 1002, .ack = 1, .flags = ACK, .bytes = 1);
+	expect_recorded("seq 1, 1 bytes: zero-window probe, no. 1\n"
+			"seq 1, 1 bytes: zero-window probe, no. 2\n"
+			"seq 1, 1 bytes: zero-window probe, no. 3\n"
+			"seq 2, 1 bytes: zero-window probe, no. 4\n"
+			"seq 2, 1000 bytes: sent again, the window has opened\n"
+			"seq 1002, 1 bytes: zero-window probe, no. 1\n");
+}
+
 // A FIN needs no window, and is no probe.
 static void closed_window_fin_is_none_of_its_probes(void **state)
 {
@@ -324,6 +353,7 @@ int main(void)
 		PEER_TEST(established_lower_mtu_is_the_cause),
 		PEER_TEST(recovery_ends_in_the_same_burst_nothing_is_sent_again),
 		PEER_TEST(closed_window_probes_are_counted),
+		PEER_TEST(closed_window_answered_probes_are_counted),
 		PEER_TEST(closed_window_fin_is_none_of_its_probes),
 		PEER_TEST(closed_window_fast_retransmission_is_no_probe),
 		PEER_TEST(syn_sent_syn_again),
