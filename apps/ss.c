@@ -1,20 +1,20 @@
 // ft-ss: lists the sockets of running applications, from outside, as ss(8) lists the kernel's.
 //
-//	main ─► read_options ─► for each application: list ─► telemetry_client, ss_filter ─► ss_print
-//	                                              or ss_summary
+//	main ─► read_options ─► ss_apps ─► for each application: list ─► telemetry_client, ss_filter ─► ss_print
+//	                                                         or ss_summary
 #include <arpa/inet.h>
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
+#include "apps/ss_apps.h"
 #include "apps/ss_filter.h"
 #include "apps/ss_print.h"
 #include "apps/ss_summary.h"
 #include "apps/telemetry_client.h"
-
-#define APPS 64
 
 static struct options {
 	struct ss_style style;
@@ -176,13 +176,13 @@ static void print_json(const json_t *list)
 	printf("\n");
 }
 
-static int list_all(struct ft_app *apps, int count)
+static int list_all(struct ss_apps *apps)
 {
 	struct result result = { .list = json_array() };
 	int status = 0;
 
-	for (int i = 0; i < count; i++)
-		if (!list(&apps[i], &result))
+	for (int i = 0; i < apps->count; i++)
+		if (!list(&apps->list[i].link, &result))
 			status = 1;
 	if (options.is_json)
 		print_json(result.list);
@@ -200,16 +200,26 @@ static void print_name(const struct ft_app *app)
 	printf("%s (%s, pid %d)\n", app->name, app->program, app->pid);
 }
 
-static int summarize(struct ft_app *app, json_t **before)
+static double seconds_now(void)
 {
-	json_t *now = ss_summary_ask(app);
+	struct timespec now;
 
-	if (now == NULL)
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
+}
+
+static int summarize(struct ss_app *app)
+{
+	json_t *summary = ss_summary_ask(&app->link);
+	double now_s = seconds_now();
+
+	if (summary == NULL)
 		return 1;
-	print_name(app);
-	ss_summary_print(now, *before, options.watch_s);
-	json_decref(*before);
-	*before = now;
+	print_name(&app->link);
+	ss_summary_print(summary, app->summary, now_s - app->asked_s);
+	json_decref(app->summary);
+	app->summary = summary;
+	app->asked_s = now_s;
 	return 0;
 }
 
@@ -228,20 +238,20 @@ static int add_answer(json_t *object, const char *name, json_t *answer)
 }
 
 // One document, however many applications there are: [{"app", "program", "pid", "summary", "nic"}].
-static int show_json(struct ft_app *apps, int count)
+static int show_json(struct ss_apps *apps)
 {
 	json_t *list = json_array();
 	int status = 0;
 
-	for (int i = 0; i < count; i++) {
+	for (int i = 0; i < apps->count; i++) {
+		struct ft_app *app = &apps->list[i].link;
 		json_t *object = json_object();
 
-		add_app(object, &apps[i]);
+		add_app(object, app);
 		if (options.is_summary)
-			status |= add_answer(object, "summary", ss_summary_ask(&apps[i]));
+			status |= add_answer(object, "summary", ss_summary_ask(app));
 		if (options.is_nic)
-			status |= add_answer(
-				object, "nic", ft_client_ask(&apps[i], "/fourtuple/nic"));
+			status |= add_answer(object, "nic", ft_client_ask(app, "/fourtuple/nic"));
 		json_array_append_new(list, object);
 	}
 	print_json(list);
@@ -249,22 +259,53 @@ static int show_json(struct ft_app *apps, int count)
 	return status;
 }
 
-static int show(struct ft_app *apps, int count)
+static int show(struct ss_apps *apps)
 {
-	static json_t *before[APPS];
 	int status = 0;
 
 	if (!options.is_summary && !options.is_nic)
-		return list_all(apps, count);
+		return list_all(apps);
 	if (options.is_json)
-		return show_json(apps, count);
-	for (int i = 0; i < count; i++) {
+		return show_json(apps);
+	for (int i = 0; i < apps->count; i++) {
 		if (options.is_summary)
-			status |= summarize(&apps[i], &before[i]);
+			status |= summarize(&apps->list[i]);
 		if (options.is_nic)
-			status |= show_nic(&apps[i]);
+			status |= show_nic(&apps->list[i].link);
 	}
 	return status;
+}
+
+static void tell_of_nobody(void)
+{
+	fprintf(stderr,
+		"ft-ss: no application%s%s is running here (as this user, with "
+		"telemetry.enabled)\n",
+		options.app != NULL ? " called " : "", options.app != NULL ? options.app : "");
+}
+
+static int show_once(struct ss_apps *apps)
+{
+	if (ss_apps_find(apps, options.app, false) > 0)
+		return show(apps);
+	tell_of_nobody();
+	return 1;
+}
+
+// Until a signal ends us, or nobody reads any more. Whether all have answered is to be seen.
+static int watch(struct ss_apps *apps)
+{
+	if (ss_apps_find(apps, options.app, false) == 0)
+		tell_of_nobody();
+	for (;;) {
+		show(apps);
+		ss_apps_hang_up(apps);
+		printf("\n");
+		if (fflush(stdout) != 0)
+			return 1;
+		usleep((useconds_t)(options.watch_s * 1e6));
+		ss_apps_find(apps, options.app, true);
+	}
 }
 
 // ---- the command line ----
@@ -284,7 +325,7 @@ static void print_help(void)
 	       "  -H, --no-header\n"
 	       "  -s, --summary            counters, and drops by reason\n"
 	       "      --nic                the device, its offloads and why, its counters\n"
-	       "      --watch[=SECONDS]    again and again; with -s also rates\n"
+	       "      --watch[=SECONDS]    again and again, also of who has come since; with -s rates\n"
 	       "  -K, --kill               reset the connections that the filter matches\n"
 	       "      --json\n"
 	       "      --app NAME           only the application of this name\n"
@@ -409,29 +450,12 @@ static int read_options(int argc, char **argv)
 
 int main(int argc, char **argv)
 {
-	struct ft_app apps[APPS];
+	static struct ss_apps apps;
 	int status = read_options(argc, argv);
-	int count;
 
 	if (status != 0)
 		return status == 3 ? 0 : status;
-	count = ft_client_find(apps, APPS, options.app);
-	if (count == 0) {
-		fprintf(stderr,
-			"ft-ss: no application%s%s is running here (as this user, with "
-			"telemetry.enabled)\n",
-			options.app != NULL ? " called " : "",
-			options.app != NULL ? options.app : "");
-		return 1;
-	}
-	status = show(apps, count);
-	while (options.watch_s > 0 && status == 0) {
-		fflush(stdout);
-		usleep((useconds_t)(options.watch_s * 1e6));
-		printf("\n");
-		status = show(apps, count);
-	}
-	for (int i = 0; i < count; i++)
-		ft_client_close(&apps[i]);
+	status = options.watch_s > 0 ? watch(&apps) : show_once(&apps);
+	ss_apps_free(&apps);
 	return status;
 }

@@ -17,11 +17,13 @@
 #define REPLY_BYTES 16384 // DPDK's max_output_len
 #define PATIENCE_S  3	  // the application itself gives up after one second
 
+// -1 with errno: ECONNREFUSED when a process that was killed has left the socket behind, EAGAIN when one
+// that is stopped has so many waiting that no more can.
 static int open_socket(const char *path)
 {
 	struct sockaddr_un address = { .sun_family = AF_UNIX };
 	const struct timeval patience = { .tv_sec = PATIENCE_S };
-	int fd;
+	int fd, error;
 
 	if (strlen(path) >= sizeof(address.sun_path))
 		return -1;
@@ -33,7 +35,9 @@ static int open_socket(const char *path)
 	setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience));
 	if (connect(fd, (struct sockaddr *)&address, sizeof(address)) == 0)
 		return fd;
-	close(fd); // left behind by a process that was killed
+	error = errno;
+	close(fd);
+	errno = error;
 	return -1;
 }
 
@@ -69,13 +73,16 @@ static const char *text_of(const json_t *object, const char *key)
 	return text != NULL ? text : "";
 }
 
-// False when it is no application of ours, or not the one wanted.
+// False when it is no application of ours, or not the one wanted; or with errno when it does not answer.
 static bool greet(struct ft_app *app, const char *wanted)
 {
-	json_t *hello = receive(app->fd);
-	json_t *info = hello != NULL ? exchange(app->fd, "/fourtuple/info") : NULL;
-	bool is_ours = json_object_get(info, "name") != NULL;
+	json_t *hello, *info;
+	bool is_ours;
 
+	errno = 0;
+	hello = receive(app->fd);
+	info = hello != NULL ? exchange(app->fd, "/fourtuple/info") : NULL;
+	is_ours = json_object_get(info, "name") != NULL;
 	snprintf(app->name, sizeof(app->name), "%s", text_of(info, "name"));
 	snprintf(app->program, sizeof(app->program), "%s", text_of(info, "program"));
 	app->pid = (int)json_integer_value(json_object_get(info, "pid"));
@@ -96,23 +103,20 @@ static bool open_app(
 	struct ft_app *app, const char *directory, const char *name, const char *wanted)
 {
 	char path[PATH_MAX];
+	int error;
 
 	snprintf(path, sizeof(path), "%s/%s/" SOCKET_NAME, directory, name);
-	app->fd = open_socket(path);
-	if (app->fd < 0)
-		return false;
-	errno = 0;
-	if (greet(app, wanted))
+	*app = (struct ft_app){ .fd = open_socket(path) };
+	if (app->fd >= 0 && greet(app, wanted))
 		return true;
-	close(app->fd);
+	error = errno;
+	ft_client_close(app);
 	if (app->name[0] != '\0' || (wanted != NULL && strcmp(name, wanted) != 0))
 		return false;
-	if (errno == EAGAIN)
+	if (error == EAGAIN)
 		keep_silent(app, name, "does not answer; is it stopped?");
-	else if (errno == ECONNRESET)
-		keep_silent(app, name,
-			"answers ten at a time, and has so many: close an ft-ss "
-			"--watch or an exporter");
+	else if (error == ECONNRESET)
+		keep_silent(app, name, "answers ten at a time, and has so many: close an exporter");
 	else
 		return false;
 	return true;

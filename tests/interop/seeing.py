@@ -48,6 +48,34 @@ def another_echo(name):
         echo.communicate(timeout=30)
 
 
+class Watch:
+    """An ft-ss --watch; what it says can be waited for."""
+
+    def __init__(self, wire, *arguments):
+        self.said = wire.directory / "watch"
+        self.at = 0
+        with self.said.open("w") as to:
+            self.process = subprocess.Popen([PROGRAMS["ft-ss"], "--watch=0.1", *arguments], stdin=subprocess.DEVNULL,
+                                            stdout=to, stderr=subprocess.STDOUT)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.process.kill()
+        self.process.wait(20)
+
+    def expect(self, pattern):
+        """Waits for this line behind the one found last."""
+        wait_for(lambda: self.process.poll() is not None or self.found(pattern), 20)
+        assert self.process.poll() is None, self.said.read_text()
+
+    def found(self, pattern):
+        at = re.compile(pattern, re.MULTILINE).search(self.said.read_text(), self.at)
+        self.at = at.end() if at else self.at
+        return at is not None
+
+
 @contextlib.contextmanager
 def exporter():
     """Runs ft-exporter at a free port of loopback, and yields a function that reads its page."""
@@ -208,6 +236,46 @@ def applications_are_told_apart_by_name(wire):
     assert "no application" in ss_fails("-t", "--app", second)
 
 
+@test
+def watch_follows_applications_that_come_and_go(wire):
+    """From before the first comes until SIGINT, also past one that stands still."""
+    name = f"{wire.namespace}w"
+    with Watch(wire, "-tulnH", "--app", name) as watch:
+        watch.expect(rf"no application called {name} is running")
+        for stands_still in False, True:
+            with another_echo(name) as echo:
+                watch.expect(rf"^ft-ss: {name} \(ft-echo, pid {echo.pid}\) has come$")
+                watch.expect(r"^tcp +LISTEN .*:9 .*\n(udp .*\n)\n")
+                if stands_still:
+                    echo.send_signal(signal.SIGSTOP)
+                    try:
+                        watch.expect(rf"^ft-ss: {name} does not answer; is it stopped\?$")
+                    finally:
+                        echo.send_signal(signal.SIGCONT)
+                watch.expect(r"^tcp +LISTEN .*:9 ")
+            watch.expect(rf"^ft-ss: {name} \(ft-echo, pid {echo.pid}\) has gone$")
+        watch.process.send_signal(signal.SIGINT)
+        assert watch.process.wait(20) == -signal.SIGINT
+        assert watch.said.read_text().count("has ") == 4, watch.said.read_text()
+
+
+@test
+def watched_rates_are_of_the_same_application(wire):
+    """Another one that comes and goes, before it in the list, does not shift them."""
+    wire.start("--name", wire.namespace)
+    for _ in range(20):
+        echo_once(wire)
+    with Watch(wire, "-s") as watch:
+        rates = rf"^{wire.namespace} .*\n(.+\n)* +20  tcp_passive_opens +0\.0/s$"
+        watch.expect(rates)
+        with another_echo(f"a{wire.namespace}"):
+            watch.expect(rf"^a{wire.namespace} ")
+            watch.expect(rates)
+        watch.expect(rf"^ft-ss: a{wire.namespace} .* has gone$")
+        watch.expect(rates)
+        assert not re.search(r" -[0-9.]+/s", watch.said.read_text()), watch.said.read_text()
+
+
 @contextlib.contextmanager
 def nobody(wire):
     """Yields what starts a program as nobody, with a runtime directory of its own, which must be empty at the end."""
@@ -249,7 +317,13 @@ def application_that_stands_still_is_said_to(wire):
     wire.start("--name", wire.namespace)
     wire.program.send_signal(signal.SIGSTOP)
     try:
-        assert "stopped" in ss_fails("-t", "--app", wire.namespace)
+        command = PROGRAMS["ft-ss"], "-t", "--app", wire.namespace
+        # The kernel lets the first of them in, and has the others wait at the door.
+        asking = [subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                                   stderr=subprocess.PIPE, text=True) for _ in range(5)]
+        for process in asking:
+            _, said = process.communicate(timeout=60)
+            assert process.returncode == 1 and "stopped" in said, said
         with another_echo(f"{wire.namespace}x"):
             assert "stopped" in ss_fails("-ltn")  # a list that is not whole
     finally:
