@@ -348,10 +348,13 @@ static int set_ip_option(struct ft_stack *stack, struct ft_socket *socket, int n
 	return ft_sockopt_apply(stack, socket, &options);
 }
 
-// The IP level takes a single byte for an int (ip(7)).
+// The IP level takes a single byte for an int (ip(7)), and no byte for zero, as Linux does.
 static int read_byte_or_int(const void *value, socklen_t length, int *number)
 {
-	if (length >= sizeof(*number) || length == 0)
+	*number = 0;
+	if (length == 0)
+		return 0;
+	if (length >= sizeof(*number))
 		return ft_sockopt_read_int(value, length, number);
 	if (value == NULL)
 		return -EFAULT;
