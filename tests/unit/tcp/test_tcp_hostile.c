@@ -3,6 +3,8 @@
 
 #include <rte_ip.h>
 
+#include "tcp/conn.h"
+
 #include "peer.h"
 
 enum { NOP = 1, MSS = 2, SCALE = 3, SACK = 5, TIMESTAMP = 8 };
@@ -86,6 +88,82 @@ static void listen_syn_from_itself_is_dropped(void **state)
 	peer_enter(FT_TCP_LISTEN);
 	DROPS(IP_BAD_SOURCE, .flags = SYN, .from_ip = RTE_IPV4(10, 9, 0, 2), .from_port = 7);
 	ENDS_IN("LISTEN");
+}
+
+// ---- a send queue of crumbs (CVE-2019-11478, -5599) ----
+
+enum { CRUMBS = 20000, CRUMB_PACKETS = 64 };
+
+// Who follows a link out of the send queue but the first packet's falls into this.
+#define NOWHERE ((struct rte_mbuf *)16)
+
+static struct rte_mbuf *links[CRUMB_PACKETS];
+
+static void cut_links(const struct ft_pkt_queue *packets)
+{
+	struct rte_mbuf *pkt = ft_pkt_info(packets->first)->next;
+
+	for (uint32_t i = 0; pkt != NULL; i++) {
+		assert_true(i < CRUMB_PACKETS);
+		links[i] = ft_pkt_info(pkt)->next;
+		ft_pkt_info(pkt)->next = NOWHERE;
+		pkt = links[i];
+	}
+}
+
+static void write_crumbs(void)
+{
+	struct ft_tcp_options options;
+
+	ft_tcp_get_options(&peer.stack, peer.conn, &options);
+	options.no_delay = true;
+	peer_set_options(&options);
+	for (int i = 0; i < CRUMBS; i++)
+		peer_write_bytes(1);
+}
+
+// Slow start, so that all of the crumbs go out, each in a segment of its own.
+static void open_congestion_window(void)
+{
+	peer_write_bytes(60000);
+	for (uint32_t i = 1; i <= 60; i++)
+		SEND(.seq = 1, .ack = 1 + 1000 * i, .flags = ACK);
+}
+
+// Crumbs share packets, so there are few to walk over; and no ACK walks: it looks at the first alone, and
+// has one segment sent at most.
+static void established_crumbs_acked_one_by_one_cost_the_same_each(void **state)
+{
+	static const uint8_t sack[12] = { NOP, NOP, SACK, 10, 0, 0, 0, 1, 0, 0, 0, 2 };
+	const struct ft_pkt_queue *packets;
+	const struct rte_mbuf *first;
+	uint64_t segments;
+	uint32_t next_link = 0;
+
+	peer_enter(FT_TCP_ESTABLISHED);
+	peer.is_flooding = true;
+	open_congestion_window();
+	segments = peer_counter(FT_COUNTER_TCP_SEGMENTS_OUT);
+	write_crumbs();
+	assert_int_equal(peer_counter(FT_COUNTER_TCP_SEGMENTS_OUT) - segments, CRUMBS);
+	assert_in_range(peer.stack.send_held.used, 2, CRUMBS / 2048 + 1);
+
+	packets = &peer.conn->conn->send_queue.packets;
+	first = packets->first;
+	cut_links(packets);
+	for (uint32_t i = 0; i < 4 * CRUMBS; i++) { // three duplicates of each
+		segments = peer_counter(FT_COUNTER_TCP_SEGMENTS_OUT);
+		SEND(.seq = 1, .ack = 60001 + (i + 3) / 4, .flags = ACK, .raw_options = sack,
+			.raw_bytes = sizeof(sack));
+		assert_true(peer_counter(FT_COUNTER_TCP_SEGMENTS_OUT) - segments <= 1);
+		if (packets->first == first || packets->first == NULL)
+			continue;
+		first = packets->first;
+		ft_pkt_info(packets->first)->next = links[next_link++];
+	}
+	assert_int_equal(peer_snd_una(), 60001 + CRUMBS);
+	assert_true(peer_counter(FT_COUNTER_TCP_RETRANSMITTED) > 0);
+	peer.is_flooding = false;
 }
 
 // ---- initial sequence numbers (RFC 6528), of the segments that really go out ----
@@ -236,6 +314,7 @@ int main(void)
 		PEER_TEST(listen_bad_options_leave_the_defaults),
 		PEER_TEST(connection_in_split_mbufs_lives_and_ends),
 		PEER_TEST(listen_syn_from_itself_is_dropped),
+		PEER_TEST(established_crumbs_acked_one_by_one_cost_the_same_each),
 		PEER_TEST(listen_syns_are_answered_without_pattern),
 		PEER_TEST(syn_sent_syns_show_no_pattern),
 		PEER_TEST(syn_sent_same_tuple_later_begins_beyond),
