@@ -41,6 +41,15 @@
 // 3 on, since a program takes 0 to 2 for its standard streams. They belong to the thread that
 // called ft_init() and mean nothing to the kernel's calls, nor the kernel's descriptors to these
 // (EBADF). Called from a thread without a stack, every call fails with ENXIO.
+//
+// Besides what is declared here the library exports two names of libc's, `setsockopt` and `sendmsg`, so
+// that a program linked with it finds these and not libc's. They are for DPDK, which calls both in this
+// process. setsockopt() takes a flag out of what DPDK's af_packet driver asks of the kernel
+// (PACKET_FANOUT_FLAG_DEFRAG, which loses fragments), sendmsg() lets DPDK's answer to a dpdk-dumpcap that
+// detaches wait for the end of the burst in hand. All else goes to the kernel unchanged, also what the
+// program itself asks about the kernel's sockets. A program that has a function of one of these names
+// can't be linked with libfourtuple.a; with libfourtuple.so its own is used, and should pass on what is not
+// for it.
 #pragma once
 #include <fcntl.h>
 #include <netinet/in.h>
