@@ -36,14 +36,15 @@ static bool may_bind_to(struct ft_stack *stack, const struct ft_addr *addr, bool
 static int bind_tcp(
 	struct ft_stack *stack, struct ft_socket *socket, const struct ft_addr *addr, uint16_t port)
 {
+	struct ft_binding *binding = ft_socket_need_binding(stack, socket);
 	int error;
 
-	socket->binding.address = *addr;
-	socket->binding.port = port;
-	error = ft_port_bind(&stack->tcp.ports, &socket->binding);
+	binding->address = *addr;
+	binding->port = port;
+	error = ft_port_bind(&stack->tcp.ports, binding);
 	socket->is_bound = error == 0;
 	if (error != 0)
-		socket->binding.port = 0;
+		binding->port = 0;
 	return error;
 }
 
@@ -78,15 +79,16 @@ static int bind_socket(struct ft_stack *stack, struct ft_socket *socket,
 	if (is_named(socket))
 		return -EINVAL;
 	if (port == 0 && socket->binds_no_port)
-		return bind_address(
-			socket->is_udp ? &socket->udp->binding : &socket->binding, &addr);
+		return bind_address(socket->is_udp ? &socket->udp->binding
+						   : ft_socket_need_binding(stack, socket),
+			&addr);
 	return socket->is_udp ? ft_udp_bind(stack, socket->udp, &addr, port)
 			      : bind_tcp(stack, socket, &addr, port);
 }
 
 static const struct ft_binding *binding_of(const struct ft_socket *socket)
 {
-	return socket->is_udp ? &socket->udp->binding : &socket->binding;
+	return socket->is_udp ? &socket->udp->binding : socket->binding;
 }
 
 // The call found the port taken: by whom?
@@ -103,7 +105,7 @@ static __attribute__((cold)) void trace_conflict(
 		return;
 	}
 	other = socket->is_udp ? ft_container_of(holder, struct ft_udp_socket, binding)->socket
-			       : ft_container_of(holder, struct ft_socket, binding);
+			       : ft_container_of(holder, struct ft_socket_binding, binding)->socket;
 	ft_trace(stack, FT_TRACE_SOCKET, "%s: address already in use: held by fd %d, %s %s", call,
 		ft_socket_number(other), holder->is_listening ? "a listener on" : "bound to",
 		ft_endpoint_text(&holder->address, holder->port, endpoint));
@@ -135,7 +137,7 @@ static __attribute__((cold)) void trace_listen(
 
 	snprintf(call, sizeof(call), "listen(fd %d, backlog %d)", fd, backlog);
 	if (error == -EADDRINUSE && socket->is_bound)
-		trace_conflict(stack, socket, socket->binding.port, call);
+		trace_conflict(stack, socket, socket->binding->port, call);
 	else
 		ft_call_tell(stack, NULL, error, "%s", call);
 }
@@ -156,14 +158,15 @@ int ft_bind(int fd, const struct sockaddr *address, socklen_t length)
 
 static int start_listening(struct ft_stack *stack, struct ft_socket *socket, uint32_t backlog)
 {
-	int error = ft_port_listen(&stack->tcp.ports, &socket->binding);
+	struct ft_tcp_listener *listener;
+	int error = ft_port_listen(&stack->tcp.ports, socket->binding);
 
 	if (error != 0)
 		return error;
 	error = ft_tcp_listen(
-		stack, &socket->binding, socket, &socket->options, backlog, &socket->listener);
+		stack, socket->binding, socket, &socket->settings->options, backlog, &listener);
 	if (error != 0)
-		ft_port_unlisten(&stack->tcp.ports, &socket->binding);
+		ft_port_unlisten(&stack->tcp.ports, socket->binding);
 	return error;
 }
 
@@ -171,17 +174,18 @@ static int listen_on(struct ft_stack *stack, struct ft_socket *socket, int backl
 {
 	// A negative backlog is a large one, as in Linux.
 	uint32_t granted = RTE_MIN((uint32_t)backlog, stack->config.tcp.backlog);
-	struct ft_addr address = socket->binding.address;
+	struct ft_addr address;
 	int error;
 
 	if (socket->is_udp)
 		return -EOPNOTSUPP;
 	if (socket->conn != NULL)
 		return -EINVAL;
-	if (socket->listener != NULL) {
-		ft_tcp_set_backlog(socket->listener, granted);
+	if (ft_socket_listener(socket) != NULL) {
+		ft_tcp_set_backlog(ft_socket_listener(socket), granted);
 		return 0;
 	}
+	address = ft_socket_need_binding(stack, socket)->address;
 	if (ft_addr_is_any(&address))
 		address = ft_address_any();
 	if (!socket->is_bound && (error = bind_tcp(stack, socket, &address, 0)) != 0)
@@ -205,6 +209,7 @@ int ft_listen(int fd, int backlog)
 
 int ft_getsockname(int fd, struct sockaddr *address, socklen_t *length)
 {
+	static const struct ft_binding unbound;
 	struct ft_stack *stack;
 	struct ft_socket *socket = ft_call_socket(fd, &stack);
 	const struct ft_binding *binding;
@@ -217,6 +222,8 @@ int ft_getsockname(int fd, struct sockaddr *address, socklen_t *length)
 		return ft_call_result(
 			ft_address_write(&tuple->local, tuple->local_port, address, length));
 	binding = binding_of(socket);
+	if (binding == NULL) // accepted, and disconnected since
+		binding = &unbound;
 	return ft_call_result(ft_address_write(&binding->address, binding->port, address, length));
 }
 

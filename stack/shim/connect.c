@@ -1,5 +1,6 @@
 // Peers: connect(2), accept(2), shutdown(2).
 #include <errno.h>
+#include <string.h>
 
 #include "fourtuple.h"
 #include "shim/address.h"
@@ -13,6 +14,7 @@
 static int choose_local(
 	struct ft_stack *stack, struct ft_socket *socket, ft_time now, struct ft_tuple *tuple)
 {
+	const struct ft_binding *binding;
 	struct ft_route route;
 	int error = ft_route_find(stack, &tuple->remote, now, &route);
 
@@ -20,12 +22,12 @@ static int choose_local(
 		return error;
 	if (route.is_broadcast || route.is_multicast)
 		return -ENETUNREACH;
-	tuple->local =
-		ft_addr_is_any(&socket->binding.address) ? route.source : socket->binding.address;
+	binding = ft_socket_need_binding(stack, socket);
+	tuple->local = ft_addr_is_any(&binding->address) ? route.source : binding->address;
 	if (ft_addr_is_loopback(&tuple->local) && !route.is_local)
 		return -EINVAL;
 	if (socket->is_bound) {
-		tuple->local_port = socket->binding.port;
+		tuple->local_port = binding->port;
 		return 0;
 	}
 	return ft_port_choose(&stack->tcp.ports, &stack->tcp.connections, tuple);
@@ -37,7 +39,8 @@ static int start_tcp(struct ft_stack *stack, struct ft_socket *socket, const str
 	struct ft_tuple tuple = {
 		.remote = *remote, .remote_port = remote_port, .protocol = IPPROTO_TCP
 	};
-	uint8_t reuse = ft_port_reuse(socket->options.reuse_address, socket->options.reuse_port);
+	const struct ft_tcp_options *options = &socket->settings->options;
+	uint8_t reuse = ft_port_reuse(options->reuse_address, options->reuse_port);
 	int error;
 
 	if (remote_port == 0)
@@ -49,7 +52,7 @@ static int start_tcp(struct ft_stack *stack, struct ft_socket *socket, const str
 		error = ft_port_hold(&stack->tcp.ports, &tuple, reuse);
 	if (error != 0)
 		return error;
-	error = ft_tcp_connect(stack, &tuple, socket, &socket->options, now, &socket->conn);
+	error = ft_tcp_connect(stack, &tuple, socket, options, now, &socket->conn);
 	if (error != 0)
 		ft_port_release(&stack->tcp.ports, &tuple, reuse);
 	else
@@ -90,7 +93,7 @@ static int await_connection(struct ft_stack *stack, struct ft_socket *socket, in
 	struct ft_wait wait;
 	int result, error;
 
-	ft_wait_begin(&wait, socket->description.is_nonblocking, socket->send_timeout);
+	ft_wait_begin(&wait, socket->description.is_nonblocking, socket->settings->send_timeout);
 	while ((result = outcome(stack, socket)) == -EAGAIN) {
 		error = ft_wait_turn(&wait);
 		if (error != 0)
@@ -104,7 +107,7 @@ static int connect_tcp(struct ft_stack *stack, struct ft_socket *socket,
 {
 	int error;
 
-	if (socket->listener != NULL)
+	if (ft_socket_listener(socket) != NULL)
 		return -EISCONN;
 	if (socket->is_connecting)
 		return await_connection(stack, socket, -EALREADY);
@@ -116,9 +119,8 @@ static int connect_tcp(struct ft_stack *stack, struct ft_socket *socket,
 
 static int stop_listening(struct ft_stack *stack, struct ft_socket *socket)
 {
-	ft_tcp_close_listener(stack, socket->listener, ft_thread_now());
-	socket->listener = NULL;
-	ft_port_unlisten(&stack->tcp.ports, &socket->binding);
+	ft_tcp_close_listener(stack, ft_socket_listener(socket), ft_thread_now());
+	ft_port_unlisten(&stack->tcp.ports, socket->binding);
 	ft_socket_notify(stack, socket, EPOLLIN | EPOLLOUT | EPOLLHUP);
 	return 0;
 }
@@ -128,7 +130,7 @@ static int disconnect(struct ft_stack *stack, struct ft_socket *socket)
 {
 	if (socket->is_udp) {
 		ft_udp_disconnect(stack, socket->udp);
-	} else if (socket->listener != NULL) {
+	} else if (ft_socket_listener(socket) != NULL) {
 		return stop_listening(stack, socket);
 	} else if (socket->conn != NULL) {
 		ft_tcp_abort(stack, socket->conn, ft_thread_now());
@@ -190,28 +192,29 @@ int ft_connect(int fd, const struct sockaddr *address, socklen_t length)
 // for it too; O_NONBLOCK does not, as in Linux.
 static int take_connection(struct ft_stack *stack, struct ft_socket *listening, int *fd)
 {
+	struct ft_tcp_listener *listener = ft_socket_listener(listening);
 	struct ft_socket *socket;
+	struct ft_settings own;
 	int error;
 
-	if (listening->listener == NULL)
+	if (listener == NULL)
 		return -EINVAL;
-	if (!ft_tcp_has_waiting(listening->listener))
+	if (!ft_tcp_has_waiting(listener))
 		return -EAGAIN;
-	error = ft_socket_create(stack, false, &socket, fd);
+	error = ft_socket_create_accepted(stack, listening, &socket, fd);
 	if (error != 0)
 		return error;
-	socket->conn = ft_tcp_accept(stack, listening->listener);
+	socket->conn = ft_tcp_accept(stack, listener);
 	if (socket->conn == NULL) {
 		ft_socket_close(stack, *fd, ft_thread_now());
 		return -EAGAIN;
 	}
 	ft_tcp_attach(socket->conn, socket);
-	ft_tcp_get_options(stack, socket->conn, &socket->options);
 	socket->may_broadcast = listening->may_broadcast;
-	socket->has_linger = listening->has_linger;
-	socket->linger_s = listening->linger_s;
-	socket->receive_timeout = listening->receive_timeout;
-	socket->send_timeout = listening->send_timeout;
+	// The listener may have been told something else since the SYN came.
+	memcpy(&own, listening->settings, sizeof(own));
+	ft_tcp_get_options(stack, socket->conn, &own.options);
+	ft_settings_change(stack, socket, &own);
 	return 0;
 }
 
@@ -220,7 +223,8 @@ static int await_peer(struct ft_stack *stack, struct ft_socket *listening, int *
 	struct ft_wait wait;
 	int result, error;
 
-	ft_wait_begin(&wait, listening->description.is_nonblocking, listening->receive_timeout);
+	ft_wait_begin(
+		&wait, listening->description.is_nonblocking, listening->settings->receive_timeout);
 	while ((result = take_connection(stack, listening, fd)) == -EAGAIN) {
 		error = ft_wait_turn(&wait);
 		if (error != 0)
@@ -280,7 +284,7 @@ static int shut_down(struct ft_stack *stack, struct ft_socket *socket, int how)
 		return -EINVAL;
 	if (socket->is_udp)
 		return ft_udp_shutdown(stack, socket->udp, read, write);
-	if (socket->listener != NULL) // writing ends nothing there: as in Linux
+	if (ft_socket_listener(socket) != NULL) // writing ends nothing there: as in Linux
 		return read ? stop_listening(stack, socket) : 0;
 	if (socket->conn == NULL)
 		return -ENOTCONN;

@@ -62,7 +62,7 @@ int ft_fcntl(int fd, int command, ...)
 // A datagram socket tells of the first datagram only (udp(7)); a listener has nothing to read.
 static int readable_bytes(const struct ft_socket *socket, int *bytes)
 {
-	if (socket->listener != NULL)
+	if (ft_socket_listener(socket) != NULL)
 		return -EINVAL;
 	*bytes = 0;
 	if (socket->is_udp)
@@ -77,7 +77,7 @@ static int queued_bytes(const struct ft_socket *socket, bool is_unsent, int *byt
 {
 	uint64_t queued = 0;
 
-	if (socket->listener != NULL)
+	if (ft_socket_listener(socket) != NULL)
 		return -EINVAL;
 	if (socket->conn != NULL)
 		queued = is_unsent ? ft_tcp_unsent_bytes(socket->conn)

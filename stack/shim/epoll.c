@@ -55,7 +55,7 @@ static int change(struct ft_stack *stack, struct ft_epoll *epoll, int operation,
 	case EPOLL_CTL_ADD:
 		return ft_interest_add(stack, epoll, socket, fd, event);
 	case EPOLL_CTL_MOD:
-		return ft_interest_modify(epoll, socket, fd, event);
+		return ft_interest_modify(stack, epoll, socket, fd, event);
 	case EPOLL_CTL_DEL:
 		return ft_interest_remove(stack, epoll, socket, fd);
 	default:
@@ -82,15 +82,15 @@ int ft_epoll_ctl(int epoll_fd, int operation, int fd, struct epoll_event *event)
 		ft_container_of(watched, struct ft_socket, description), fd, event));
 }
 
-static int wait_for_events(
-	struct ft_epoll *epoll, struct epoll_event *events, int most, int timeout_ms)
+static int wait_for_events(struct ft_stack *stack, struct ft_epoll *epoll,
+	struct epoll_event *events, int most, int timeout_ms)
 {
 	struct ft_wait wait;
 	int count, error;
 
 	ft_wait_begin(&wait, timeout_ms == 0,
 		timeout_ms < 0 ? FT_NEVER : (ft_time)timeout_ms * FT_MILLISECOND);
-	while ((count = ft_interest_collect(epoll, events, most)) == 0) {
+	while ((count = ft_interest_collect(stack, epoll, events, most)) == 0) {
 		error = ft_wait_turn(&wait);
 		if (error != 0)
 			return error == -EAGAIN ? 0 : error;
@@ -110,5 +110,5 @@ int ft_epoll_wait(int epoll_fd, struct epoll_event *events, int max_events, int 
 		return -1;
 	if (events == NULL)
 		return ft_call_result(-EFAULT);
-	return ft_call_result(wait_for_events(epoll, events, max_events, timeout_ms));
+	return ft_call_result(wait_for_events(stack, epoll, events, max_events, timeout_ms));
 }

@@ -59,8 +59,8 @@ int ft_dup(int fd)
 static bool has_to_linger(const struct ft_socket *socket)
 {
 	return socket->description.descriptors == 1 && !socket->description.is_nonblocking &&
-	       socket->conn != NULL && socket->has_linger && socket->linger_s > 0 &&
-	       ft_tcp_state(socket->conn) != FT_TCP_SYN_SENT &&
+	       socket->conn != NULL && socket->settings->has_linger &&
+	       socket->settings->linger_s > 0 && ft_tcp_state(socket->conn) != FT_TCP_SYN_SENT &&
 	       ft_tcp_readable_bytes(socket->conn) == 0;
 }
 
@@ -79,7 +79,7 @@ static int linger(struct ft_stack *stack, struct ft_socket *socket)
 	int error = 0;
 
 	ft_tcp_shutdown(stack, socket->conn, false, true, ft_thread_now());
-	ft_wait_begin(&wait, false, socket->linger_s * FT_SECOND);
+	ft_wait_begin(&wait, false, socket->settings->linger_s * FT_SECOND);
 	while (!is_fin_acknowledged(socket->conn) && error == 0)
 		error = ft_wait_turn(&wait);
 	return error == -EINTR ? error : 0;

@@ -75,12 +75,12 @@ static ssize_t receive_stream(struct ft_stack *stack, struct ft_socket *socket,
 	ssize_t count;
 	int error = 0;
 
-	if (socket->conn == NULL && socket->listener == NULL && (flags & MSG_OOB))
+	if (socket->conn == NULL && ft_socket_listener(socket) == NULL && (flags & MSG_OOB))
 		return -EINVAL; // no urgent byte there, says Linux before anything else
 	if (socket->conn == NULL)
 		return -ENOTCONN;
 	ft_wait_begin(&wait, socket->description.is_nonblocking || (flags & MSG_DONTWAIT),
-		socket->receive_timeout);
+		socket->settings->receive_timeout);
 	if ((flags & MSG_WAITALL) && (flags & MSG_PEEK) &&
 		await_bytes(socket, bytes, &wait) == -EINTR)
 		return -EINTR;
@@ -108,7 +108,7 @@ static ssize_t receive_datagram(struct ft_stack *stack, struct ft_socket *socket
 	if (flags & MSG_OOB)
 		return -EOPNOTSUPP;
 	ft_wait_begin(&wait, socket->description.is_nonblocking || (flags & MSG_DONTWAIT),
-		socket->receive_timeout);
+		socket->settings->receive_timeout);
 	while ((length = ft_udp_receive(stack, socket->udp, message->msg_iov,
 			(int)message->msg_iovlen, flags & MSG_PEEK, from)) == -EAGAIN) {
 		error = ft_wait_turn(&wait);

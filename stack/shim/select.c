@@ -25,7 +25,7 @@ static short look_at(struct ft_stack *stack, const struct pollfd *fd, short alwa
 	descriptor = ft_descriptor_find(&stack->sockets->descriptors, fd->fd);
 	if (descriptor == NULL)
 		return POLLNVAL;
-	return ft_socket_readiness(descriptor->description) & (fd->events | always);
+	return ft_socket_readiness(stack, descriptor->description) & (fd->events | always);
 }
 
 static int look_at_all(struct ft_stack *stack, struct pollfd *fds, nfds_t count, short always)

@@ -58,7 +58,7 @@ static ssize_t send_stream(struct ft_stack *stack, struct ft_socket *socket,
 	if (socket->conn == NULL)
 		return -EPIPE; // Linux's answer, with its SIGPIPE, for a stream never connected
 	ft_wait_begin(&wait, socket->description.is_nonblocking || (flags & MSG_DONTWAIT),
-		socket->send_timeout);
+		socket->settings->send_timeout);
 	do {
 		count = offer(stack, socket, &left, flags);
 		if (count >= 0) {
@@ -95,7 +95,7 @@ static ssize_t send_datagram(struct ft_stack *stack, struct ft_socket *socket,
 			remote = ft_address_loopback();
 	}
 	ft_wait_begin(&wait, socket->description.is_nonblocking || (flags & MSG_DONTWAIT),
-		socket->send_timeout);
+		socket->settings->send_timeout);
 	while ((result = ft_udp_send(stack, socket->udp, message->msg_name ? &remote : NULL, port,
 			message->msg_iov, (int)message->msg_iovlen, bytes, ft_thread_now())) ==
 		-EAGAIN) {

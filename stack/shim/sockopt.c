@@ -49,8 +49,11 @@ int ft_sockopt_write_int(int number, void *value, socklen_t *length)
 int ft_sockopt_apply(
 	struct ft_stack *stack, struct ft_socket *socket, const struct ft_tcp_options *options)
 {
+	struct ft_settings wanted;
 	int error;
 
+	memcpy(&wanted, socket->settings, sizeof(wanted));
+	wanted.options = *options;
 	if (socket->conn != NULL) {
 		error = ft_tcp_set_options(stack, socket->conn, options, ft_thread_now());
 		if (error != 0)
@@ -61,13 +64,13 @@ int ft_sockopt_apply(
 		socket->udp->tos = options->tos;
 		socket->udp->receive_bytes.limit = options->receive_buffer;
 	}
-	socket->options = *options;
+	ft_settings_change(stack, socket, &wanted);
 	return 0;
 }
 
 static struct ft_binding *binding_of(struct ft_socket *socket)
 {
-	return socket->is_udp ? &socket->udp->binding : &socket->binding;
+	return socket->is_udp ? &socket->udp->binding : socket->binding;
 }
 
 static bool is_bound(const struct ft_socket *socket)
@@ -118,13 +121,16 @@ static int set_timeout(const void *value, socklen_t bytes, ft_time *timeout)
 
 static int get_linger(const struct ft_socket *socket, void *value, socklen_t *length)
 {
-	struct linger linger = { .l_onoff = socket->has_linger, .l_linger = (int)socket->linger_s };
+	struct linger linger = { .l_onoff = socket->settings->has_linger,
+		.l_linger = (int)socket->settings->linger_s };
 
 	return ft_sockopt_write(&linger, sizeof(linger), value, length);
 }
 
-static int set_linger(struct ft_socket *socket, const void *value, socklen_t length)
+static int set_linger(
+	struct ft_stack *stack, struct ft_socket *socket, const void *value, socklen_t length)
 {
+	struct ft_settings wanted;
 	struct linger linger;
 
 	if (length < sizeof(linger))
@@ -132,15 +138,17 @@ static int set_linger(struct ft_socket *socket, const void *value, socklen_t len
 	if (value == NULL)
 		return -EFAULT;
 	memcpy(&linger, value, sizeof(linger));
-	socket->has_linger = linger.l_onoff != 0;
-	if (socket->has_linger)
-		socket->linger_s = linger.l_linger < 0 ? INT32_MAX : linger.l_linger;
+	memcpy(&wanted, socket->settings, sizeof(wanted));
+	wanted.has_linger = linger.l_onoff != 0;
+	if (wanted.has_linger)
+		wanted.linger_s = linger.l_linger < 0 ? INT32_MAX : linger.l_linger;
+	ft_settings_change(stack, socket, &wanted);
 	return 0;
 }
 
 static int get_socket_flag(struct ft_socket *socket, int name, int *number)
 {
-	const struct ft_tcp_options *options = &socket->options;
+	const struct ft_tcp_options *options = &socket->settings->options;
 
 	switch (name) {
 	case SO_REUSEADDR:
@@ -174,7 +182,7 @@ static int get_socket_flag(struct ft_socket *socket, int name, int *number)
 		*number = socket->is_udp ? IPPROTO_UDP : IPPROTO_TCP;
 		return 0;
 	case SO_ACCEPTCONN:
-		*number = socket->listener != NULL;
+		*number = ft_socket_listener(socket) != NULL;
 		return 0;
 	case SO_ERROR:
 		*number = take_error(socket);
@@ -192,9 +200,9 @@ static int get_socket_option(struct ft_socket *socket, int name, void *value, so
 	case SO_LINGER:
 		return get_linger(socket, value, length);
 	case SO_RCVTIMEO:
-		return get_timeout(socket->receive_timeout, value, length);
+		return get_timeout(socket->settings->receive_timeout, value, length);
 	case SO_SNDTIMEO:
-		return get_timeout(socket->send_timeout, value, length);
+		return get_timeout(socket->settings->send_timeout, value, length);
 	default:
 		error = get_socket_flag(socket, name, &number);
 		return error != 0 ? error : ft_sockopt_write_int(number, value, length);
@@ -220,17 +228,18 @@ static void set_broadcast(struct ft_socket *socket, bool is_on)
 
 static int set_socket_flag(struct ft_stack *stack, struct ft_socket *socket, int name, int number)
 {
-	struct ft_tcp_options options = socket->options;
+	struct ft_tcp_options options = socket->settings->options;
 
 	switch (name) {
 	case SO_REUSEADDR:
 		options.reuse_address = number != 0;
-		binding_of(socket)->reuse_address = number != 0;
+		if (binding_of(socket) != NULL)
+			binding_of(socket)->reuse_address = number != 0;
 		break;
 	case SO_REUSEPORT:
 		options.reuse_port = number != 0;
 		// The port table wants a binding's as it was at bind().
-		if (!is_bound(socket))
+		if (!is_bound(socket) && binding_of(socket) != NULL)
 			binding_of(socket)->reuse_port = number != 0;
 		break;
 	case SO_BROADCAST:
@@ -257,19 +266,26 @@ static int set_socket_flag(struct ft_stack *stack, struct ft_socket *socket, int
 static int set_socket_option(struct ft_stack *stack, struct ft_socket *socket, int name,
 	const void *value, socklen_t length)
 {
+	struct ft_settings wanted;
 	int number, error;
 
+	memcpy(&wanted, socket->settings, sizeof(wanted));
 	switch (name) {
 	case SO_LINGER:
-		return set_linger(socket, value, length);
+		return set_linger(stack, socket, value, length);
 	case SO_RCVTIMEO:
-		return set_timeout(value, length, &socket->receive_timeout);
+		error = set_timeout(value, length, &wanted.receive_timeout);
+		break;
 	case SO_SNDTIMEO:
-		return set_timeout(value, length, &socket->send_timeout);
+		error = set_timeout(value, length, &wanted.send_timeout);
+		break;
 	default:
 		error = ft_sockopt_read_int(value, length, &number);
 		return error != 0 ? error : set_socket_flag(stack, socket, name, number);
 	}
+	if (error == 0)
+		ft_settings_change(stack, socket, &wanted);
+	return error;
 }
 
 // ---- IPPROTO_IP ----
@@ -290,7 +306,7 @@ static int get_mtu(struct ft_stack *stack, const struct ft_socket *socket, int *
 
 static int get_ip_option(struct ft_stack *stack, struct ft_socket *socket, int name, int *number)
 {
-	const struct ft_tcp_options *options = &socket->options;
+	const struct ft_tcp_options *options = &socket->settings->options;
 
 	switch (name) {
 	case IP_TTL:
@@ -325,7 +341,7 @@ static int set_mtu_discover(struct ft_socket *socket, int number)
 
 static int set_ip_option(struct ft_stack *stack, struct ft_socket *socket, int name, int number)
 {
-	struct ft_tcp_options options = socket->options;
+	struct ft_tcp_options options = socket->settings->options;
 
 	switch (name) {
 	case IP_TTL:

@@ -28,7 +28,7 @@ static int get_info(
 {
 	struct tcp_info info = { .tcpi_state = TCP_CLOSE };
 
-	if (socket->listener != NULL)
+	if (ft_socket_listener(socket) != NULL)
 		info.tcpi_state = TCP_LISTEN;
 	else if (socket->conn != NULL)
 		ft_tcp_info(stack, socket->conn, ft_thread_now(), &info);
@@ -37,7 +37,7 @@ static int get_info(
 
 static int get_number(const struct ft_socket *socket, int name, int *number)
 {
-	const struct ft_tcp_options *options = &socket->options;
+	const struct ft_tcp_options *options = &socket->settings->options;
 
 	switch (name) {
 	case TCP_NODELAY:
@@ -72,7 +72,7 @@ static int get_number(const struct ft_socket *socket, int name, int *number)
 int ft_sockopt_tcp_get(
 	struct ft_stack *stack, struct ft_socket *socket, int name, void *value, socklen_t *length)
 {
-	const struct ft_tcp_options *options = &socket->options;
+	const struct ft_tcp_options *options = &socket->settings->options;
 	int number, error;
 
 	switch (name) {
@@ -154,7 +154,7 @@ static int set_congestion(struct ft_tcp_options *options, const void *value, soc
 int ft_sockopt_tcp_set(struct ft_stack *stack, struct ft_socket *socket, int name,
 	const void *value, socklen_t length)
 {
-	struct ft_tcp_options options = socket->options;
+	struct ft_tcp_options options = socket->settings->options;
 	int number, error;
 
 	if (name == TCP_CONGESTION) {

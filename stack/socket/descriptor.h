@@ -22,9 +22,12 @@ struct ft_description {
 
 struct ft_descriptor {
 	struct ft_description *description; // NULL: the number is free
-	bool close_on_exec;		    // FD_CLOEXEC, kept for F_GETFD
-	int next, previous;		    // of the same description, 0 at either end
+	uint32_t next;			    // of the same description, 0 at either end
+	uint32_t previous : 31;
+	bool close_on_exec : 1; // FD_CLOEXEC, kept for F_GETFD
 };
+
+_Static_assert(sizeof(struct ft_descriptor) == 16, "each connection of an application has one");
 
 struct ft_descriptors {
 	struct ft_descriptor *table;

@@ -20,8 +20,8 @@ int ft_interest_create(struct ft_stack *stack, struct ft_epoll **epoll, int *fd)
 	if (*epoll == NULL)
 		return -ENOMEM;
 	**epoll = (struct ft_epoll){ .description.kind = FT_DESCRIPTION_EPOLL };
-	ft_list_init(&(*epoll)->watches);
-	ft_list_init(&(*epoll)->ready);
+	for (int list = 0; list < FT_INTEREST_LISTS; list++)
+		(*epoll)->lists[list] = (struct ft_watch_links){ FT_POOL_NONE, FT_POOL_NONE };
 	*fd = ft_descriptor_take(&sockets->descriptors, &(*epoll)->description, 0);
 	if (*fd < 0) {
 		ft_pool_give(&sockets->epolls, *epoll);
@@ -30,111 +30,178 @@ int ft_interest_create(struct ft_stack *stack, struct ft_epoll **epoll, int *fd)
 	return 0;
 }
 
-static void make_ready(struct ft_watch *watch)
+// ---- lists ----
+
+static struct ft_epoll *epoll_of(struct ft_stack *stack, const struct ft_watch *watch)
 {
-	if (!ft_list_is_empty(&watch->ready))
-		return;
-	ft_list_append(&watch->epoll->ready, &watch->ready);
-	watch->epoll->ready_count++;
+	return ft_pool_at(&stack->sockets->epolls, watch->epoll);
 }
 
-static void make_unready(struct ft_watch *watch)
+// The place that says who follows `previous`: in that watch, or in the list's own links.
+static struct ft_watch_links *links_of(
+	struct ft_stack *stack, struct ft_epoll *epoll, enum ft_interest_list list, uint32_t index)
 {
-	if (ft_list_is_empty(&watch->ready))
+	return index == FT_POOL_NONE ? &epoll->lists[list]
+				     : &ft_watch_at(stack, index)->links[list];
+}
+
+static void append(struct ft_stack *stack, struct ft_epoll *epoll, enum ft_interest_list list,
+	struct ft_watch *watch, uint32_t index)
+{
+	uint32_t last = epoll->lists[list].previous;
+
+	watch->links[list] = (struct ft_watch_links){ .next = FT_POOL_NONE, .previous = last };
+	links_of(stack, epoll, list, last)->next = index;
+	epoll->lists[list].previous = index;
+}
+
+static void take_out(struct ft_stack *stack, struct ft_epoll *epoll, enum ft_interest_list list,
+	const struct ft_watch *watch)
+{
+	struct ft_watch_links links = watch->links[list];
+
+	links_of(stack, epoll, list, links.previous)->next = links.next;
+	links_of(stack, epoll, list, links.next)->previous = links.previous;
+}
+
+static void make_ready(struct ft_stack *stack, struct ft_watch *watch, uint32_t index)
+{
+	struct ft_epoll *epoll = epoll_of(stack, watch);
+
+	if (watch->is_ready)
 		return;
-	ft_list_remove(&watch->ready);
-	watch->epoll->ready_count--;
+	watch->is_ready = true;
+	append(stack, epoll, FT_INTEREST_READY, watch, index);
+	epoll->ready_count++;
+}
+
+static void make_unready(struct ft_stack *stack, struct ft_watch *watch)
+{
+	struct ft_epoll *epoll = epoll_of(stack, watch);
+
+	if (!watch->is_ready)
+		return;
+	watch->is_ready = false;
+	take_out(stack, epoll, FT_INTEREST_READY, watch);
+	epoll->ready_count--;
+}
+
+// To the end of the line, where the only one in it is already.
+static void move_back(
+	struct ft_stack *stack, struct ft_epoll *epoll, struct ft_watch *watch, uint32_t index)
+{
+	if (epoll->lists[FT_INTEREST_READY].previous == index)
+		return;
+	take_out(stack, epoll, FT_INTEREST_READY, watch);
+	append(stack, epoll, FT_INTEREST_READY, watch, index);
+}
+
+// A socket is in few epolls, so its own list is the short one.
+static void take_from_socket(struct ft_stack *stack, struct ft_watch *watch)
+{
+	struct ft_socket *socket = ft_pool_at(&stack->sockets->sockets, watch->socket);
+	uint32_t *link = &socket->first_watch;
+
+	while (ft_watch_at(stack, *link) != watch)
+		link = &ft_watch_at(stack, *link)->next_of_socket;
+	*link = watch->next_of_socket;
 }
 
 static void remove_watch(struct ft_stack *stack, struct ft_watch *watch)
 {
-	make_unready(watch);
-	ft_list_remove(&watch->of_socket);
-	ft_list_remove(&watch->of_epoll);
+	make_unready(stack, watch);
+	take_from_socket(stack, watch);
+	take_out(stack, epoll_of(stack, watch), FT_INTEREST_ALL, watch);
 	ft_pool_give(&stack->sockets->watches, watch);
 }
 
 void ft_interest_destroy(struct ft_stack *stack, struct ft_epoll *epoll)
 {
-	ft_list_for_each_safe (node, &epoll->watches)
-		remove_watch(stack, ft_container_of(node, struct ft_watch, of_epoll));
+	struct ft_watch *watch;
+
+	while ((watch = ft_watch_at(stack, epoll->lists[FT_INTEREST_ALL].next)) != NULL)
+		remove_watch(stack, watch);
 	ft_pool_give(&stack->sockets->epolls, epoll);
 }
 
 void ft_interest_forget(struct ft_stack *stack, struct ft_socket *socket)
 {
-	ft_list_for_each_safe (node, &socket->watches)
-		remove_watch(stack, ft_container_of(node, struct ft_watch, of_socket));
+	while (socket->first_watch != FT_POOL_NONE)
+		remove_watch(stack, ft_watch_first(stack, socket));
 }
 
-// A socket is in few epolls, so its own list is the short one.
-static struct ft_watch *find(struct ft_epoll *epoll, struct ft_socket *socket, int fd)
+static struct ft_watch *find(
+	struct ft_stack *stack, const struct ft_epoll *epoll, struct ft_socket *socket, int fd)
 {
-	ft_list_for_each (node, &socket->watches) {
-		struct ft_watch *watch = ft_container_of(node, struct ft_watch, of_socket);
+	struct ft_watch *watch = ft_watch_first(stack, socket);
 
-		if (watch->epoll == epoll && watch->fd == fd)
-			return watch;
-	}
-	return NULL;
+	while (watch != NULL && (epoll_of(stack, watch) != epoll || watch->fd != fd))
+		watch = ft_watch_next(stack, watch);
+	return watch;
 }
 
 // What the watch's owner wants to hear and holds now. Errors and hang-ups are always wanted, but
 // not by a watch that EPOLLONESHOT has disarmed.
-static uint32_t wanted_now(const struct ft_watch *watch)
+static uint32_t wanted_now(struct ft_stack *stack, const struct ft_watch *watch)
 {
+	const struct ft_socket *socket = ft_pool_at(&stack->sockets->sockets, watch->socket);
 	uint32_t wanted = watch->wanted.events & ~MODES;
 
 	if (watch->wanted.events == 0)
 		return 0;
-	return ft_socket_readiness(&watch->socket->description) & (wanted | EPOLLERR | EPOLLHUP);
+	return ft_socket_readiness(stack, &socket->description) & (wanted | EPOLLERR | EPOLLHUP);
 }
 
-static void want(struct ft_watch *watch, const struct epoll_event *event)
+static void want(struct ft_stack *stack, struct ft_watch *watch, const struct epoll_event *event)
 {
 	watch->wanted = *event;
 	watch->wanted.events |= EPOLLERR | EPOLLHUP;
-	if (wanted_now(watch) != 0)
-		make_ready(watch);
+	if (wanted_now(stack, watch) != 0)
+		make_ready(stack, watch, ft_pool_index(&stack->sockets->watches, watch));
 }
 
 int ft_interest_add(struct ft_stack *stack, struct ft_epoll *epoll, struct ft_socket *socket,
 	int fd, const struct epoll_event *event)
 {
+	struct ft_sockets *sockets = stack->sockets;
 	struct ft_watch *watch;
 
 	if ((event->events & EPOLLEXCLUSIVE) && (event->events & ~EXCLUSIVE_ALLOWED))
 		return -EINVAL;
-	if (find(epoll, socket, fd) != NULL)
+	if (find(stack, epoll, socket, fd) != NULL)
 		return -EEXIST;
-	watch = ft_pool_take(&stack->sockets->watches);
+	watch = ft_pool_take(&sockets->watches);
 	if (watch == NULL)
 		return -ENOSPC;
-	*watch = (struct ft_watch){ .socket = socket, .epoll = epoll, .fd = fd };
-	ft_list_init(&watch->ready);
-	ft_list_append(&socket->watches, &watch->of_socket);
-	ft_list_append(&epoll->watches, &watch->of_epoll);
-	want(watch, event);
+	*watch = (struct ft_watch){
+		.next_of_socket = socket->first_watch,
+		.socket = ft_pool_index(&sockets->sockets, socket),
+		.epoll = ft_pool_index(&sockets->epolls, epoll),
+		.fd = fd,
+	};
+	socket->first_watch = ft_pool_index(&sockets->watches, watch);
+	append(stack, epoll, FT_INTEREST_ALL, watch, socket->first_watch);
+	want(stack, watch, event);
 	return 0;
 }
 
-int ft_interest_modify(
-	struct ft_epoll *epoll, struct ft_socket *socket, int fd, const struct epoll_event *event)
+int ft_interest_modify(struct ft_stack *stack, struct ft_epoll *epoll, struct ft_socket *socket,
+	int fd, const struct epoll_event *event)
 {
-	struct ft_watch *watch = find(epoll, socket, fd);
+	struct ft_watch *watch = find(stack, epoll, socket, fd);
 
 	if (watch == NULL)
 		return -ENOENT;
 	if ((event->events | watch->wanted.events) & EPOLLEXCLUSIVE)
 		return -EINVAL; // epoll_ctl(2)
-	want(watch, event);
+	want(stack, watch, event);
 	return 0;
 }
 
 int ft_interest_remove(
 	struct ft_stack *stack, struct ft_epoll *epoll, struct ft_socket *socket, int fd)
 {
-	struct ft_watch *watch = find(epoll, socket, fd);
+	struct ft_watch *watch = find(stack, epoll, socket, fd);
 
 	if (watch == NULL)
 		return -ENOENT;
@@ -142,51 +209,57 @@ int ft_interest_remove(
 	return 0;
 }
 
-void ft_interest_wake(struct ft_socket *socket, uint32_t events)
+void ft_interest_wake(struct ft_stack *stack, struct ft_socket *socket, uint32_t events)
 {
-	ft_list_for_each (node, &socket->watches) {
-		struct ft_watch *watch = ft_container_of(node, struct ft_watch, of_socket);
+	uint32_t index = socket->first_watch;
+
+	while (index != FT_POOL_NONE) {
+		struct ft_watch *watch = ft_watch_at(stack, index);
 
 		if (watch->wanted.events & events)
-			make_ready(watch);
+			make_ready(stack, watch, index);
+		index = watch->next_of_socket;
 	}
 }
 
 // After a report: level triggered it stays, at the end of the line; else it waits to be woken.
-static void put_back(struct ft_watch *watch)
+static void put_back(
+	struct ft_stack *stack, struct ft_epoll *epoll, struct ft_watch *watch, uint32_t index)
 {
-	bool is_level = !(watch->wanted.events & (EPOLLET | EPOLLONESHOT));
-
-	make_unready(watch);
+	if (!(watch->wanted.events & (EPOLLET | EPOLLONESHOT))) {
+		move_back(stack, epoll, watch, index);
+		return;
+	}
+	make_unready(stack, watch);
 	if (watch->wanted.events & EPOLLONESHOT)
 		watch->wanted.events = 0;
-	if (is_level)
-		make_ready(watch);
 }
 
-int ft_interest_collect(struct ft_epoll *epoll, struct epoll_event *events, int most)
+int ft_interest_collect(
+	struct ft_stack *stack, struct ft_epoll *epoll, struct epoll_event *events, int most)
 {
 	int count = 0;
 
 	for (uint32_t left = epoll->ready_count; left > 0 && count < most; left--) {
-		struct ft_watch *watch = ft_container_of(epoll->ready.next, struct ft_watch, ready);
-		uint32_t now = wanted_now(watch);
+		uint32_t index = epoll->lists[FT_INTEREST_READY].next;
+		struct ft_watch *watch = ft_watch_at(stack, index);
+		uint32_t now = wanted_now(stack, watch);
 
 		if (now == 0) {
-			make_unready(watch);
+			make_unready(stack, watch);
 			continue;
 		}
 		events[count++] = (struct epoll_event){ .events = now, .data = watch->wanted.data };
-		put_back(watch);
+		put_back(stack, epoll, watch, index);
 	}
 	return count;
 }
 
-bool ft_interest_is_ready(const struct ft_epoll *epoll)
+bool ft_interest_is_ready(struct ft_stack *stack, const struct ft_epoll *epoll)
 {
-	ft_list_for_each (node, &epoll->ready) {
-		if (wanted_now(ft_container_of(node, struct ft_watch, ready)) != 0)
-			return true;
-	}
-	return false;
+	struct ft_watch *watch = ft_watch_at(stack, epoll->lists[FT_INTEREST_READY].next);
+
+	while (watch != NULL && wanted_now(stack, watch) == 0)
+		watch = ft_watch_at(stack, watch->links[FT_INTEREST_READY].next);
+	return watch != NULL;
 }

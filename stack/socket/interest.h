@@ -9,31 +9,57 @@
 #include <stdint.h>
 #include <sys/epoll.h>
 
-#include "base/list.h"
 #include "socket/descriptor.h"
+#include "socket/socket.h"
+#include "stack.h"
 
-struct ft_socket;
-struct ft_sockets;
-struct ft_stack;
+// A watch is in two lists of its epoll.
+enum ft_interest_list { FT_INTEREST_ALL, FT_INTEREST_READY, FT_INTEREST_LISTS };
+
+// Where its neighbours are, or the first and the last: indices of watches, FT_POOL_NONE for none. (There
+// is a watch for each connection, and pointers would take twice the memory.)
+struct ft_watch_links {
+	uint32_t next;
+	uint32_t previous;
+};
 
 struct ft_epoll {
 	struct ft_description description;
-	struct ft_list watches; // all: the interest list
-	struct ft_list ready;
+	struct ft_watch_links lists[FT_INTEREST_LISTS]; // next: the first; previous: the last
 	uint32_t ready_count;
 };
 
 // One socket in one epoll, under one number: a socket's two descriptors may both be added, as in
 // Linux.
 struct ft_watch {
-	struct ft_list of_socket;
-	struct ft_list of_epoll;
-	struct ft_list ready; // on itself when not in the ready list
-	struct ft_socket *socket;
-	struct ft_epoll *epoll;
-	int fd;
+	struct ft_watch_links links[FT_INTEREST_LISTS];
+	uint32_t next_of_socket;
+	uint32_t socket;
+	uint32_t epoll;
+	int fd : 31;
+	bool is_ready : 1;	   // in the ready list
 	struct epoll_event wanted; // after EPOLLONESHOT has fired: no events
 };
+
+// 44 where epoll_event is packed.
+_Static_assert(sizeof(struct ft_watch) <= 48, "each connection in an epoll has one");
+
+static inline struct ft_watch *ft_watch_at(struct ft_stack *stack, uint32_t index)
+{
+	return index == FT_POOL_NONE ? NULL : ft_pool_at(&stack->sockets->watches, index);
+}
+
+// The watches of a socket: the first, the next, NULL.
+static inline struct ft_watch *ft_watch_first(
+	struct ft_stack *stack, const struct ft_socket *socket)
+{
+	return ft_watch_at(stack, socket->first_watch);
+}
+
+static inline struct ft_watch *ft_watch_next(struct ft_stack *stack, const struct ft_watch *watch)
+{
+	return ft_watch_at(stack, watch->next_of_socket);
+}
 
 // A new epoll with one descriptor, *fd. Returns 0, -EMFILE or -ENOMEM.
 int ft_interest_create(struct ft_stack *stack, struct ft_epoll **epoll, int *fd);
@@ -42,8 +68,8 @@ void ft_interest_destroy(struct ft_stack *stack, struct ft_epoll *epoll);
 // EPOLL_CTL_ADD (-EEXIST, -ENOSPC), _MOD and _DEL (-ENOENT).
 int ft_interest_add(struct ft_stack *stack, struct ft_epoll *epoll, struct ft_socket *socket,
 	int fd, const struct epoll_event *event);
-int ft_interest_modify(
-	struct ft_epoll *epoll, struct ft_socket *socket, int fd, const struct epoll_event *event);
+int ft_interest_modify(struct ft_stack *stack, struct ft_epoll *epoll, struct ft_socket *socket,
+	int fd, const struct epoll_event *event);
 int ft_interest_remove(
 	struct ft_stack *stack, struct ft_epoll *epoll, struct ft_socket *socket, int fd);
 
@@ -51,11 +77,12 @@ int ft_interest_remove(
 void ft_interest_forget(struct ft_stack *stack, struct ft_socket *socket);
 
 // Puts the watches that want one of `events` on their ready lists.
-void ft_interest_wake(struct ft_socket *socket, uint32_t events);
+void ft_interest_wake(struct ft_stack *stack, struct ft_socket *socket, uint32_t events);
 
 // Reports up to `most` ready sockets into `events` and returns how many. Those reported level
 // triggered go to the end of the line, so that with more ready than `most` all get their turn.
-int ft_interest_collect(struct ft_epoll *epoll, struct epoll_event *events, int most);
+int ft_interest_collect(
+	struct ft_stack *stack, struct ft_epoll *epoll, struct epoll_event *events, int most);
 
 // True when ft_interest_collect() would report something.
-bool ft_interest_is_ready(const struct ft_epoll *epoll);
+bool ft_interest_is_ready(struct ft_stack *stack, const struct ft_epoll *epoll);

@@ -101,13 +101,13 @@ static bool fill_bound(struct ft_stack *stack, void *object, uint32_t wanted,
 
 	if (!is_open || !socket->is_bound || !is_wanted(wanted, FT_TCP_CLOSED))
 		return false;
-	if (socket->listener != NULL ||
+	if (ft_socket_listener(socket) != NULL ||
 		(socket->conn != NULL && ft_tcp_state(socket->conn) != FT_TCP_CLOSED))
 		return false;
-	fill_local(record, &socket->binding, IPPROTO_TCP);
+	fill_local(record, socket->binding, IPPROTO_TCP);
 	record->state = FT_TCP_CLOSED;
-	record->receive_buffer = socket->options.receive_buffer;
-	record->send_buffer = socket->options.send_buffer;
+	record->receive_buffer = socket->settings->options.receive_buffer;
+	record->send_buffer = socket->settings->options.send_buffer;
 	fill_owner(stack, record, socket);
 	return true;
 }

@@ -16,9 +16,16 @@ static int init_pools(struct ft_sockets *sockets, uint32_t count)
 	if (error == 0)
 		error = ft_pool_init(&sockets->sockets, count, sizeof(struct ft_socket), 16);
 	if (error == 0)
+		error = ft_pool_init(
+			&sockets->bindings, count, sizeof(struct ft_socket_binding), 8);
+	if (error == 0)
+		error = ft_pool_init(&sockets->settings, count + FT_SETTINGS_SPARE,
+			sizeof(struct ft_settings), 8);
+	if (error == 0)
 		error = ft_pool_init(&sockets->epolls, count, sizeof(struct ft_epoll), 64);
 	if (error == 0)
-		error = ft_pool_init(&sockets->watches, count, sizeof(struct ft_watch), 16);
+		error = ft_pool_init(&sockets->watches, count, sizeof(struct ft_watch),
+			_Alignof(struct ft_watch));
 	return error;
 }
 
@@ -26,6 +33,8 @@ static void free_pools(struct ft_sockets *sockets)
 {
 	ft_pool_free(&sockets->watches);
 	ft_pool_free(&sockets->epolls);
+	ft_pool_free(&sockets->settings);
+	ft_pool_free(&sockets->bindings);
 	ft_pool_free(&sockets->sockets);
 	ft_descriptor_free(&sockets->descriptors);
 }
@@ -42,8 +51,10 @@ int ft_socket_init(struct ft_stack *stack)
 		free_pools(stack->sockets);
 		free(stack->sockets);
 		stack->sockets = NULL;
+		return error;
 	}
-	return error;
+	ft_settings_init(stack);
+	return 0;
 }
 
 void ft_socket_free(struct ft_stack *stack)
@@ -67,60 +78,97 @@ void ft_socket_close_all(struct ft_stack *stack, ft_time now)
 	}
 }
 
-static void set_defaults(struct ft_stack *stack, struct ft_socket *socket, bool is_udp)
-{
-	*socket = (struct ft_socket){
-		.description.kind = FT_DESCRIPTION_SOCKET,
-		.is_udp = is_udp,
-		.mtu_discover = IP_PMTUDISC_WANT,
-		.receive_timeout = FT_NEVER,
-		.send_timeout = FT_NEVER,
-	};
-	ft_list_init(&socket->watches);
-	ft_list_init(&socket->binding.node);
-	ft_tcp_options_init(stack, &socket->options);
-	if (is_udp)
-		socket->options.receive_buffer = stack->config.udp.receive_buffer;
-}
-
-int ft_socket_create(struct ft_stack *stack, bool is_udp, struct ft_socket **created, int *fd)
+// With its descriptor, and nothing behind it.
+static int create(struct ft_stack *stack, bool is_udp, struct ft_settings *settings,
+	struct ft_socket **created, int *fd)
 {
 	struct ft_sockets *sockets = stack->sockets;
 	struct ft_socket *socket = ft_pool_take(&sockets->sockets);
 
 	if (socket == NULL)
 		return -EMFILE;
-	set_defaults(stack, socket, is_udp);
+	*socket = (struct ft_socket){
+		.description.kind = FT_DESCRIPTION_SOCKET,
+		.first_watch = FT_POOL_NONE,
+		.is_udp = is_udp,
+		.mtu_discover = IP_PMTUDISC_WANT,
+	};
 	*fd = ft_descriptor_take(&sockets->descriptors, &socket->description, 0);
-	if (*fd < 0)
-		goto no_descriptor;
-	if (is_udp) {
-		socket->udp = ft_udp_open(stack, socket);
-		if (socket->udp == NULL)
-			goto no_udp;
+	if (*fd < 0) {
+		ft_pool_give(&sockets->sockets, socket);
+		return *fd;
 	}
+	ft_settings_share(socket, settings);
 	*created = socket;
 	return 0;
+}
 
-no_udp:
+struct ft_binding *ft_socket_need_binding(struct ft_stack *stack, struct ft_socket *socket)
+{
+	struct ft_socket_binding *made;
+
+	if (socket->binding != NULL)
+		return socket->binding;
+	made = ft_pool_take(&stack->sockets->bindings);
+	*made = (struct ft_socket_binding){
+		.binding.reuse_address = socket->settings->options.reuse_address,
+		.binding.reuse_port = socket->settings->options.reuse_port,
+		.socket = socket,
+	};
+	ft_list_init(&made->binding.node);
+	socket->binding = &made->binding;
+	return socket->binding;
+}
+
+static int open_transport(struct ft_stack *stack, struct ft_socket *socket)
+{
+	if (!socket->is_udp) {
+		ft_socket_need_binding(stack, socket);
+		return 0;
+	}
+	socket->udp = ft_udp_open(stack, socket);
+	return socket->udp != NULL ? 0 : -ENOMEM;
+}
+
+int ft_socket_create(struct ft_stack *stack, bool is_udp, struct ft_socket **created, int *fd)
+{
+	struct ft_sockets *sockets = stack->sockets;
+	int error = create(stack, is_udp, sockets->first_settings[is_udp], created, fd);
+
+	if (error != 0)
+		return error;
+	error = open_transport(stack, *created);
+	if (error == 0)
+		return 0;
 	ft_descriptor_give(&sockets->descriptors, *fd);
-	*fd = -ENOMEM;
-no_descriptor:
-	ft_pool_give(&sockets->sockets, socket);
-	return *fd;
+	ft_settings_release(stack, *created);
+	ft_pool_give(&sockets->sockets, *created);
+	return error;
+}
+
+int ft_socket_create_accepted(
+	struct ft_stack *stack, struct ft_socket *listening, struct ft_socket **socket, int *fd)
+{
+	return create(stack, false, listening->settings, socket, fd);
 }
 
 // SO_LINGER with zero seconds is how an application asks for a reset.
 static void close_tcp(struct ft_stack *stack, struct ft_socket *socket, ft_time now)
 {
-	if (socket->listener != NULL)
-		ft_tcp_close_listener(stack, socket->listener, now);
-	if (socket->conn != NULL && socket->has_linger && socket->linger_s == 0)
+	const struct ft_settings *settings = socket->settings;
+	struct ft_tcp_listener *listener = ft_socket_listener(socket);
+
+	if (listener != NULL)
+		ft_tcp_close_listener(stack, listener, now);
+	if (socket->conn != NULL && settings->has_linger && settings->linger_s == 0)
 		ft_tcp_abort(stack, socket->conn, now);
 	else if (socket->conn != NULL)
 		ft_tcp_close(stack, socket->conn, now);
 	if (socket->is_bound)
-		ft_port_unbind(&stack->tcp.ports, &socket->binding);
+		ft_port_unbind(&stack->tcp.ports, socket->binding);
+	if (socket->binding != NULL)
+		ft_pool_give(&stack->sockets->bindings,
+			ft_container_of(socket->binding, struct ft_socket_binding, binding));
 }
 
 static void close_socket(struct ft_stack *stack, struct ft_socket *socket, ft_time now)
@@ -130,6 +178,7 @@ static void close_socket(struct ft_stack *stack, struct ft_socket *socket, ft_ti
 		ft_udp_close(stack, socket->udp);
 	else
 		close_tcp(stack, socket, now);
+	ft_settings_release(stack, socket);
 	ft_pool_give(&stack->sockets->sockets, socket);
 }
 
@@ -171,12 +220,13 @@ static __attribute__((cold)) void trace_events(
 		number_of(&socket->description), events & EPOLLIN ? " readable" : "",
 		events & EPOLLOUT ? " writable" : "", events & EPOLLHUP ? " hung up" : "",
 		events & EPOLLERR ? " error" : "");
-	ft_list_for_each (node, &socket->watches) {
-		struct ft_watch *watch = ft_container_of(node, struct ft_watch, of_socket);
+	for (struct ft_watch *watch = ft_watch_first(stack, socket); watch != NULL;
+		watch = ft_watch_next(stack, watch)) {
+		struct ft_epoll *epoll = ft_pool_at(&stack->sockets->epolls, watch->epoll);
 
 		if (watch->wanted.events & events)
 			ft_trace_of(stack, FT_TRACE_SOCKET, tuple, "epoll fd %d woken for fd %d",
-				number_of(&watch->epoll->description), watch->fd);
+				number_of(&epoll->description), watch->fd);
 	}
 }
 
@@ -185,7 +235,7 @@ static __attribute__((cold, noinline)) void notify_and_tell(
 	struct ft_stack *stack, struct ft_socket *socket, uint32_t events)
 {
 	trace_events(stack, socket, events);
-	ft_interest_wake(socket, events);
+	ft_interest_wake(stack, socket, events);
 }
 
 void ft_socket_notify(struct ft_stack *stack, struct ft_socket *socket, uint32_t events)
@@ -199,7 +249,7 @@ void ft_socket_notify(struct ft_stack *stack, struct ft_socket *socket, uint32_t
 	if (ft_is_traced(stack, FT_TRACE_SOCKET))
 		notify_and_tell(stack, socket, events);
 	else
-		ft_interest_wake(socket, events);
+		ft_interest_wake(stack, socket, events);
 }
 
 // A TCP socket that is neither connected nor listening hangs up, as Linux's does.
@@ -207,18 +257,18 @@ static uint32_t tcp_readiness(const struct ft_socket *socket)
 {
 	if (socket->conn != NULL)
 		return ft_tcp_readiness(socket->conn);
-	if (socket->listener == NULL)
+	if (ft_socket_listener(socket) == NULL)
 		return EPOLLOUT | EPOLLWRNORM | EPOLLHUP;
-	return ft_tcp_has_waiting(socket->listener) ? EPOLLIN | EPOLLRDNORM : 0;
+	return ft_tcp_has_waiting(ft_socket_listener(socket)) ? EPOLLIN | EPOLLRDNORM : 0;
 }
 
-uint32_t ft_socket_readiness(const struct ft_description *description)
+uint32_t ft_socket_readiness(struct ft_stack *stack, const struct ft_description *description)
 {
 	const struct ft_socket *socket;
 
 	if (description->kind == FT_DESCRIPTION_EPOLL)
 		return ft_interest_is_ready(
-			       ft_container_of(description, struct ft_epoll, description))
+			       stack, ft_container_of(description, struct ft_epoll, description))
 			       ? EPOLLIN | EPOLLRDNORM
 			       : 0;
 	socket = ft_container_of(description, struct ft_socket, description);

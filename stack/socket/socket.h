@@ -1,7 +1,7 @@
 // The socket: what stands between a protocol and a descriptor. Protocols tell it that something
 // happened; epoll and blocked calls are told by it.
 //
-//	descriptor 3 --+                           +-- conn or listener (tcp/)
+//	descriptor 3 --+                           +-- conn, or binding and listener (tcp/)
 //	               +--> struct ft_socket ------+
 //	descriptor 5 --+        |                  +-- struct ft_udp_socket (udp/)
 //	(dup of 3)              +-- watches: one for each epoll that has it (interest.h)
@@ -9,10 +9,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "base/list.h"
 #include "base/pool.h"
 #include "demux/port_table.h"
 #include "socket/descriptor.h"
+#include "socket/settings.h"
 #include "tcp/tcp.h"
 
 struct ft_stack;
@@ -20,30 +20,39 @@ struct ft_udp_socket;
 
 struct ft_socket {
 	struct ft_description description;
-	struct ft_list watches;
-	bool is_udp;
-	bool is_bound;	      // TCP: `binding` claims a port
-	bool is_connecting;   // TCP: connect() has begun and has not told yet how it ended
-	bool may_broadcast;   // SO_BROADCAST
-	bool binds_no_port;   // IP_BIND_ADDRESS_NO_PORT
-	uint8_t mtu_discover; // IP_MTU_DISCOVER
-	bool has_linger;      // SO_LINGER
-	uint32_t linger_s;
-	ft_time receive_timeout; // SO_RCVTIMEO, FT_NEVER when there is none
-	ft_time send_timeout;
-	struct ft_tcp_options options;	  // of UDP too, as far as they apply
-	struct ft_binding binding;	  // TCP; UDP has its own
-	struct ft_tcp_anchor *conn;	  // TCP, from connect() or accept() on
-	struct ft_tcp_listener *listener; // TCP, from listen() on
-	struct ft_udp_socket *udp;
+	uint32_t first_watch; // the others behind it; FT_POOL_NONE: none
+	bool is_udp : 1;
+	bool is_bound : 1;	// TCP: `binding` claims a port
+	bool is_connecting : 1; // TCP: connect() has begun and has not told yet how it ended
+	bool may_broadcast : 1; // SO_BROADCAST
+	bool binds_no_port : 1; // IP_BIND_ADDRESS_NO_PORT
+	uint8_t mtu_discover;	// IP_MTU_DISCOVER
+	struct ft_settings *settings;
+	struct ft_tcp_anchor *conn; // TCP, from connect() or accept() on
+	union {
+		struct ft_binding *binding; // TCP; NULL: accepted, so its port is the listener's
+		struct ft_udp_socket *udp;  // which has its own
+	};
 };
+
+// What socket->binding points into: most sockets are accepted and have none.
+struct ft_socket_binding {
+	struct ft_binding binding;
+	struct ft_socket *socket;
+};
+
+_Static_assert(sizeof(struct ft_socket) == 48, "each connection of an application has one");
 
 // All sockets of a stack, and the descriptors that lead to them.
 struct ft_sockets {
 	struct ft_descriptors descriptors;
-	struct ft_pool sockets; // struct ft_socket
-	struct ft_pool epolls;	// struct ft_epoll
-	struct ft_pool watches; // struct ft_watch
+	struct ft_pool sockets;	 // struct ft_socket
+	struct ft_pool bindings; // struct ft_socket_binding
+	struct ft_pool settings; // struct ft_settings
+	uint32_t settings_chains[FT_SETTINGS_CHAINS];
+	struct ft_settings *first_settings[2]; // of TCP, of UDP
+	struct ft_pool epolls;		       // struct ft_epoll
+	struct ft_pool watches;		       // struct ft_watch
 	// Rises with each ft_socket_notify(), so that who watches many sockets without an epoll
 	// need not look at them again while nothing has happened.
 	uint64_t notifications;
@@ -62,9 +71,24 @@ void ft_socket_close_all(struct ft_stack *stack, ft_time now);
 // state has changed.
 void ft_socket_notify(struct ft_stack *stack, struct ft_socket *socket, uint32_t events);
 
-// A UDP socket, or one for TCP, with the configured options and one descriptor, *fd. Returns 0,
+// A UDP socket, or one for TCP, with the configured settings and one descriptor, *fd. Returns 0,
 // -EMFILE or -ENOMEM.
 int ft_socket_create(struct ft_stack *stack, bool is_udp, struct ft_socket **socket, int *fd);
+
+// A TCP socket with the settings of a listening one, for a connection that waits there. Returns 0,
+// -EMFILE or -ENOMEM.
+int ft_socket_create_accepted(
+	struct ft_stack *stack, struct ft_socket *listening, struct ft_socket **socket, int *fd);
+
+// A TCP socket's binding, made if it has none: an accepted one that has lost its connection may be bound.
+// There is one for each socket.
+struct ft_binding *ft_socket_need_binding(struct ft_stack *stack, struct ft_socket *socket);
+
+// NULL unless the socket listens.
+static inline struct ft_tcp_listener *ft_socket_listener(const struct ft_socket *socket)
+{
+	return socket->is_udp || socket->binding == NULL ? NULL : socket->binding->listener;
+}
 
 // Gives up one descriptor; with the last one the socket or epoll behind it is closed, as CLOSE of
 // its protocol says. Returns 0 or -EBADF.
@@ -74,4 +98,4 @@ int ft_socket_close(struct ft_stack *stack, int fd, ft_time now);
 int ft_socket_number(const struct ft_socket *socket);
 
 // The EPOLL* events that hold now, of a socket or an epoll.
-uint32_t ft_socket_readiness(const struct ft_description *description);
+uint32_t ft_socket_readiness(struct ft_stack *stack, const struct ft_description *description);

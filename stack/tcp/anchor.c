@@ -167,7 +167,7 @@ static void unfold(
 {
 	struct ft_socket *socket = ft_pool_at(&stack->sockets->sockets, anchor->socket);
 
-	ft_conn_init(stack, conn, &anchor->tuple, &socket->options, anchor->reuse);
+	ft_conn_init(stack, conn, &anchor->tuple, &socket->settings->options, anchor->reuse);
 	conn->socket = socket;
 	conn->state = anchor->state;
 	conn->snd_scale = anchor->snd_scale;

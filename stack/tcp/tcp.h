@@ -117,7 +117,9 @@ int ft_tcp_connect(struct ft_stack *stack, const struct ft_tuple *tuple, struct 
 // read when a SYN comes, so later changes count.
 int ft_tcp_listen(struct ft_stack *stack, struct ft_binding *binding, struct ft_socket *socket,
 	const struct ft_tcp_options *options, uint32_t backlog, struct ft_tcp_listener **listener);
-// `backlog` is taken as it is; the shim limits it to tcp.backlog.
+// Other options to read; and a `backlog` is taken as it is: the shim limits it to tcp.backlog.
+void ft_tcp_set_listener_options(
+	struct ft_tcp_listener *listener, const struct ft_tcp_options *options);
 void ft_tcp_set_backlog(struct ft_tcp_listener *listener, uint32_t backlog);
 // Resets what was not accepted, frees the listener; the binding stays the caller's.
 void ft_tcp_close_listener(struct ft_stack *stack, struct ft_tcp_listener *listener, ft_time now);

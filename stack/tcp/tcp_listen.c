@@ -134,6 +134,12 @@ int ft_tcp_listen(struct ft_stack *stack, struct ft_binding *binding, struct ft_
 	return 0;
 }
 
+void ft_tcp_set_listener_options(
+	struct ft_tcp_listener *listener, const struct ft_tcp_options *options)
+{
+	listener->options = options;
+}
+
 void ft_tcp_set_backlog(struct ft_tcp_listener *listener, uint32_t backlog)
 {
 	listener->backlog = backlog;

@@ -38,10 +38,9 @@ static uint16_t prefetch_blocks(struct ft_stack *stack, struct rte_mbuf *const *
 // The epoll that watches it, and the descriptor that the application will name.
 static void prefetch_around(struct ft_stack *stack, const struct ft_socket *socket)
 {
-	const struct ft_watch *watch =
-		ft_container_of(socket->watches.next, struct ft_watch, of_socket);
+	const struct ft_watch *watch = ft_watch_first(stack, socket);
 
-	if (!ft_list_is_empty(&socket->watches))
+	if (watch != NULL)
 		prefetch(watch, sizeof(*watch));
 	rte_prefetch0(&stack->sockets->descriptors.table[socket->description.first]);
 }

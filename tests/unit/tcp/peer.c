@@ -187,10 +187,8 @@ static void configure(void)
 
 static void clear_socket(struct ft_socket *socket)
 {
-	*socket = (struct ft_socket){ 0 };
-	ft_list_init(&socket->watches);
-	ft_list_init(&socket->binding.node);
-	ft_tcp_options_init(&peer.stack, &socket->options);
+	*socket = (struct ft_socket){ .first_watch = FT_POOL_NONE };
+	ft_settings_share(socket, peer.stack.sockets->first_settings[false]);
 }
 
 static void start_stack(void)
@@ -221,6 +219,7 @@ static void start_stack(void)
 	clear_socket(&peer.listening);
 	peer.listening.description.first = 3; // as a descriptor would
 	peer.socket->description.first = 4;
+	ft_socket_need_binding(&peer.stack, &peer.listening);
 	send_arp(RTE_ARP_OP_REQUEST, peer_ip);
 	peer_pass(3 * FT_SECOND);
 }
@@ -514,10 +513,23 @@ void peer_expect_nothing(void)
 	fail_msg("%u more sent, the first: %s", sent_count, came);
 }
 
+static void change_settings(struct ft_socket *socket, const struct ft_tcp_options *options)
+{
+	struct ft_settings settings = *socket->settings;
+
+	settings.options = *options;
+	ft_settings_change(&peer.stack, socket, &settings);
+}
+
 void peer_set_options(const struct ft_tcp_options *options)
 {
 	assert_int_equal(ft_tcp_set_options(&peer.stack, peer.conn, options, peer.now), 0);
-	peer.socket->options = *options;
+	change_settings(peer.socket, options);
+}
+
+void peer_set_listening_options(const struct ft_tcp_options *options)
+{
+	change_settings(&peer.listening, options);
 }
 
 uint32_t peer_snd_una(void)
@@ -547,8 +559,8 @@ void peer_connect_to(uint16_t port)
 	};
 
 	assert_int_equal(ft_port_hold(&peer.stack.tcp.ports, &tuple, false), 0);
-	assert_int_equal(ft_tcp_connect(&peer.stack, &tuple, peer.socket, &peer.socket->options,
-				 peer.now, &peer.conn),
+	assert_int_equal(ft_tcp_connect(&peer.stack, &tuple, peer.socket,
+				 &peer.socket->settings->options, peer.now, &peer.conn),
 		0);
 	peer_turn();
 }
@@ -560,23 +572,26 @@ void peer_connect(void)
 
 void peer_listen(void)
 {
-	struct ft_binding *binding = &peer.listening.binding;
+	struct ft_binding *binding = peer.listening.binding;
 
 	binding->address = ft_addr_from_ip4(0);
 	binding->port = US_PORT;
 	assert_int_equal(ft_port_bind(&peer.stack.tcp.ports, binding), 0);
 	assert_int_equal(ft_port_listen(&peer.stack.tcp.ports, binding), 0);
 	assert_int_equal(ft_tcp_listen(&peer.stack, binding, &peer.listening,
-				 &peer.listening.options, 8, &peer.listener),
+				 &peer.listening.settings->options, 8, &peer.listener),
 		0);
 }
 
 void peer_accept(void)
 {
+	struct ft_tcp_options options;
+
 	peer.conn = ft_tcp_accept(&peer.stack, peer.listener);
 	assert_non_null(peer.conn);
 	ft_tcp_attach(peer.conn, peer.socket);
-	ft_tcp_get_options(&peer.stack, peer.conn, &peer.socket->options);
+	ft_tcp_get_options(&peer.stack, peer.conn, &options);
+	change_settings(peer.socket, &options);
 }
 
 static void write_all(const void *from, uint32_t bytes)

@@ -102,6 +102,7 @@ void peer_expect_segments(uint32_t first, uint32_t count);
 void peer_expect_nothing(void);
 bool peer_has_sent(void); // the stack, something not yet expected
 void peer_set_options(const struct ft_tcp_options *options); // the socket's and the connection's
+void peer_set_listening_options(const struct ft_tcp_options *options);
 uint32_t peer_snd_una(void); // relative, also of a connection at rest
 #define SEND(...)      peer_send(&(struct peer_segment){ __VA_ARGS__ })
 #define QUEUE(...)     peer_queue(&(struct peer_segment){ __VA_ARGS__ })

@@ -270,11 +270,14 @@ static void shut_window_acks_keep_below_it(void **state)
 
 static void silent_peer_is_asked_then_given_up(void **state)
 {
+	struct ft_tcp_options options = peer.listening.settings->options;
+
+	options.keepalive = true;
+	options.keepalive_idle = 10 * FT_SECOND;
+	options.keepalive_interval = 2 * FT_SECOND;
+	options.keepalive_count = 3;
+	peer_set_listening_options(&options);
 	peer_listen();
-	peer.listening.options.keepalive = true;
-	peer.listening.options.keepalive_idle = 10 * FT_SECOND;
-	peer.listening.options.keepalive_interval = 2 * FT_SECOND;
-	peer.listening.options.keepalive_count = 3;
 	ESTABLISH();
 	QUIET(10 * FT_SECOND);
 	EXPECT(.seq = 0, .ack = 1, .flags = ACK);

@@ -39,8 +39,11 @@ static void small_segment_waits_for_the_first_to_be_acked(void **state)
 
 static void no_delay_sends_small_segments(void **state)
 {
+	struct ft_tcp_options options = peer.listening.settings->options;
+
+	options.no_delay = true;
+	peer_set_listening_options(&options);
 	peer_listen();
-	peer.listening.options.no_delay = true;
 	peer_enter(FT_TCP_CLOSED);
 	ESTABLISH();
 	peer_write("a");
