@@ -249,6 +249,32 @@ static void connected_connect_unspecified(void)
 	DO(put(pair.client, "x", 0));
 }
 
+// The server's port was the listener's: now it has none.
+static void accepted_connect_unspecified(void)
+{
+	struct pair pair = new_pair();
+
+	DO(disconnect(pair.server));
+	DO(peer_name(pair.server));
+	DO(events_of(pair.server, ALL_EVENTS));
+	DO(set(pair.server, SOL_SOCKET, SO_REUSEADDR, 1));
+	DO(set(pair.server, SOL_SOCKET, SO_REUSEPORT, 1));
+	DO(bind_to(pair.server, LOCAL, OTHER_PORT));
+	DO(os->listen(pair.server, 1));
+	DO(own_name(pair.server));
+	DO(connect_to(new_tcp(), LOCAL, OTHER_PORT));
+}
+
+static void accepted_connect_unspecified_then_connect(void)
+{
+	struct pair pair = new_pair();
+
+	MUST(disconnect(pair.server));
+	new_listener();
+	DO(connect_to(pair.server, LOCAL, PORT));
+	DO(connect_to(pair.server, LOCAL, PORT));
+}
+
 static void bound_connected_connect_unspecified(void)
 {
 	int fd = new_tcp();
@@ -418,6 +444,8 @@ void ft_cases_connect(void)
 	RUN(any_connect_broadcast);
 	RUN(new_connect_unspecified);
 	RUN(connected_connect_unspecified);
+	RUN(accepted_connect_unspecified);
+	RUN(accepted_connect_unspecified_then_connect);
 	RUN(bound_connected_connect_unspecified);
 	RUN(listening_connect_unspecified);
 	RUN(any_peer_name_in_each_state);

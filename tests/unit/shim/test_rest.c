@@ -1,6 +1,7 @@
 // Many connections that rest, and more than may be at work at once.
 #include <sys/epoll.h>
 
+#include "demux/conn_bucket.h"
 #include "socket/interest.h"
 #include "tcp/anchor.h"
 #include "tcp/conn.h"
@@ -11,6 +12,7 @@
 #define BLOCKS	    16
 #define PAIRS	    24 // so 48 connections share 16 blocks
 #define MOST_ROUNDS 600
+#define MOST_BYTES  256
 
 static int listener;
 
@@ -51,6 +53,47 @@ static void connections_idle_all_blocks_are_given_back(void **state)
 		assert_int_equal(ft_recv(pairs[i].server, &byte, 1, 0), 1);
 	ft_lone_run_for(&lone, 3 * FT_SECOND);
 	assert_int_equal(tcp->conns.in_use, 0);
+}
+
+// What the table takes for each entry. While it grows there are for a time the old buckets, too.
+static double table_bytes(void)
+{
+	const struct ft_conn_table *table = &lone.stack.tcp.connections;
+
+	return (double)sizeof(struct ft_conn_bucket) * (table->current.mask + 1) / table->entries;
+}
+
+// The anchor, the table's entry where the table is emptiest, just after it has grown; the socket, its
+// descriptor and that one's bit; the watch of one epoll. The pools of what else there is, blocks, alarms,
+// bindings, settings, take nothing for it.
+static void idle_connection_takes_at_most_256_bytes(void **state)
+{
+	const struct ft_tcp *tcp = &lone.stack.tcp;
+	const struct ft_sockets *sockets = lone.stack.sockets;
+	uint64_t least_mask = tcp->connections.current.mask;
+	struct epoll_event event = { .events = EPOLLIN };
+	int epoll = ft_epoll_create1(0), count = 0;
+	double bytes = 0;
+
+	listener = new_listener(PORT);
+	for (; bytes == 0; count++) { // until it has grown
+		assert_int_equal(
+			ft_epoll_ctl(epoll, EPOLL_CTL_ADD, accepted_pair().server, &event), 0);
+		if (tcp->connections.current.mask > least_mask)
+			bytes = table_bytes();
+	}
+	bytes += tcp->anchors.stride + sockets->sockets.stride + sockets->watches.stride +
+		 sizeof(struct ft_descriptor) + 1.0 / 8;
+	print_message("an idle connection takes %.1f bytes\n", bytes);
+	assert_true(bytes <= MOST_BYTES);
+
+	ft_lone_run_for(&lone, 3 * FT_SECOND);
+	assert_int_equal(tcp->anchors.in_use, 2 * count);
+	assert_int_equal(tcp->conns.in_use, 0);
+	assert_int_equal(tcp->alarms.in_use, 0);
+	assert_int_equal(sockets->watches.in_use, count);
+	assert_int_equal(sockets->bindings.in_use, count + 1); // the clients' and the listener's
+	assert_int_equal(sockets->settings.in_use, 2);	       // what TCP and UDP begin with
 }
 
 static void allow_few_blocks(struct ft_config *config)
@@ -120,6 +163,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		lone_test(connections_idle_all_blocks_are_given_back),
+		lone_test(idle_connection_takes_at_most_256_bytes),
 		cmocka_unit_test_setup_teardown(
 			blocks_all_in_use_calls_and_segments_are_refused_and_recover,
 			start_with_few_blocks, stop_lone),
