@@ -5,7 +5,7 @@
 
 #include <netinet/in.h>
 
-int ft_address_read(
+int ft_address_read_leniently(
 	const struct sockaddr *from, socklen_t length, struct ft_addr *addr, uint16_t *port)
 {
 	struct sockaddr_in in;
@@ -17,11 +17,19 @@ int ft_address_read(
 	if (length < sizeof(in))
 		return -EINVAL;
 	memcpy(&in, from, sizeof(in));
-	if (in.sin_family != AF_INET)
+	if (in.sin_family != AF_INET && in.sin_family != AF_UNSPEC)
 		return -EAFNOSUPPORT;
 	*addr = ft_addr_from_ip4(in.sin_addr.s_addr);
 	*port = ntohs(in.sin_port);
 	return 0;
+}
+
+int ft_address_read(
+	const struct sockaddr *from, socklen_t length, struct ft_addr *addr, uint16_t *port)
+{
+	int error = ft_address_read_leniently(from, length, addr, port);
+
+	return error == 0 && from->sa_family == AF_UNSPEC ? -EAFNOSUPPORT : error;
 }
 
 int ft_address_write(

@@ -9,6 +9,9 @@
 // -EFAULT, -EINVAL (too short), -EAFNOSUPPORT.
 int ft_address_read(
 	const struct sockaddr *from, socklen_t length, struct ft_addr *addr, uint16_t *port);
+// The same, but AF_UNSPEC passes for AF_INET: for programs older than POSIX.
+int ft_address_read_leniently(
+	const struct sockaddr *from, socklen_t length, struct ft_addr *addr, uint16_t *port);
 
 // As accept(2) and getsockname(2) give an address: cut to *length, which is then set to what the
 // whole would need. -EFAULT, -EINVAL.

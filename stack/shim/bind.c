@@ -14,16 +14,11 @@
 static int read_own_name(
 	const struct sockaddr *address, socklen_t length, struct ft_addr *addr, uint16_t *port)
 {
-	struct sockaddr_in in;
-	int error = ft_address_read(address, length, addr, port);
+	int error = ft_address_read_leniently(address, length, addr, port);
 
-	if (error != -EAFNOSUPPORT || address->sa_family != AF_UNSPEC)
-		return error;
-	memcpy(&in, address, sizeof(in));
-	in.sin_family = AF_INET;
-	if (in.sin_addr.s_addr != htonl(INADDR_ANY))
-		return error;
-	return ft_address_read((struct sockaddr *)&in, sizeof(in), addr, port);
+	if (error == 0 && address->sa_family == AF_UNSPEC && !ft_addr_is_any(addr))
+		return -EAFNOSUPPORT;
+	return error;
 }
 
 static bool may_bind_to(struct ft_stack *stack, const struct ft_addr *addr, bool is_udp)

@@ -88,7 +88,8 @@ static ssize_t send_datagram(struct ft_stack *stack, struct ft_socket *socket,
 	if (flags & (MSG_OOB | MSG_MORE))
 		return -EOPNOTSUPP;
 	if (message->msg_name != NULL) {
-		error = ft_address_read(message->msg_name, message->msg_namelen, &remote, &port);
+		error = ft_address_read_leniently(
+			message->msg_name, message->msg_namelen, &remote, &port);
 		if (error != 0)
 			return error;
 		if (ft_addr_is_any(&remote))
