@@ -129,6 +129,8 @@ static void check_pools(const struct ft_stack *stack)
 	assert_int_equal(stack->udp.ports.places.in_use, 0);
 	assert_int_equal(stack->udp.connected.entries, 0);
 	assert_int_equal(stack->sockets->sockets.in_use, 0);
+	assert_int_equal(stack->sockets->bindings.in_use, 0);
+	assert_int_equal(stack->sockets->settings.in_use, 2); // those that sockets begin with
 	assert_int_equal(stack->sockets->epolls.in_use, 0);
 	assert_int_equal(stack->sockets->watches.in_use, 0);
 	assert_int_equal(stack->send_held.used, 0);
