@@ -111,6 +111,9 @@ static void data_recvmsg_tells(void)
 	DO(message.msg_flags);
 	DO((long)message.msg_namelen);
 	DO((long)message.msg_controllen);
+	DO(put_to(from, "abcd", LOCAL, PORT)); // exactly what there is room for
+	DO(os->recvmsg(to, &message, 0));
+	DO(message.msg_flags);
 }
 
 static void data_waitall_and_oob(void)

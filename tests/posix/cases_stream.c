@@ -284,6 +284,21 @@ static void urgent_inline(void)
 	DO(events_of(pair.server, ALL_EVENTS));
 }
 
+// What is before the mark is all that is to be had in one go, however much is waited for.
+static void urgent_waitall(void)
+{
+	struct pair pair = new_pair();
+
+	MUST(os->fcntl(pair.server, F_SETFL, 0));
+	MUST(set_timeout(pair.server, SO_RCVTIMEO, 30));
+	DO(put(pair.client, "ab", 0));
+	DO(put(pair.client, "!", MSG_OOB));
+	DO(put(pair.client, "cd", 0));
+	DO(take(pair.server, 4, MSG_WAITALL));
+	DO(os->sockatmark(pair.server));
+	DO(take(pair.server, 2, MSG_WAITALL));
+}
+
 static void urgent_not_there(void)
 {
 	struct pair pair = new_pair();
@@ -394,6 +409,7 @@ void ft_cases_stream(void)
 	RUN(urgent_receive);
 	RUN(urgent_alone);
 	RUN(urgent_inline);
+	RUN(urgent_waitall);
 	RUN(urgent_not_there);
 	RUN(urgent_twice);
 	RUN(reader_sleeps_writer_fills);

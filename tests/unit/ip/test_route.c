@@ -117,6 +117,19 @@ static void path_mtu_is_lowered_and_comes_back(void **state)
 	assert_int_equal(find(TEST_FAR).mtu, 1500);
 }
 
+// Or whoever repeats it keeps it small for ever.
+static void path_mtu_told_again_lasts_no_longer(void **state)
+{
+	struct ft_addr far = addr(TEST_FAR);
+
+	ft_route_lower_mtu(&host.stack, &far, 1400, host.now);
+	host.now += 599 * FT_SECOND;
+	assert_int_equal(ft_route_lower_mtu(&host.stack, &far, 1400, host.now), 1400);
+	assert_int_equal(find(TEST_FAR).mtu, 1400);
+	host.now += FT_SECOND;
+	assert_int_equal(find(TEST_FAR).mtu, 1500);
+}
+
 static void path_mtu_has_a_floor(void **state)
 {
 	struct ft_addr far = addr(TEST_FAR);
@@ -183,6 +196,7 @@ int main(void)
 		TEST(broadcast_and_multicast_are_groups),
 		TEST(prefix_31_and_32_have_no_broadcast),
 		TEST(path_mtu_is_lowered_and_comes_back),
+		TEST(path_mtu_told_again_lasts_no_longer),
 		TEST(path_mtu_has_a_floor),
 		TEST(path_mtus_of_many_destinations_are_right_or_forgotten),
 		TEST(configuration_that_no_host_can_have_is_refused),

@@ -149,6 +149,8 @@ static void no_descriptor_left_every_call_that_makes_one_says_so(void **state)
 	assert_int_equal(last, DESCRIPTORS - 1);
 	assert_fails(ft_dup(fd), EMFILE);
 	assert_fails(ft_fcntl(fd, F_DUPFD, 0), EMFILE);
+	assert_fails(ft_fcntl(fd, F_DUPFD, DESCRIPTORS - 1), EMFILE);
+	assert_fails(ft_fcntl(fd, F_DUPFD, DESCRIPTORS), EINVAL); // no such number, ever
 	assert_fails(ft_socket(AF_INET, SOCK_DGRAM, 0), EMFILE);
 	assert_fails(ft_epoll_create1(0), EMFILE);
 	assert_int_equal(lone.stack.udp.sockets.in_use, 0);
