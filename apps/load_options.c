@@ -1,16 +1,14 @@
 #include <errno.h>
 #include <getopt.h>
 #include <inttypes.h>
-#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
-#include <arpa/inet.h>
-
 #include "fourtuple.h"
 #include "load.h"
+#include "load_value.h"
 
 // The ports that ft-load gives the stack to choose from: all that need no privilege.
 #define FIRST_PORT 1024
@@ -127,42 +125,25 @@ static void __attribute__((noreturn)) refuse(const char *text, const char *expec
 
 // ---- values ----
 
-// A number with one of the units, which are "" first: { "", 1 }, { "k", 1000 }.
-struct unit {
-	const char *name;
-	double factor;
-};
-
-static const struct unit counts[] = { { "", 1 }, { "k", 1e3 }, { "M", 1e6 }, { NULL, 0 } };
-static const struct unit sizes[] = { { "", 1 }, { "K", 0x1p10 }, { "M", 0x1p20 }, { NULL, 0 } };
-static const struct unit durations[] = { { "s", 1e9 }, { "ms", 1e6 }, { "us", 1e3 },
-	{ "min", 60e9 }, { "h", 3600e9 }, { NULL, 0 } };
-
-static double read_number(const char *text, const struct unit *units, double lowest, double highest,
-	const char *expected)
+static double read_number(const char *text, const struct load_unit *units, double lowest,
+	double highest, const char *expected)
 {
-	char *end;
-	double number = strtod(text, &end);
+	double number;
 
-	if (text[0] < '0' || text[0] > '9' || text[1] == 'x' || text[1] == 'X')
+	if (!load_read_number(text, units, lowest, highest, &number))
 		refuse(text, expected);
-	end += strspn(end, " ");
-	for (; units->name != NULL; units++)
-		if (strcmp(end, units->name) == 0 && number * units->factor >= lowest &&
-			number * units->factor <= highest)
-			return number * units->factor;
-	refuse(text, expected);
+	return number;
 }
 
 static int64_t read_duration(const char *text, double lowest)
 {
-	return (int64_t)read_number(text, durations, lowest, 1e6 * 1e9,
+	return (int64_t)read_number(text, load_durations, lowest, 1e6 * 1e9,
 		"a time with its unit, like 500 ms, 10 s or 5 min");
 }
 
 static uint32_t read_size(const char *text)
 {
-	return (uint32_t)read_number(text, sizes, 0, MOST_BYTES, "bytes, from 0 to 64M");
+	return (uint32_t)read_number(text, load_sizes, 0, MOST_BYTES, "bytes, from 0 to 64M");
 }
 
 static enum load_mode read_mode(const char *text)
@@ -173,27 +154,15 @@ static enum load_mode read_mode(const char *text)
 	refuse(text, "ping-pong, connect, bulk-send, bulk-receive or bulk-both");
 }
 
-// "10.9.0.1:80"
 static void read_destination(struct load_options *options, const char *text)
 {
-	struct sockaddr_in *to = &options->destinations[options->destination_count];
-	const char *colon = strchr(text, ':');
-	char address[INET_ADDRSTRLEN];
-	char *end;
-	unsigned long port;
+	const char *expected;
 
 	if (options->destination_count == LOAD_DESTINATIONS)
 		refuse(text, "at most 64 destinations");
-	if (colon == NULL || colon - text >= (ptrdiff_t)sizeof(address))
-		refuse(text, "ADDRESS:PORT");
-	snprintf(address, sizeof(address), "%.*s", (int)(colon - text), text);
-	port = strtoul(colon + 1, &end, 10);
-	if (colon[1] < '0' || colon[1] > '9' || *end != '\0' || port < 1 || port > 65535)
-		refuse(text, "a port from 1 to 65535 behind the ':'");
-	*to = (struct sockaddr_in){ .sin_family = AF_INET, .sin_port = htons((uint16_t)port) };
-	if (inet_pton(AF_INET, address, &to->sin_addr) != 1)
-		refuse(text, "an IPv4 address before the ':'");
-	options->destination_count++;
+	expected = load_read_address(text, &options->destinations[options->destination_count++]);
+	if (expected != NULL)
+		refuse(text, expected);
 }
 
 static void read_request(struct load_options *options, const char *path)
@@ -241,18 +210,18 @@ static void read_option(struct load_options *options, int option, const char *te
 		break;
 	case CONNECTIONS:
 		options->connections = (uint32_t)read_number(
-			text, counts, 1, LOAD_MOST, "connections, from 1 to 16M");
+			text, load_counts, 1, LOAD_MOST, "connections, from 1 to 16M");
 		break;
 	case RATE:
 		options->rate = read_number(
-			text, counts, 0.001, 1e9, "requests a second, from 0.001 to 1000M");
+			text, load_counts, 0.001, 1e9, "requests a second, from 0.001 to 1000M");
 		break;
 	case ARRIVAL:
 		read_arrival(options, text);
 		break;
 	case OUTSTANDING:
 		options->outstanding = (uint32_t)read_number(
-			text, counts, 1, LOAD_MOST, "requests, from 1 to 16M");
+			text, load_counts, 1, LOAD_MOST, "requests, from 1 to 16M");
 		break;
 	case SIZE:
 		options->size = read_size(text);
@@ -274,13 +243,13 @@ static void read_option(struct load_options *options, int option, const char *te
 		break;
 	case OPENING:
 		options->opening = (uint32_t)read_number(
-			text, counts, 1, LOAD_MOST, "connections, from 1 to 16M");
+			text, load_counts, 1, LOAD_MOST, "connections, from 1 to 16M");
 		break;
 	case RESET:
 		options->is_reset = true;
 		break;
 	case SEED:
-		options->seed = (long)read_number(text, counts, 0, 1e9, "a number");
+		options->seed = (long)read_number(text, load_counts, 0, 1e9, "a number");
 		break;
 	case JSON:
 		options->json_path = text;
