@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include <rte_dev.h>
 #include <rte_pci.h>
 
 #include "base/capability.h"
@@ -81,7 +82,7 @@ int ft_device_parse(struct ft_device *device, const char *text)
 			     "--nic.device=net_af_packet0,iface=NAME");
 		return -EINVAL;
 	}
-	if (name_bytes == 0 || strpbrk(text, " \t;") != NULL)
+	if (name_bytes == 0 || name_bytes >= RTE_DEV_NAME_MAX_LEN || strpbrk(text, " \t;") != NULL)
 		return refuse_text(text);
 	snprintf(device->name, sizeof(device->name), "%.*s", (int)name_bytes, text);
 	device->is_pci = rte_pci_addr_parse(device->name, &address) == 0;

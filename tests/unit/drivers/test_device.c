@@ -116,6 +116,22 @@ static void text_that_is_no_device_refused(void **state)
 	}
 }
 
+// DPDK's limit. What was cut there was taken for the device.
+static void vdev_name_too_long_refused(void **state)
+{
+	char text[200] = "net_af_packet";
+
+	memset(text + strlen(text), 'x', 140);
+	strcpy(text + 153, ",iface=lo");
+	assert_int_equal(check(text, false), -EINVAL);
+	assert_said_one_line_with("expected one vdev string");
+	strcpy(text + 64, ",iface=lo");
+	assert_int_equal(check(text, false), -EINVAL);
+	strcpy(text + 63, ",iface=lo");
+	assert_int_equal(ft_device_parse(&device, text), 0);
+	assert_string_equal(device.devargs, text);
+}
+
 static void text_empty_tells_where_to_set_it(void **state)
 {
 	assert_int_equal(check("", true), -EINVAL);
@@ -180,6 +196,7 @@ int main(void)
 		cmocka_unit_test(pci_short_address_is_completed),
 		cmocka_unit_test(pci_missing_device_refused),
 		cmocka_unit_test(text_that_is_no_device_refused),
+		cmocka_unit_test(vdev_name_too_long_refused),
 		cmocka_unit_test(text_empty_tells_where_to_set_it),
 		cmocka_unit_test(family_kernel_driver_decides_for_pci),
 		cmocka_unit_test(capability_none_asked_is_always_held),
