@@ -121,8 +121,43 @@ CONNECTION = {
     "mixed": bytes(range(256)) * 2,
 }
 
+# The parsers by number, as in target_words.c; a word a line.
+FILTER, PATTERN, TRACE, DEVICE, ARGUMENTS, NUMBER, VALUE, ADDRESS, TELEMETRY = (bytes([i]) for i in range(9))
+WORDS = {
+    "filter": FILTER + b"state\nestablished\n( dport = :ssh or sport != 7 ) and not dst 10.0.0.0/8",
+    "filter-signs": FILTER + b"exclude bucket src [2001:db8::1]:7 || !(sport<=1024&dport>echo)",
+    "filter-any": FILTER + b"state all dst *:* src 10.9.0.2 dst :7",
+    "filter-deep": FILTER + b"( " * 31 + b"src 10.9.0.1" + b" )" * 31,
+    "filter-states": FILTER + b"state listening state time-wait",
+    "filter-unfinished": FILTER + b"sport gt\nand",
+    "pattern": PATTERN + b"10.9.0.1:*,10.9.0.2:7",
+    "pattern-any": PATTERN + b"*:7",
+    "pattern-ipv6": PATTERN + b"[2001:db8::1]:40000,*:*",
+    "trace": TRACE + b"tcp,arp timer",
+    "trace-all": TRACE + b"all",
+    "trace-unknown": TRACE + b" ,tcp,nothing",
+    "device": DEVICE + b"net_af_packet0,iface=eth1,framesz=4096",
+    "device-pci": DEVICE + b"3b:00.0,txq_inline_max=0",
+    "device-pci-in-full": DEVICE + b"0000:3b:00.0",
+    "device-long-interface": DEVICE + b"net_tap0,iface=abcdefghijklmnopqrstuvwxyz",
+    "device-long-name": DEVICE + b"net_af_packet" + b"x" * 140 + b",iface=lo",
+    "arguments": ARGUMENTS + b"ft-echo\n--nic.device=net_ring0\n--tcp\n7\n--trace\nall\n--ip.address\n10.9.0.2/24",
+    "arguments-eal": ARGUMENTS + b"ft-echo\n--eal\n--lcores 0@'1 2' -m \"512\"\n--\n--nic.mtu=1",
+    "arguments-unfinished": ARGUMENTS + b"ft-echo\n--name=x\n--tcp.backlog",
+    "number": NUMBER + b"100k",
+    "number-huge": NUMBER + b"99999999999999999999M",
+    "duration": VALUE + b"1.5 min",
+    "size": VALUE + b"64K",
+    "rate": VALUE + b"1e5",
+    "not-a-number": VALUE + b"0x10",
+    "address": ADDRESS + b"10.9.0.1:80",
+    "address-without-port": ADDRESS + b"10.9.0.1:",
+    "telemetry-page": TELEMETRY + b"0,0x7ff,details",
+    "telemetry-reset": TELEMETRY + b"10.9.0.2,7,10.9.0.1,40000",
+}
+
 TARGETS = {"frame": FRAME, "reassembly": REASSEMBLY, "segment": SEGMENT, "config": CONFIG,
-           "connection": CONNECTION}
+           "connection": CONNECTION, "words": WORDS}
 
 for target, inputs in TARGETS.items():
     folder = pathlib.Path(sys.argv[1], target)
