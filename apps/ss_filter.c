@@ -152,8 +152,10 @@ static bool read_host(const char *word, struct ss_node *node)
 		if (colon == NULL)
 			return false;
 		*colon++ = '\0';
-		if (*colon != ':')
-			colon = *colon == '\0' ? NULL : text;
+		if (*colon != ':' && *colon != '\0')
+			return false;
+		if (*colon == '\0')
+			colon = NULL;
 	} else if (colon != NULL && strchr(text, ':') != colon) {
 		colon = NULL;
 	}

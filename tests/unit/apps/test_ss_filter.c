@@ -115,7 +115,8 @@ static void what_is_no_filter_is_refused(void **state)
 	static const char *const texts[] = { "state", "state nonsense", "sport",
 		"sport =", "sport = :x@y", "sport = :65536", "sport ? :7", "(", ")", "( sport = :7",
 		"sport = :7 )", "not", "or", "sport = :7 or", "dst", "dst 10.0.0.0/33",
-		"dst 10.0.0.0/-1", "dst 10.0.0.0/", "dst 300.1.1.1", "hello" };
+		"dst 10.0.0.0/-1", "dst 10.0.0.0/", "dst 300.1.1.1", "hello", "src [*]x",
+		"src [7]7" };
 	char many[1024] = "sport = :7";
 
 	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
