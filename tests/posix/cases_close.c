@@ -221,6 +221,21 @@ static void linger_some_close_waits(void)
 	look(pair.client);
 }
 
+// Nothing is waited for then: the peer learns at once that its words were in vain.
+static void linger_some_unread_close_resets(void)
+{
+	struct pair pair = new_pair();
+
+	MUST(os->fcntl(pair.server, F_SETFL, 0));
+	DO(set_linger(pair.server, 1, 2));
+	DO(put(pair.client, "unread", 0));
+	DO(put(pair.server, "last", 0));
+	DO(os->close(pair.server));
+	look(pair.client);
+	DO(take(pair.client, 8, 0));
+	DO(take(pair.client, 8, 0));
+}
+
 static void linger_zero_dup_closed_is_no_close(void)
 {
 	struct pair pair = new_pair();
@@ -455,6 +470,7 @@ void ft_cases_close(void)
 	RUN(linger_zero_data_before_reset);
 	RUN(linger_zero_shutdown_is_orderly);
 	RUN(linger_some_close_waits);
+	RUN(linger_some_unread_close_resets);
 	RUN(linger_zero_dup_closed_is_no_close);
 	RUN(dup_shutdown_is_shared);
 	RUN(connecting_linger_zero);

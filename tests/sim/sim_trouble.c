@@ -237,6 +237,38 @@ static void peer_restarts_connection_is_reset(uint64_t seed)
 	ft_network_free(&network);
 }
 
+// ---- a peer that has had enough ----
+
+// The bytes that were taken are counted; why there were no more is for the next call.
+static void send_more_than_is_wanted(void *arg)
+{
+	static uint8_t bytes[BYTES];
+	int fd = ft_traffic_connect(server_host(), 7);
+	ssize_t sent = ft_send(fd, bytes, sizeof(bytes), MSG_NOSIGNAL);
+
+	ft_expect(sent > 0 && sent < (ssize_t)sizeof(bytes));
+	ft_expect_errno(ft_send(fd, bytes, 1, MSG_NOSIGNAL), ECONNRESET);
+	ft_expect_errno(ft_send(fd, bytes, 1, MSG_NOSIGNAL), EPIPE);
+	ft_expect_ok(ft_close(fd));
+}
+
+static void accept_and_close_unread(void *arg)
+{
+	int listener = ft_traffic_listen(7, 1);
+	int fd = ft_traffic_accept(listener);
+
+	ft_task_sleep(2 * FT_SECOND);
+	ft_expect_ok(ft_close(fd));
+	ft_expect_ok(ft_close(listener));
+}
+
+static void peer_resets_in_mid_send_next_call_tells(uint64_t seed)
+{
+	ft_network_pair(&network, seed, NULL, &slow);
+	run(send_more_than_is_wanted, accept_and_close_unread, NULL);
+	ft_network_free(&network);
+}
+
 // ---- nobody at that address ----
 
 static void connect_to_no_host(void *arg)
@@ -272,6 +304,8 @@ int main(int argc, char **argv)
 		{ "peer_vanishes_keepalive_notices", peer_vanishes_keepalive_notices, 5 },
 		{ "silent_peer_is_kept", silent_peer_is_kept, 2 },
 		{ "peer_restarts_connection_is_reset", peer_restarts_connection_is_reset, 5 },
+		{ "peer_resets_in_mid_send_next_call_tells",
+			peer_resets_in_mid_send_next_call_tells, 5 },
 		{ "no_such_host_connect_fails", no_such_host_connect_fails, 2 },
 		{ 0 },
 	};

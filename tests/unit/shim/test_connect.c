@@ -119,6 +119,17 @@ static void bound_connect_uses_its_name(void **state)
 	assert_int_equal(port_of(client), 7001);
 }
 
+// As with datagrams: loopback_source_does_not_leave_the_host.
+static void loopback_bound_connect_outside_is_invalid(void **state)
+{
+	int client = new_tcp();
+
+	new_listener(7000);
+	assert_int_equal(bind_to(client, LOCAL, 0), 0);
+	assert_fails(connect_to(client, PEER, 7), EINVAL);
+	assert_int_equal(connect_to(client, OURS, 7000), 0);
+}
+
 static void unspecified_connect_lets_go(void **state)
 {
 	struct sockaddr none = { .sa_family = AF_UNSPEC };
@@ -334,6 +345,7 @@ int main(void)
 		lone_test(nonblocking_connect_refused_is_an_error),
 		lone_test(send_timeout_connect_goes_on_in_the_background),
 		lone_test(bound_connect_uses_its_name),
+		lone_test(loopback_bound_connect_outside_is_invalid),
 		lone_test(unspecified_connect_lets_go),
 		lone_test(nobody_comes_accept_waits_no_longer_than_told),
 		lone_test(not_listening_accept_is_invalid),
