@@ -2,6 +2,7 @@
 
 #include <stdbool.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 
 #include "base/random.h"
 #include "demux/conn_bucket.h"
@@ -239,6 +240,46 @@ static void growing_and_shrinking_table_keeps_every_entry(void **state)
 	stop(&fixture);
 }
 
+static int try_to_add(struct fixture *fixture, uint32_t i)
+{
+	struct object *object = ft_pool_take(&fixture->pool);
+	uint32_t index = ft_pool_index(&fixture->pool, object);
+	int error;
+
+	object->tuple = make_tuple(i, 80);
+	error = ft_conn_table_insert(&fixture->table, hash_of(fixture, &object->tuple), index);
+	if (error != 0)
+		ft_pool_give(&fixture->pool, object);
+	return error;
+}
+
+// Eleven entries for each of the 64 buckets it begins with, and all are found; then it grows.
+static void no_memory_to_grow_full_table_refuses(void **state)
+{
+	struct rlimit before, none = { 0 };
+	struct fixture fixture;
+	uint32_t count = 0;
+
+	start(&fixture, 6);
+	assert_int_equal(getrlimit(RLIMIT_AS, &before), 0);
+	none.rlim_max = before.rlim_max;
+	assert_int_equal(setrlimit(RLIMIT_AS, &none), 0); // no page more
+	while (count < OBJECTS && try_to_add(&fixture, count) == 0)
+		count++;
+	assert_int_equal(setrlimit(RLIMIT_AS, &before), 0);
+	assert_int_equal(count, 64 * 11);
+	assert_int_equal(fixture.table.entries, count);
+	for (uint32_t i = 0; i < count; i++) {
+		struct ft_tuple tuple = make_tuple(i, 80);
+
+		assert_int_equal(find(&fixture, &tuple), i);
+	}
+	assert_int_equal(try_to_add(&fixture, count), 0);
+	assert_int_equal(fixture.table.current.mask + 1, 128);
+	check_table(&fixture);
+	stop(&fixture);
+}
+
 static void burst_finds_what_single_lookups_find(void **state)
 {
 	struct fixture fixture;
@@ -447,6 +488,7 @@ int main(void)
 		cmocka_unit_test(every_part_of_the_tuple_counts),
 		cmocka_unit_test(equal_hashes_are_told_apart_by_their_tuples),
 		cmocka_unit_test(growing_and_shrinking_table_keeps_every_entry),
+		cmocka_unit_test(no_memory_to_grow_full_table_refuses),
 		cmocka_unit_test(burst_finds_what_single_lookups_find),
 		cmocka_unit_test(one_change_moves_few_entries),
 		cmocka_unit_test(random_operations_agree_with_model),
