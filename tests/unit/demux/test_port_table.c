@@ -566,7 +566,88 @@ static void chosen_tuple_is_not_in_the_connection_table(void **state)
 	free(listeners);
 }
 
-static void chosen_ports_differ_by_destination_and_key(void **state)
+// What choosing looks through: from where it begins, round the range, to just before that.
+static void every_port_is_offered_once_wherever_it_begins(void **state)
+{
+	for (uint32_t i = 0; i < 50; i++) {
+		const struct ft_tuple tuple = { .local = addr(US), .remote = addr(PEER + i) };
+		struct ft_ephemeral_choice choice = ft_ephemeral_for_tuple(table.ephemeral, &tuple);
+		uint32_t offered = 0;
+		uint16_t first = ft_ephemeral_next(table.ephemeral, &choice), port = first;
+
+		for (; port != 0; port = ft_ephemeral_next(table.ephemeral, &choice)) {
+			assert_int_equal(port, FIRST + (first - FIRST + offered) % COUNT);
+			offered++;
+		}
+		assert_int_equal(offered, COUNT);
+	}
+}
+
+// A server's connections, whose port nobody chooses, cost no records.
+static void connections_outside_the_range_are_not_noted(void **state)
+{
+	struct ft_tuple tuple = { .local = addr(US), .remote = addr(PEER), .local_port = 80 };
+
+	assert_int_equal(ft_port_hold(&table, &tuple, 0), 0);
+	tuple.local_port = FIRST - 1;
+	assert_int_equal(ft_port_hold(&table, &tuple, 0), 0);
+	assert_int_equal(table.ephemeral->records.in_use, 0);
+	ft_port_release(&table, &tuple, 0);
+	tuple.local_port = 80;
+	ft_port_release(&table, &tuple, 0);
+	assert_int_equal(table.places.in_use, 0);
+}
+
+// RFC 6056 3.3.4: the counter is shared, and must not tell how many connections went elsewhere.
+static void chosen_ports_advance_by_chance(void **state)
+{
+	uint32_t count[9] = { 0 };
+	struct client client;
+	uint16_t previous = 0;
+
+	client_start(&client);
+	for (unsigned i = 0; i < 1001; i++) {
+		struct ft_tuple tuple;
+		uint32_t step;
+
+		assert_int_equal(client_connect(&client, US, PEER, 80, &tuple), 0);
+		client_remove(&client, &tuple);
+		step = (tuple.local_port - previous + COUNT) % COUNT;
+		previous = tuple.local_port;
+		if (i == 0)
+			continue;
+		assert_in_range(step, 1, 8);
+		count[step]++;
+	}
+	for (unsigned step = 1; step <= 8; step++)
+		assert_in_range(count[step], 80, 170);
+	client_stop(&client);
+}
+
+// All else being equal, the random numbers too.
+static void chosen_ports_differ_by_key(void **state)
+{
+	static uint16_t first[1000];
+	struct ft_tuple tuple;
+	struct client client;
+	unsigned same = 0;
+
+	for (int round = 0; round < 2; round++) {
+		stop(NULL);
+		start(IPPROTO_TCP);
+		key.words[0] ^= (uint64_t)round;
+		client_start(&client);
+		for (uint32_t i = 0; i < 1000; i++) {
+			assert_int_equal(client_connect(&client, US, PEER + i, 80, &tuple), 0);
+			same += round == 1 && tuple.local_port == first[i];
+			first[i] = tuple.local_port;
+		}
+		client_stop(&client);
+	}
+	assert_in_range(same, 0, 5); // by chance: one in sixteen rounds
+}
+
+static void chosen_ports_differ_by_destination(void **state)
 {
 	struct ft_tuple tuple;
 	struct client client;
@@ -747,7 +828,11 @@ int main(void)
 		tcp_test(connections_given_back_leave_no_records),
 		tcp_test(chosen_port_is_not_one_that_is_bound),
 		tcp_test(chosen_tuple_is_not_in_the_connection_table),
-		tcp_test(chosen_ports_differ_by_destination_and_key),
+		tcp_test(every_port_is_offered_once_wherever_it_begins),
+		tcp_test(connections_outside_the_range_are_not_noted),
+		tcp_test(chosen_ports_advance_by_chance),
+		tcp_test(chosen_ports_differ_by_key),
+		tcp_test(chosen_ports_differ_by_destination),
 		tcp_test(port_given_back_is_not_chosen_soon_again),
 		tcp_test(empty_pools_cost_time_but_no_ports),
 		tcp_test(hold_without_memory_is_enomem),
