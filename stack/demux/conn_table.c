@@ -289,10 +289,20 @@ void ft_conn_table_free(struct ft_conn_table *table)
 	*table = (struct ft_conn_table){ 0 };
 }
 
+// The new generation is filled in order: growing, two buckets for each that was emptied.
+static uint64_t touched_buckets(const struct ft_conn_table *table)
+{
+	uint64_t current = bucket_count(&table->current), old = bucket_count(&table->old);
+
+	return is_resizing(table) ? RTE_MIN(current, table->moved * RTE_MAX(1u, current / old))
+				  : current;
+}
+
 uint64_t ft_conn_table_bytes(const struct ft_conn_table *table)
 {
-	return (bucket_count(&table->current) + bucket_count(&table->old)) *
-	       sizeof(struct ft_conn_bucket);
+	return (touched_buckets(table) + bucket_count(&table->old)) *
+		       sizeof(struct ft_conn_bucket) +
+	       table->retired_bytes;
 }
 
 // While resizing, an entry whose old home is not emptied yet is most likely in the old generation,

@@ -42,7 +42,8 @@ int ft_conn_table_init(
 	struct ft_conn_table *table, const struct ft_pool *objects, const struct ft_hash_key *key);
 void ft_conn_table_free(struct ft_conn_table *table);
 
-// What its buckets take, both generations' while there are two.
+// The memory that its buckets occupy, both generations' while there are two: address space that was not
+// touched yet does not count.
 uint64_t ft_conn_table_bytes(const struct ft_conn_table *table);
 
 // The index whose tuple equals `tuple`, or FT_CONN_NONE. `hash` is ft_tuple_hash() of it.

@@ -30,9 +30,10 @@ static void add_part(struct wire_result *result, const char *name, double bytes,
 		result->parts[result->part_count++] = (struct wire_part){ name, bytes, count };
 }
 
+// All that were ever in use: their memory stays with the pool.
 static void add_pool(struct wire_result *result, const char *name, const struct ft_pool *pool)
 {
-	add_part(result, name, pool->stride, pool->in_use);
+	add_part(result, name, pool->stride, pool->fresh);
 }
 
 // For each entry, as the table is now.
@@ -166,7 +167,7 @@ static void write_json(const struct wire_options *options, const struct wire_res
 static void print_memory(const struct wire_result *result)
 {
 	for (uint32_t i = 0; i < result->part_count; i++)
-		printf("%10.1f bytes  %s (%lu in use)\n", result->parts[i].bytes,
+		printf("%10.1f bytes  %s (there are %lu)\n", result->parts[i].bytes,
 			result->parts[i].name, result->parts[i].count);
 	printf("%10.1f bytes  in all for each connection, computed\n", computed_bytes(result));
 	printf("%10.1f bytes  resident for each connection, measured\n",
@@ -181,7 +182,8 @@ void wire_report_print(const struct wire_options *options, const struct wire_res
 		return;
 	if (options->mode == WIRE_ESTABLISH) {
 		printf("%u connections established%s\n", options->connections,
-			options->echo_once ? ", each has echoed once" : "");
+			options->echo_once ? ", each has echoed once, and nothing was lost"
+					   : ", and nothing was lost");
 		print_memory(result);
 	} else if (options->mode == WIRE_RATE) {
 		printf("%lu connections opened, served once and closed, first by the %s\n",

@@ -23,6 +23,8 @@
 #define HOT	     64	    // connections
 #define PEER_PACKETS 16384  // in each pool of a client that is a stack
 #define OPENING	     256    // connections being opened at once
+#define WAVE	     8192   // connections after which a second passes
+#define ACTIVE	     16384  // with --establish: the most that may be at work
 #define GOLDEN	     0.6180339887498949
 
 struct bench {
@@ -88,19 +90,43 @@ static void await(struct bench *bench, const uint64_t *counter, uint64_t goal, b
 
 // ---- the parts of a run ----
 
-static void open_connections(struct bench *bench)
+// Opens them up to number `end`.
+static void open_connections(struct bench *bench, uint32_t end)
 {
 	struct mirror_client *client = &bench->client;
 
-	for (uint32_t i = 0; i < client->connections; i++) {
+	for (uint32_t i = (uint32_t)client->established; i < end; i++) {
 		if (i >= OPENING)
 			await(bench, &client->established, i - OPENING + 1, false);
 		if (i == 1) // by then the server knows the gateway's MAC address
 			await(bench, &client->established, 1, false);
 		mirror_client_connect(client, i);
 	}
-	await(bench, &client->established, client->connections, false);
-	await(bench, &bench->server.accepted, client->connections, false);
+	await(bench, &client->established, end, false);
+	await(bench, &bench->server.accepted, end, false);
+}
+
+// More than a second in which nothing comes, so that what is quiet comes to rest.
+static void pass_time(struct bench *bench)
+{
+	ft_time until = bench_clock_now(&bench->clock) + FT_SECOND + FT_SECOND / 10;
+
+	while (bench_clock_now(&bench->clock) < until) {
+		bench->clock.now += 10 * FT_MILLISECOND;
+		turn(bench, false);
+	}
+}
+
+// As with real clients, who do not all come within the same second.
+static void open_in_waves(struct bench *bench)
+{
+	uint32_t count = bench->client.connections;
+
+	for (uint32_t end = 0; end < count;) {
+		end += RTE_MIN(WAVE, count - end);
+		open_connections(bench, end);
+		pass_time(bench);
+	}
 }
 
 // The golden section of the number of connections, made coprime with it: all of them in turn, and
@@ -148,7 +174,7 @@ static void measure_requests(struct bench *bench, struct wire_result *result)
 	uint64_t warming = RTE_MAX(bench->options.connections, 20000u);
 	uint64_t start;
 
-	open_connections(bench);
+	open_connections(bench, bench->options.connections);
 	ask(bench, warming, false);
 	bench->server_ns = 0;
 	start = cpu_ns();
@@ -198,10 +224,10 @@ static void measure_memory(struct bench *bench, struct wire_result *result)
 	turn(bench, false);
 	before = wire_report_resident_bytes();
 	start = cpu_ns();
-	open_connections(bench);
+	open_in_waves(bench);
 	if (bench->options.echo_once)
 		ask(bench, bench->options.connections, false);
-	turn(bench, false);
+	pass_time(bench);
 	result->total_ns = cpu_ns() - start;
 	result->server_ns = bench->server_ns;
 	result->operations = bench->options.connections;
@@ -300,6 +326,8 @@ static void start(struct bench *bench)
 	bench->clock = (struct bench_clock){ options->is_clock_real, 1000 * FT_SECOND, 0 };
 	bench_host_init(&bench->host, &bench->clock, MIRROR_SERVER, room_for(options), packets);
 	bench->host.config.ip.gateway = ft_addr_from_ip4(RTE_BE32(MIRROR_GATEWAY));
+	if (options->mode == WIRE_ESTABLISH)
+		bench->host.config.tcp.active_connections = ACTIVE;
 	bench_host_start(&bench->host, &bench->wire.ends[1], 2);
 	bench_host_enter(&bench->host);
 	bench_server_start(&bench->server);

@@ -355,6 +355,24 @@ static void one_change_moves_few_entries(void **state)
 	stop(&fixture);
 }
 
+// Not even while there are two generations: the new one takes memory as it is filled.
+static void growing_table_occupies_few_bytes_for_each_entry(void **state)
+{
+	struct fixture fixture;
+	uint64_t most = 0;
+
+	start(&fixture, 6);
+	for (uint32_t i = 0; i < OBJECTS; i++) {
+		struct ft_tuple tuple = make_tuple(i, 80);
+
+		add(&fixture, &tuple);
+		if (i > 9 * 64) // it has begun to grow
+			most = RTE_MAX(most, ft_conn_table_bytes(&fixture.table) / (i + 1));
+	}
+	assert_true(most >= 64 / 9 && most <= 18);
+	stop(&fixture);
+}
+
 // ---- against a model: all that is in the table, by number ----
 
 struct model {
@@ -491,6 +509,7 @@ int main(void)
 		cmocka_unit_test(no_memory_to_grow_full_table_refuses),
 		cmocka_unit_test(burst_finds_what_single_lookups_find),
 		cmocka_unit_test(one_change_moves_few_entries),
+		cmocka_unit_test(growing_table_occupies_few_bytes_for_each_entry),
 		cmocka_unit_test(random_operations_agree_with_model),
 		cmocka_unit_test(hash_spreads_tuples_that_are_alike),
 	};
