@@ -33,7 +33,7 @@
 
 enum state { INCOMPLETE, REACHABLE, STALE, PROBE };
 
-struct neighbour {
+struct ft_neighbour {
 	struct ft_addr addr;
 	struct rte_ether_addr mac;
 	uint8_t state;	   // enum state
@@ -65,7 +65,7 @@ static __attribute__((cold)) void trace_message(
 }
 
 static __attribute__((cold)) void trace_timer(
-	struct ft_stack *stack, const struct neighbour *neighbour, ft_time now)
+	struct ft_stack *stack, const struct ft_neighbour *neighbour, ft_time now)
 {
 	char who[FT_ADDR_TEXT_BYTES], left[FT_TRACE_TIME_BYTES];
 
@@ -135,7 +135,7 @@ static void send_reply(
 }
 
 static void set_timer(
-	struct ft_stack *stack, struct neighbour *neighbour, ft_time deadline, ft_time now)
+	struct ft_stack *stack, struct ft_neighbour *neighbour, ft_time deadline, ft_time now)
 {
 	ft_timer_set(&stack->wheel, &neighbour->timer, deadline);
 	if (ft_is_traced(stack, FT_TRACE_TIMER) && deadline != FT_NEVER)
@@ -151,10 +151,11 @@ static struct ft_list *bucket_of(struct ft_stack *stack, const struct ft_addr *a
 	return &stack->arp.buckets[hash & (stack->arp.bucket_count - 1)];
 }
 
-static struct neighbour *find(struct ft_stack *stack, const struct ft_addr *addr)
+static struct ft_neighbour *find_in_bucket(struct ft_stack *stack, const struct ft_addr *addr)
 {
 	ft_list_for_each (node, bucket_of(stack, addr)) {
-		struct neighbour *neighbour = ft_container_of(node, struct neighbour, in_bucket);
+		struct ft_neighbour *neighbour =
+			ft_container_of(node, struct ft_neighbour, in_bucket);
 
 		if (ft_addr_is_equal(&neighbour->addr, addr))
 			return neighbour;
@@ -162,8 +163,17 @@ static struct neighbour *find(struct ft_stack *stack, const struct ft_addr *addr
 	return NULL;
 }
 
+static struct ft_neighbour *find(struct ft_stack *stack, const struct ft_addr *addr)
+{
+	struct ft_neighbour *last = stack->arp.last;
+
+	if (unlikely(last == NULL || !ft_addr_is_equal(&last->addr, addr)))
+		stack->arp.last = last = find_in_bucket(stack, addr);
+	return last;
+}
+
 static void drop_oldest_waiting(
-	struct ft_stack *stack, struct neighbour *neighbour, enum ft_drop reason)
+	struct ft_stack *stack, struct ft_neighbour *neighbour, enum ft_drop reason)
 {
 	struct rte_mbuf *pkt = ft_pkt_queue_take(&neighbour->waiting);
 
@@ -171,12 +181,14 @@ static void drop_oldest_waiting(
 	ft_stack_drop_output(stack, pkt, reason);
 }
 
-static void forget(struct ft_stack *stack, struct neighbour *neighbour, enum ft_drop reason)
+static void forget(struct ft_stack *stack, struct ft_neighbour *neighbour, enum ft_drop reason)
 {
 	while (neighbour->waiting.count > 0)
 		drop_oldest_waiting(stack, neighbour, reason);
 	if (neighbour->state == INCOMPLETE)
 		stack->arp.unresolved_count--;
+	if (stack->arp.last == neighbour)
+		stack->arp.last = NULL;
 	ft_timer_cancel(&stack->wheel, &neighbour->timer);
 	ft_list_remove(&neighbour->in_bucket);
 	ft_list_remove(&neighbour->in_order);
@@ -191,19 +203,19 @@ static void make_room(struct ft_stack *stack)
 	struct ft_list *list =
 		is_storm || ft_list_is_empty(&arp->resolved) ? &arp->unresolved : &arp->resolved;
 
-	forget(stack, ft_container_of(list->next, struct neighbour, in_order),
+	forget(stack, ft_container_of(list->next, struct ft_neighbour, in_order),
 		FT_DROP_ARP_TABLE_FULL);
 }
 
-static struct neighbour *add(struct ft_stack *stack, const struct ft_addr *addr)
+static struct ft_neighbour *add(struct ft_stack *stack, const struct ft_addr *addr)
 {
 	struct ft_arp *arp = &stack->arp;
-	struct neighbour *neighbour;
+	struct ft_neighbour *neighbour;
 
 	if (arp->neighbours.in_use == arp->neighbours.maximum)
 		make_room(stack);
 	neighbour = ft_pool_take(&arp->neighbours);
-	*neighbour = (struct neighbour){ .addr = *addr, .state = INCOMPLETE };
+	*neighbour = (struct ft_neighbour){ .addr = *addr, .state = INCOMPLETE };
 	ft_timer_init(&neighbour->timer, FT_TIMER_ARP);
 	ft_list_append(bucket_of(stack, addr), &neighbour->in_bucket);
 	ft_list_append(&arp->unresolved, &neighbour->in_order);
@@ -213,7 +225,7 @@ static struct neighbour *add(struct ft_stack *stack, const struct ft_addr *addr)
 
 // ---- asking ----
 
-static void ask(struct ft_stack *stack, struct neighbour *neighbour, ft_time now)
+static void ask(struct ft_stack *stack, struct ft_neighbour *neighbour, ft_time now)
 {
 	const struct rte_ether_addr *to =
 		neighbour->state == PROBE ? &neighbour->mac : &broadcast_mac;
@@ -231,7 +243,7 @@ static void ask(struct ft_stack *stack, struct neighbour *neighbour, ft_time now
 }
 
 // Nobody answered: who sent something there learns it, as from a router's "host unreachable".
-static void give_up(struct ft_stack *stack, struct neighbour *neighbour, ft_time now)
+static void give_up(struct ft_stack *stack, struct ft_neighbour *neighbour, ft_time now)
 {
 	struct ft_pkt_queue waiting = neighbour->waiting;
 	char text[FT_ADDR_TEXT_BYTES];
@@ -248,7 +260,7 @@ static void give_up(struct ft_stack *stack, struct neighbour *neighbour, ft_time
 	}
 }
 
-static void wait_for(struct ft_stack *stack, struct neighbour *neighbour, struct rte_mbuf *pkt)
+static void wait_for(struct ft_stack *stack, struct ft_neighbour *neighbour, struct rte_mbuf *pkt)
 {
 	char text[FT_ADDR_TEXT_BYTES];
 
@@ -268,7 +280,7 @@ static void wait_for(struct ft_stack *stack, struct neighbour *neighbour, struct
 void ft_arp_output(
 	struct ft_stack *stack, struct rte_mbuf *pkt, const struct ft_addr *next_hop, ft_time now)
 {
-	struct neighbour *neighbour = find(stack, next_hop);
+	struct ft_neighbour *neighbour = find(stack, next_hop);
 
 	if (neighbour == NULL) {
 		neighbour = add(stack, next_hop);
@@ -292,7 +304,7 @@ void ft_arp_output(
 
 // ---- hearing ----
 
-static void send_waiting(struct ft_stack *stack, struct neighbour *neighbour)
+static void send_waiting(struct ft_stack *stack, struct ft_neighbour *neighbour)
 {
 	struct rte_mbuf *pkt;
 
@@ -303,7 +315,7 @@ static void send_waiting(struct ft_stack *stack, struct neighbour *neighbour)
 }
 
 // What was said to us proves that the neighbour hears us; a mere announcement does not.
-static void resolve(struct ft_stack *stack, struct neighbour *neighbour,
+static void resolve(struct ft_stack *stack, struct ft_neighbour *neighbour,
 	const struct rte_ether_addr *mac, bool is_to_us, ft_time now)
 {
 	char text[FT_ADDR_TEXT_BYTES];
@@ -332,7 +344,7 @@ static bool learn(struct ft_stack *stack, const struct rte_arp_ipv4 *said, bool 
 	bool is_to_us, ft_time now)
 {
 	const struct ft_addr sender = ft_addr_from_ip4(said->arp_sip);
-	struct neighbour *neighbour = find(stack, &sender);
+	struct ft_neighbour *neighbour = find(stack, &sender);
 
 	if (neighbour == NULL) {
 		if (!is_request || !is_to_us || !ft_route_is_on_link(stack, &sender))
@@ -448,7 +460,7 @@ void ft_arp_announce(struct ft_stack *stack, ft_time now)
 
 // ---- time and life ----
 
-static void become_stale(struct ft_stack *stack, struct neighbour *neighbour)
+static void become_stale(struct ft_stack *stack, struct ft_neighbour *neighbour)
 {
 	char text[FT_ADDR_TEXT_BYTES];
 
@@ -459,7 +471,7 @@ static void become_stale(struct ft_stack *stack, struct neighbour *neighbour)
 
 void ft_arp_expire(struct ft_stack *stack, struct ft_timer *timer, ft_time now)
 {
-	struct neighbour *neighbour = ft_container_of(timer, struct neighbour, timer);
+	struct ft_neighbour *neighbour = ft_container_of(timer, struct ft_neighbour, timer);
 
 	if (timer == &stack->arp.announce)
 		announce(stack, now);
@@ -480,7 +492,7 @@ int ft_arp_init(struct ft_stack *stack)
 	arp->buckets = calloc(arp->bucket_count, sizeof(*arp->buckets));
 	if (arp->buckets == NULL)
 		return -ENOMEM;
-	if (ft_pool_init(&arp->neighbours, maximum, sizeof(struct neighbour), 64) != 0) {
+	if (ft_pool_init(&arp->neighbours, maximum, sizeof(struct ft_neighbour), 64) != 0) {
 		free(arp->buckets);
 		return -ENOMEM;
 	}
@@ -497,7 +509,7 @@ int ft_arp_init(struct ft_stack *stack)
 static void forget_all(struct ft_stack *stack, struct ft_list *list)
 {
 	while (!ft_list_is_empty(list))
-		forget(stack, ft_container_of(list->next, struct neighbour, in_order),
+		forget(stack, ft_container_of(list->next, struct ft_neighbour, in_order),
 			FT_DROP_SHUTDOWN);
 }
 

@@ -18,6 +18,7 @@ struct ft_arp {
 	struct ft_pool neighbours;
 	struct ft_list *buckets;   // by keyed hash of the address
 	uint32_t bucket_count;	   // a power of two
+	struct ft_neighbour *last; // found, since many packets in a row go to one gateway; or NULL
 	struct ft_list resolved;   // least recently used first
 	struct ft_list unresolved; // oldest first
 	uint32_t unresolved_count;

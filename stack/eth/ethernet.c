@@ -79,7 +79,8 @@ enum ft_drop ft_ethernet_parse(struct ft_stack *stack, struct rte_mbuf *pkt)
 
 // Copies a chain into one mbuf, since the NIC wants no more segments; owns the packet. NULL when it
 // had to be dropped.
-static struct rte_mbuf *make_linear(struct ft_stack *stack, struct rte_mbuf *pkt)
+static __attribute__((noinline)) struct rte_mbuf *make_linear(
+	struct ft_stack *stack, struct rte_mbuf *pkt)
 {
 	struct rte_mbuf *copy = rte_pktmbuf_copy(pkt, stack->send_pool, 0, UINT32_MAX);
 

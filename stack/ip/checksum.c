@@ -11,12 +11,13 @@
 
 typedef uint64_t block __attribute__((vector_size(BLOCK)));
 
-static uint16_t fold(uint64_t sum)
+// 64 bits to 33, 18, 17, 16.
+static inline uint16_t fold(uint64_t sum)
 {
 	sum = (sum & 0xffffffff) + (sum >> 32);
-	while (sum >> 16 != 0)
-		sum = (sum & 0xffff) + (sum >> 16);
-	return (uint16_t)sum;
+	sum = (sum & 0xffff) + (sum >> 16);
+	sum = (sum & 0xffff) + (sum >> 16);
+	return (uint16_t)((sum & 0xffff) + (sum >> 16));
 }
 
 static block load(const uint8_t *from)
@@ -71,7 +72,7 @@ static uint16_t sum_from(const struct rte_mbuf *pkt, uint32_t offset)
 }
 
 // The pseudo-header's addresses, protocol and length (RFC 9293 3.1), not complemented.
-static uint64_t pseudo_header_sum(const struct rte_ipv4_hdr *ip)
+static inline uint64_t pseudo_header_sum(const struct rte_ipv4_hdr *ip)
 {
 	uint16_t length = rte_be_to_cpu_16(ip->total_length) - rte_ipv4_hdr_len(ip);
 
@@ -112,12 +113,12 @@ void ft_checksum_fill(struct rte_mbuf *pkt, uint16_t checksum_offset)
 void ft_checksum_offload(struct rte_mbuf *pkt, uint16_t checksum_offset)
 {
 	const struct rte_ipv4_hdr *ip = rte_pktmbuf_mtod(pkt, const struct rte_ipv4_hdr *);
+	bool is_tcp = ip->next_proto_id == IPPROTO_TCP;
 	rte_be16_t *checksum =
 		rte_pktmbuf_mtod_offset(pkt, rte_be16_t *, sizeof(*ip) + checksum_offset);
 
-	pkt->ol_flags |= RTE_MBUF_F_TX_IPV4;
-	pkt->ol_flags |= ip->next_proto_id == IPPROTO_TCP ? RTE_MBUF_F_TX_TCP_CKSUM
-							  : RTE_MBUF_F_TX_UDP_CKSUM;
+	pkt->ol_flags |=
+		RTE_MBUF_F_TX_IPV4 | (is_tcp ? RTE_MBUF_F_TX_TCP_CKSUM : RTE_MBUF_F_TX_UDP_CKSUM);
 	pkt->l2_len = sizeof(struct rte_ether_hdr);
 	pkt->l3_len = sizeof(*ip);
 	*checksum = fold(pseudo_header_sum(ip));

@@ -136,9 +136,9 @@ static struct rte_mbuf *make_fragment(
 static void cut(
 	struct ft_stack *stack, struct rte_mbuf *pkt, const struct ft_route *route, ft_time now)
 {
+	const struct ft_route way = *route; // sending a fragment may have another route looked for
 	uint32_t payload_bytes = rte_pktmbuf_pkt_len(pkt) - HEADER_BYTES;
-	uint32_t step =
-		RTE_ALIGN_FLOOR(route->mtu - HEADER_BYTES, (size_t)RTE_IPV4_HDR_OFFSET_UNITS);
+	uint32_t step = RTE_ALIGN_FLOOR(way.mtu - HEADER_BYTES, (size_t)RTE_IPV4_HDR_OFFSET_UNITS);
 
 	for (uint32_t offset = 0; offset < payload_bytes; offset += step) {
 		uint32_t length = RTE_MIN(step, payload_bytes - offset);
@@ -149,7 +149,7 @@ static void cut(
 			return;
 		}
 		ft_stack_count(stack, FT_COUNTER_IP_FRAGMENTS_SENT);
-		send_to_link(stack, fragment, route, now);
+		send_to_link(stack, fragment, &way, now);
 	}
 	rte_pktmbuf_free(pkt);
 }
@@ -174,12 +174,12 @@ static enum ft_drop check_route(
 void ft_ip4_output(
 	struct ft_stack *stack, struct rte_mbuf *pkt, const struct ft_ip_send *send, ft_time now)
 {
+	const struct ft_route *route = ft_route_recall(stack, &send->destination, now);
 	enum ft_drop reason = FT_DROP_IP_NO_ROUTE;
-	struct ft_route route;
 	bool is_whole;
 
-	if (ft_route_find(stack, &send->destination, now, &route) == 0)
-		reason = check_route(pkt, send, &route);
+	if (route != NULL)
+		reason = check_route(pkt, send, route);
 	if (reason == FT_TAKEN && rte_pktmbuf_prepend(pkt, HEADER_BYTES) == NULL)
 		reason = FT_DROP_NO_MBUF;
 	if (reason != FT_TAKEN) {
@@ -187,15 +187,15 @@ void ft_ip4_output(
 		return;
 	}
 
-	fill_header(stack, pkt, send, &route);
-	if (route.is_local) { // needs no checksums: it never leaves our memory
+	fill_header(stack, pkt, send, route);
+	if (route->is_local) { // needs no checksums: it never leaves our memory
 		ft_stack_loop_back(stack, pkt);
 		return;
 	}
-	is_whole = rte_pktmbuf_pkt_len(pkt) <= route.mtu;
+	is_whole = rte_pktmbuf_pkt_len(pkt) <= route->mtu;
 	fill_transport_checksum(stack, pkt, send, is_whole);
 	if (is_whole)
-		send_to_link(stack, pkt, &route, now);
+		send_to_link(stack, pkt, route, now);
 	else
-		cut(stack, pkt, &route, now);
+		cut(stack, pkt, route, now);
 }

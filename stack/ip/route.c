@@ -75,9 +75,28 @@ static bool is_single_host(const struct ft_addr *addr)
 	       !ft_addr_is_equal(addr, &limited_broadcast);
 }
 
+// ---- what was found last ----
+
+static uint32_t memo_index(const struct ft_addr *destination)
+{
+	uint32_t last = rte_be_to_cpu_32(destination->words[3]);
+
+	return (last ^ last >> 8) % FT_ROUTE_MEMOS;
+}
+
+static bool is_about(const struct ft_route_memo *memo, const struct ft_addr *destination)
+{
+	return ft_addr_is_equal(&memo->destination, destination) && memo->route.mtu != 0;
+}
+
 // Our own addresses and directed broadcasts lie within our prefixes.
 bool ft_route_is_foreign(const struct ft_stack *stack, const struct ft_addr *addr)
 {
+	const struct ft_route_memo *memo = &stack->ip.routes.memos[memo_index(addr)];
+
+	if (likely(is_about(memo, addr)))
+		return !memo->route.is_local && !memo->route.is_broadcast &&
+		       !memo->route.is_multicast;
 	if (find_prefix(&stack->ip.routes, addr) == NULL)
 		return is_single_host(addr);
 	return !ft_route_is_local(stack, addr) && !ft_route_is_broadcast(stack, addr);
@@ -177,6 +196,23 @@ int ft_route_find(struct ft_stack *stack, const struct ft_addr *destination, ft_
 		return route_to_group(stack, route);
 	route->source = local->addr;
 	return 0;
+}
+
+// Which way does not change, but the path's MTU does.
+const struct ft_route *ft_route_recall(
+	struct ft_stack *stack, const struct ft_addr *destination, ft_time now)
+{
+	struct ft_route_memo *memo = &stack->ip.routes.memos[memo_index(destination)];
+	struct ft_route route;
+
+	if (likely(is_about(memo, destination))) {
+		memo->route.mtu = path_mtu(stack, destination, now);
+		return &memo->route;
+	}
+	if (ft_route_find(stack, destination, now, &route) != 0)
+		return NULL;
+	*memo = (struct ft_route_memo){ .destination = *destination, .route = route };
+	return &memo->route;
 }
 
 // ---- from the configuration ----

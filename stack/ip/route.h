@@ -10,6 +10,7 @@ struct ft_stack;
 
 #define FT_ROUTE_ADDRESSES 64
 #define FT_ROUTE_PATHS	   256
+#define FT_ROUTE_MEMOS	   256 // a power of two
 
 struct ft_local_address {
 	struct ft_addr addr;
@@ -25,15 +26,6 @@ struct ft_path_mtu {
 	ft_time expires; // after ten minutes the NIC's MTU is tried again
 };
 
-struct ft_routes {
-	struct ft_local_address local[FT_ROUTE_ADDRESSES];
-	uint32_t local_count;
-	struct ft_addr gateway;			  // all zero: none
-	struct ft_addr gateway_source;		  // the address of ours in its prefix
-	struct ft_path_mtu paths[FT_ROUTE_PATHS]; // a small keyed hash table; a new entry replaces
-	ft_time paths_expire; // the last of them; past it none need be looked up
-};
-
 struct ft_route {
 	struct ft_addr source;	 // the address of ours to use
 	struct ft_addr next_hop; // the destination itself when on-link
@@ -45,9 +37,31 @@ struct ft_route {
 	bool is_multicast;
 };
 
+// The way last found to a destination, since the next packet often goes there, or has come from there.
+struct ft_route_memo {
+	struct ft_addr destination;
+	struct ft_route route; // its MTU is 0: nothing is noted here yet
+};
+
+struct ft_routes {
+	struct ft_local_address local[FT_ROUTE_ADDRESSES];
+	uint32_t local_count;
+	struct ft_addr gateway;			  // all zero: none
+	struct ft_addr gateway_source;		  // the address of ours in its prefix
+	struct ft_path_mtu paths[FT_ROUTE_PATHS]; // a small keyed hash table; a new entry replaces
+	ft_time paths_expire; // the last of them; past it none need be looked up
+	// By the address's last bytes, without a key: a collision costs what no memo costs.
+	struct ft_route_memo memos[FT_ROUTE_MEMOS];
+};
+
 // Finds the way to `destination`. Returns 0, or -ENETUNREACH when no prefix and no gateway fits.
 int ft_route_find(struct ft_stack *stack, const struct ft_addr *destination, ft_time now,
 	struct ft_route *route);
+
+// The same for a packet to be sent: remembers the way for the next packet there. NULL when there is none.
+// What is returned stays as it is until the next call.
+const struct ft_route *ft_route_recall(
+	struct ft_stack *stack, const struct ft_addr *destination, ft_time now);
 
 // One of our own unicast addresses (127.0.0.0/8 included: loopback).
 bool ft_route_is_local(const struct ft_stack *stack, const struct ft_addr *addr);

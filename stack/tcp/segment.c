@@ -185,6 +185,12 @@ static uint8_t *write_timestamp(uint8_t *to, const struct ft_segment *seg)
 	return write_32(write_32(to, seg->ts_value), seg->ts_echo);
 }
 
+// All options of a segment that is no SYN, laid out as RFC 7323 A recommends.
+static void write_timestamp_alone(uint8_t *to, const struct ft_segment *seg)
+{
+	write_32(write_32(write_32(to, TIMESTAMP_WORD), seg->ts_value), seg->ts_echo);
+}
+
 static void write_syn_options(uint8_t *to, const struct ft_segment *seg)
 {
 	const bool is_sack_permitted = seg->options & FT_TCP_HAS_SACK_PERMITTED;
@@ -219,7 +225,7 @@ void ft_segment_write(struct rte_mbuf *pkt, const struct ft_segment *seg, uint16
 		.dst_port = rte_cpu_to_be_16(destination_port),
 		.sent_seq = rte_cpu_to_be_32(seg->seq),
 		.recv_ack = seg->flags & FT_TCP_ACK ? rte_cpu_to_be_32(seg->ack) : 0,
-		.data_off = bytes / 4 << 4,
+		.data_off = (uint8_t)(bytes << 2), // words, in the upper half
 		.tcp_flags = seg->flags,
 		.rx_win = rte_cpu_to_be_16(seg->window),
 		.tcp_urp = seg->flags & FT_TCP_URG ? rte_cpu_to_be_16(seg->urgent) : 0,
@@ -227,7 +233,7 @@ void ft_segment_write(struct rte_mbuf *pkt, const struct ft_segment *seg, uint16
 	if (seg->flags & FT_TCP_SYN)
 		write_syn_options(options, seg);
 	else if (seg->options & FT_TCP_HAS_TIMESTAMP)
-		write_timestamp(write_pair(options, false), seg);
+		write_timestamp_alone(options, seg);
 }
 
 // ---- received ----
