@@ -319,9 +319,10 @@ static void check(const struct load_options *options)
 
 void load_options_read(struct load_options *options, int argc, char **argv, bool is_all_ours)
 {
-	char **words = calloc((size_t)argc + 1, sizeof(*words)); // for getopt to put in order
+	static char **words; // for getopt to put in order; a mistake exits from within
 	int option;
 
+	words = calloc((size_t)argc + 1, sizeof(*words));
 	if (words == NULL)
 		exit(1);
 	memcpy(words, argv, (size_t)argc * sizeof(*words));
