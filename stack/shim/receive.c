@@ -82,7 +82,8 @@ static ssize_t receive_stream(struct ft_stack *stack, struct ft_socket *socket,
 	ft_wait_begin(&wait, socket->description.is_nonblocking || (flags & MSG_DONTWAIT),
 		socket->settings->receive_timeout);
 	if ((flags & MSG_WAITALL) && (flags & MSG_PEEK) &&
-		await_bytes(socket, bytes, &wait) == -EINTR)
+		await_bytes(socket, bytes, &wait) == -EINTR &&
+		ft_tcp_readable_bytes(socket->conn) == 0)
 		return -EINTR;
 	do {
 		count = fetch(stack, socket, &left, flags);

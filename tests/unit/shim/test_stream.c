@@ -69,6 +69,35 @@ static void waiting_interrupt_fails_the_call_once(void **state)
 	close_pair(pair);
 }
 
+// It is for a call that waits.
+static void nonblocking_call_is_not_interrupted(void **state)
+{
+	struct pair pair = new_pair();
+	char byte;
+
+	ft_interrupt();
+	assert_fails(ft_recv(pair.server, &byte, 1, MSG_DONTWAIT), EAGAIN);
+	assert_fails(ft_recv(pair.server, &byte, 1, 0), EINTR);
+	close_pair(pair);
+}
+
+// As in Linux, and as without MSG_PEEK.
+static void peek_for_all_interrupted_shows_what_is_there(void **state)
+{
+	struct pair pair = new_pair();
+	char bytes[4];
+
+	ft_interrupt();
+	assert_fails(ft_recv(pair.server, bytes, 4, MSG_PEEK | MSG_WAITALL), EINTR);
+	assert_int_equal(ft_send(pair.client, "ab", 2, 0), 2);
+	ft_lone_settle(&lone);
+	ft_interrupt();
+	assert_int_equal(ft_recv(pair.server, bytes, 4, MSG_PEEK | MSG_WAITALL), 2);
+	ft_interrupt();
+	assert_int_equal(ft_recv(pair.server, bytes, 4, MSG_WAITALL), 2);
+	close_pair(pair);
+}
+
 static void peek_leaves_the_bytes(void **state)
 {
 	struct pair pair = new_pair();
@@ -310,6 +339,8 @@ int main(void)
 		lone_test(spinning_makes_progress),
 		lone_test(nothing_there_receive_times_out),
 		lone_test(waiting_interrupt_fails_the_call_once),
+		lone_test(nonblocking_call_is_not_interrupted),
+		lone_test(peek_for_all_interrupted_shows_what_is_there),
 		lone_test(peek_leaves_the_bytes),
 		lone_test(wait_all_comes_back_with_all),
 		lone_test(truncating_receive_throws_away),
