@@ -388,6 +388,20 @@ static void corked_data_waits(void)
 	DO(take(pair.server, 9, 0));
 }
 
+// tcp(7): even when it was set before, and through a cork.
+static void corked_no_delay_flushes(void)
+{
+	struct pair pair = new_pair();
+
+	MUST(set(pair.client, IPPROTO_TCP, TCP_CORK, 1));
+	for (int i = 0; i < 2; i++) {
+		DO(put(pair.client, "abc", 0));
+		DO(take(pair.server, 9, 0));
+		MUST(set(pair.client, IPPROTO_TCP, TCP_NODELAY, 1));
+		DO(take(pair.server, 9, 0));
+	}
+}
+
 void ft_cases_stream(void)
 {
 	RUN(connected_send_and_receive);
@@ -415,4 +429,5 @@ void ft_cases_stream(void)
 	RUN(reader_sleeps_writer_fills);
 	RUN(data_counts);
 	RUN(corked_data_waits);
+	RUN(corked_no_delay_flushes);
 }

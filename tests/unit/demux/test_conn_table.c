@@ -1,6 +1,7 @@
 #include "../support.h"
 
 #include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/resource.h>
 
@@ -280,6 +281,36 @@ static void no_memory_to_grow_full_table_refuses(void **state)
 	stop(&fixture);
 }
 
+static long mapped_pages(void)
+{
+	FILE *file = fopen("/proc/self/statm", "r");
+	long pages = 0;
+
+	assert_non_null(file);
+	assert_int_equal(fscanf(file, "%ld", &pages), 1);
+	fclose(file);
+	return pages;
+}
+
+// Also while it resizes, and when what it has left behind is still to be given back.
+static void freed_table_leaves_nothing_mapped(void **state)
+{
+	struct fixture fixture;
+	long before = mapped_pages();
+
+	for (int is_retired = 0; is_retired < 2; is_retired++) {
+		uint32_t i = 0;
+
+		start(&fixture, 7);
+		while (is_retired ? fixture.table.retired_bytes == 0
+				  : fixture.table.old.buckets == NULL)
+			assert_int_equal(try_to_add(&fixture, i++), 0);
+		assert_true(mapped_pages() > before);
+		stop(&fixture);
+		assert_int_equal(mapped_pages(), before);
+	}
+}
+
 static void burst_finds_what_single_lookups_find(void **state)
 {
 	struct fixture fixture;
@@ -507,6 +538,7 @@ int main(void)
 		cmocka_unit_test(equal_hashes_are_told_apart_by_their_tuples),
 		cmocka_unit_test(growing_and_shrinking_table_keeps_every_entry),
 		cmocka_unit_test(no_memory_to_grow_full_table_refuses),
+		cmocka_unit_test(freed_table_leaves_nothing_mapped),
 		cmocka_unit_test(burst_finds_what_single_lookups_find),
 		cmocka_unit_test(one_change_moves_few_entries),
 		cmocka_unit_test(growing_table_occupies_few_bytes_for_each_entry),

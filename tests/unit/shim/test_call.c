@@ -139,6 +139,21 @@ static void linger_close_is_interrupted_but_closes(void **state)
 	ft_close(pair.server);
 }
 
+static void linger_nonblocking_close_does_not_wait(void **state)
+{
+	struct linger linger = { .l_onoff = 1, .l_linger = 5 };
+	struct pair pair = new_pair();
+	char bytes[5];
+
+	ft_setsockopt(pair.client, SOL_SOCKET, SO_LINGER, &linger, sizeof(linger));
+	set_nonblocking(pair.client);
+	assert_int_equal(ft_send(pair.client, "hello", 5, 0), 5);
+	assert_int_equal(ft_close(pair.client), 0);
+	assert_int_equal(lone.stack.tcp.in_state[FT_TCP_FIN_WAIT_1], 1);
+	assert_int_equal(ft_recv(pair.server, bytes, 5, 0), 5);
+	ft_close(pair.server);
+}
+
 static void zero_linger_close_resets(void **state)
 {
 	struct linger linger = { .l_onoff = 1 };
@@ -184,6 +199,7 @@ int main(void)
 		lone_test(nonblocking_is_set_by_ioctl_too),
 		lone_test(linger_close_waits_for_the_acknowledgment),
 		lone_test(linger_close_is_interrupted_but_closes),
+		lone_test(linger_nonblocking_close_does_not_wait),
 		lone_test(zero_linger_close_resets),
 		lone_test(unread_data_close_resets),
 		lone_test(listener_closed_waiting_peers_are_reset),

@@ -138,10 +138,12 @@ static void hung_up_select_for_exceptions_times_out(void **state)
 	struct timeval timeout = { .tv_usec = 20000 };
 	fd_set set;
 	int fd = new_tcp();
+	ft_time start = lone.now;
 
 	FD_ZERO(&set);
 	FD_SET(fd, &set);
 	assert_int_equal(ft_select(fd + 1, NULL, NULL, &set, &timeout), 0);
+	assert_true(lone.now - start >= 20 * FT_MILLISECOND);
 	assert_false(FD_ISSET(fd, &set));
 	FD_SET(fd, &set);
 	assert_int_equal(ft_select(fd + 1, &set, NULL, NULL, &timeout), 1);
