@@ -1,6 +1,7 @@
 // What the calls say when there is nothing left of what they need: the error, that the same call succeeds
 // once something was given back, and that a call that failed keeps nothing.
 #include <sys/epoll.h>
+#include <sys/resource.h>
 
 #include <rte_mempool.h>
 
@@ -87,6 +88,68 @@ static void one_block_left_connect_waits_for_another(void **state)
 	assert_int_equal(*dropped, 1);
 	assert_int_equal(connect_to(client, OURS, 7000), 0);
 	assert_true(ft_accept(listener, NULL, NULL) >= 3);
+}
+
+// ---- memory for the tables of connections to grow ----
+
+enum { UNGROWN = 64 * 11 }; // what a table takes as it begins: demux/conn_table.c
+
+static void allow_many_udp(struct ft_config *config)
+{
+	config->udp.sockets = 2 * UNGROWN;
+}
+
+static int start_with_many_udp(void **state)
+{
+	ft_lone_start(&lone, allow_many_udp);
+	return 0;
+}
+
+static int connect_new(bool is_udp, int *fd)
+{
+	*fd = ft_socket(AF_INET, (is_udp ? SOCK_DGRAM : SOCK_STREAM) | SOCK_NONBLOCK, 0);
+	assert_true(*fd >= 3);
+	errno = 0;
+	return connect_to(*fd, PEER, 7) == 0 ? 0 : errno;
+}
+
+// Connects until there is no more memory, then once more when there is.
+static void connect_until_the_table_is_full(
+	bool is_udp, int good, const struct ft_conn_table *connections)
+{
+	struct rlimit before, none;
+	int fd, result;
+
+	ft_lone_settle(&lone);
+	assert_int_equal(getrlimit(RLIMIT_AS, &before), 0);
+	none = before;
+	none.rlim_cur = 0; // no page more
+	assert_int_equal(setrlimit(RLIMIT_AS, &none), 0);
+	while ((result = connect_new(is_udp, &fd)) == good)
+		;
+	assert_int_equal(setrlimit(RLIMIT_AS, &before), 0);
+	assert_int_equal(result, ENOMEM);
+	assert_int_equal(connections->entries, UNGROWN);
+	errno = 0;
+	assert_int_equal(connect_to(fd, PEER, 7) == 0 ? 0 : errno, good);
+	assert_int_equal(connections->entries, UNGROWN + 1);
+}
+
+// Some of the first are over by then: nobody answers ARP.
+static void no_memory_to_grow_tcp_connect_has_no_memory(void **state)
+{
+	const struct ft_tcp *tcp = &lone.stack.tcp;
+
+	connect_until_the_table_is_full(false, EINPROGRESS, &tcp->connections);
+	assert_int_equal(tcp->in_state[FT_TCP_SYN_SENT], UNGROWN + 1);
+	assert_int_equal(tcp->anchors.in_use, UNGROWN + 1 + tcp->in_state[FT_TCP_CLOSED]);
+	assert_int_equal(tcp->conns.in_use, tcp->anchors.in_use);
+}
+
+static void no_memory_to_grow_udp_connect_has_no_memory(void **state)
+{
+	connect_until_the_table_is_full(true, 0, &lone.stack.udp.connected);
+	assert_int_equal(lone.stack.udp.sockets.in_use, UNGROWN + 1);
 }
 
 // ---- listeners ----
@@ -234,6 +297,9 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		few_test(no_block_left_connect_has_no_memory),
 		few_test(one_block_left_connect_waits_for_another),
+		lone_test(no_memory_to_grow_tcp_connect_has_no_memory),
+		cmocka_unit_test_setup_teardown(no_memory_to_grow_udp_connect_has_no_memory,
+			start_with_many_udp, stop_lone),
 		few_test(no_listener_left_listen_has_no_memory),
 		few_test(no_listener_left_unbound_listen_leaves_it_usable),
 		few_test(no_udp_socket_left_socket_has_no_memory),
