@@ -185,16 +185,26 @@ static void destinations_not_ours_are_dropped(void **state)
 		assert_int_equal(receive_udp(0, others[i]), FT_DROP_IP_NOT_FOR_US);
 }
 
+static const uint32_t martians[] = { RTE_IPV4(0, 1, 2, 3), RTE_IPV4(127, 0, 0, 1),
+	RTE_IPV4(127, 255, 255, 255), RTE_IPV4(224U, 0, 0, 1), RTE_IPV4(239U, 255, 255, 255),
+	RTE_IPV4(240U, 0, 0, 1), RTE_IPV4(255U, 255, 255, 255), TEST_BROADCAST, TEST_US };
+
 static void martian_sources_are_dropped(void **state)
 {
-	const uint32_t martians[] = { RTE_IPV4(0, 1, 2, 3), RTE_IPV4(127, 0, 0, 1),
-		RTE_IPV4(127, 255, 255, 255), RTE_IPV4(224U, 0, 0, 1),
-		RTE_IPV4(239U, 255, 255, 255), RTE_IPV4(240U, 0, 0, 1),
-		RTE_IPV4(255U, 255, 255, 255), TEST_BROADCAST, TEST_US };
-
 	for (unsigned i = 0; i < RTE_DIM(martians); i++)
 		assert_int_equal(receive_udp(martians[i], TEST_US), FT_DROP_IP_BAD_SOURCE);
 	assert_int_equal(receive_udp(TEST_FAR, TEST_US), FT_TAKEN);
+}
+
+// The way to a destination is remembered, and what is remembered judges sources, too.
+static void martian_sources_are_dropped_after_sending_there(void **state)
+{
+	for (unsigned i = 0; i < RTE_DIM(martians); i++) {
+		const struct ft_addr martian = ft_addr_from_ip4(rte_cpu_to_be_32(martians[i]));
+
+		ft_route_recall(&host.stack, &martian, host.now);
+		assert_int_equal(receive_udp(martians[i], TEST_US), FT_DROP_IP_BAD_SOURCE);
+	}
 }
 
 static void groups_are_delivered_and_marked(void **state)
@@ -294,6 +304,7 @@ int main(void)
 		TEST(source_routes_are_dropped),
 		TEST(destinations_not_ours_are_dropped),
 		TEST(martian_sources_are_dropped),
+		TEST(martian_sources_are_dropped_after_sending_there),
 		TEST(groups_are_delivered_and_marked),
 		TEST(unicast_in_a_broadcast_frame_is_dropped),
 		TEST(unknown_protocol_is_told_so),
