@@ -304,11 +304,15 @@ static void flush(struct ft_stack *stack)
 	}
 }
 
+bool ft_stack_make_room(struct ft_stack *stack)
+{
+	flush(stack);
+	return stack->tx_count < FT_TX_QUEUE;
+}
+
 void ft_stack_transmit(struct ft_stack *stack, struct rte_mbuf *pkt)
 {
-	if (stack->tx_count == FT_TX_QUEUE)
-		flush(stack);
-	if (stack->tx_count == FT_TX_QUEUE) {
+	if (!ft_stack_may_transmit(stack)) {
 		ft_stack_drop_output(stack, pkt, FT_DROP_TX_FULL);
 		return;
 	}

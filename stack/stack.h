@@ -87,6 +87,15 @@ void ft_poll_stop(struct ft_stack *stack);
 // and queue are full the packet is dropped (TX_FULL).
 void ft_stack_transmit(struct ft_stack *stack, struct rte_mbuf *pkt);
 
+// The queue is full: has the NIC take what it can. False when that was nothing.
+bool ft_stack_make_room(struct ft_stack *stack);
+
+// False when ft_stack_transmit() would drop a frame now. Who can wait asks before, and again next turn.
+static inline bool ft_stack_may_transmit(struct ft_stack *stack)
+{
+	return likely(stack->tx_count < FT_TX_QUEUE) || ft_stack_make_room(stack);
+}
+
 // Queues a packet for ourselves: its data begins at the IP header, and it is received with the next
 // turn. When too many wait it is dropped (LOOPBACK_FULL).
 void ft_stack_loop_back(struct ft_stack *stack, struct rte_mbuf *pkt);

@@ -25,7 +25,17 @@ static void move_list(struct ft_list *from, struct ft_list *to)
 	ft_list_remove(from);
 }
 
-// Each connection once: those that still owe afterwards stay for the next turn.
+// Puts all nodes of `from`, which is not empty, before those of `to`.
+static void move_to_front(struct ft_list *from, struct ft_list *to)
+{
+	from->previous->next = to->next;
+	to->next->previous = from->previous;
+	from->next->previous = to;
+	to->next = from->next;
+}
+
+// Each connection once: those that still owe afterwards stay for the next turn, behind those whose turn
+// did not come because the NIC takes no more.
 void ft_tcp_pay(struct ft_stack *stack, ft_time now)
 {
 	struct ft_tcp *tcp = &stack->tcp;
@@ -34,7 +44,7 @@ void ft_tcp_pay(struct ft_stack *stack, ft_time now)
 	if (ft_list_is_empty(&tcp->owing))
 		return;
 	move_list(&tcp->owing, &due);
-	while (!ft_list_is_empty(&due)) {
+	while (!ft_list_is_empty(&due) && ft_stack_may_transmit(stack)) {
 		struct ft_tcp_conn *conn =
 			ft_container_of(due.next, struct ft_tcp_conn, owing_node);
 
@@ -44,6 +54,8 @@ void ft_tcp_pay(struct ft_stack *stack, ft_time now)
 			ft_list_append(&tcp->owing, &conn->owing_node);
 		ft_conn_reap(stack, conn);
 	}
+	if (!ft_list_is_empty(&due))
+		move_to_front(&due, &tcp->owing);
 }
 
 // ---- beginning and end ----

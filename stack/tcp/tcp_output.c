@@ -125,15 +125,16 @@ static void note_cause(const struct ft_tcp_conn *conn, struct ft_pkt_info *info,
 }
 
 // Sends `bytes` of the send queue from `seq` on (none for a pure ACK), with `flags` and whatever
-// else the connection's state adds. False when no packet buffer is left: nothing has happened then.
+// else the connection's state adds. False when no packet buffer is left, or no room to wait for the NIC:
+// nothing has happened then.
 static bool send_segment(struct ft_stack *stack, struct ft_tcp_conn *conn, uint32_t seq,
 	uint32_t bytes, uint8_t flags, ft_time now)
 {
 	struct ft_segment seg = { .seq = seq, .ack = conn->rcv.nxt, .flags = flags };
-	struct rte_mbuf *pkt = ft_stack_new_packet(stack);
 	uint32_t end = seq + bytes + ((flags & (FT_TCP_SYN | FT_TCP_FIN)) != 0);
+	struct rte_mbuf *pkt;
 
-	if (pkt == NULL)
+	if (!ft_stack_may_transmit(stack) || (pkt = ft_stack_new_packet(stack)) == NULL)
 		return false;
 	if (bytes > 0 &&
 		!ft_send_queue_copy(&conn->send_queue, seq - ft_conn_data_seq(conn), bytes, pkt))
