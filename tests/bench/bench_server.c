@@ -8,18 +8,29 @@
 #define BACKLOG 4096
 #define CHUNK	65536 // bytes of bulk in one call
 
-void bench_server_start(struct bench_server *server)
+static int listen_at(uint16_t port)
 {
-	struct sockaddr_in here = { .sin_family = AF_INET, .sin_port = htons(BENCH_SERVER_PORT) };
+	struct sockaddr_in here = { .sin_family = AF_INET, .sin_port = htons(port) };
+	int fd = ft_socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
+
+	if (ft_bind(fd, (struct sockaddr *)&here, sizeof(here)) < 0 || ft_listen(fd, BACKLOG) < 0)
+		err(1, "the server can't listen");
+	return fd;
+}
+
+void bench_server_start(struct bench_server *server, uint32_t ports)
+{
 	struct epoll_event event = { .events = EPOLLIN };
 
-	server->listener = ft_socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
+	server->listener = listen_at(BENCH_SERVER_PORT);
+	for (server->listeners = 1; server->listeners < ports; server->listeners++)
+		listen_at((uint16_t)(BENCH_SERVER_PORT + server->listeners));
 	server->epoll = ft_epoll_create1(0);
-	event.data.fd = server->listener;
-	if (ft_bind(server->listener, (struct sockaddr *)&here, sizeof(here)) < 0 ||
-		ft_listen(server->listener, BACKLOG) < 0 ||
-		ft_epoll_ctl(server->epoll, EPOLL_CTL_ADD, server->listener, &event) < 0)
-		err(1, "the server can't listen");
+	for (uint32_t i = 0; i < ports; i++) {
+		event.data.fd = server->listener + (int)i;
+		if (ft_epoll_ctl(server->epoll, EPOLL_CTL_ADD, event.data.fd, &event) < 0)
+			err(1, "epoll_ctl");
+	}
 }
 
 static void watch(struct bench_server *server, int fd)
@@ -53,11 +64,11 @@ void bench_server_connect(struct bench_server *server, uint32_t address, uint32_
 	}
 }
 
-static void accept_all(struct bench_server *server)
+static void accept_all(struct bench_server *server, int listener)
 {
 	int fd;
 
-	while ((fd = ft_accept4(server->listener, NULL, NULL, SOCK_NONBLOCK)) >= 0) {
+	while ((fd = ft_accept4(listener, NULL, NULL, SOCK_NONBLOCK)) >= 0) {
 		watch(server, fd);
 		server->accepted++;
 	}
@@ -106,8 +117,8 @@ void bench_server_serve(struct bench_server *server)
 	if (count < 0)
 		err(1, "epoll_wait");
 	for (int i = 0; i < count; i++) {
-		if (events[i].data.fd == server->listener)
-			accept_all(server);
+		if ((uint32_t)(events[i].data.fd - server->listener) < server->listeners)
+			accept_all(server, events[i].data.fd);
 		else if (server->role == BENCH_SOURCE)
 			write_more(server, events[i].data.fd);
 		else

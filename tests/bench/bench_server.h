@@ -5,21 +5,24 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define BENCH_SERVER_PORT   7
+#define BENCH_SERVER_PORT   7 // the first of them
+#define BENCH_SERVER_PORTS  4 // at most
 #define BENCH_SERVER_EVENTS 64
 
 enum bench_role { BENCH_ECHO, BENCH_SINK, BENCH_SOURCE };
 
 struct bench_server {
 	enum bench_role role;
-	int listener, epoll;
+	int listener, epoll; // of several listeners the first: their descriptors follow one another
+	uint32_t listeners;
 	bool closes_first; // ECHO: ends each connection once it has answered
 	uint64_t accepted, ended;
 	uint64_t reads, bytes;
 };
 
-// Listens; the calling thread has a stack. Exits with a sentence when it can't.
-void bench_server_start(struct bench_server *server);
+// Listens at `ports` ports in a row; the calling thread has a stack, and no descriptor yet. Exits with a
+// sentence when it can't.
+void bench_server_start(struct bench_server *server, uint32_t ports);
 
 // Connects `count` times to a server at `address` (host byte order), without waiting.
 void bench_server_connect(struct bench_server *server, uint32_t address, uint32_t count);

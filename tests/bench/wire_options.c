@@ -18,6 +18,7 @@ enum {
 	CLOCK,
 	ESTABLISH,
 	ECHO_ONCE,
+	CLIENT,
 	RATE,
 	BULK,
 	BYTES,
@@ -36,6 +37,7 @@ static const struct option long_options[] = {
 	{ "clock", required_argument, NULL, CLOCK },
 	{ "establish", required_argument, NULL, ESTABLISH },
 	{ "echo-once", no_argument, NULL, ECHO_ONCE },
+	{ "client", required_argument, NULL, CLIENT },
 	{ "rate", required_argument, NULL, RATE },
 	{ "bulk", required_argument, NULL, BULK },
 	{ "bytes", required_argument, NULL, BYTES },
@@ -62,6 +64,8 @@ static const char help[] =
 	"  --bytes N           of bulk (100M)\n"
 	"  --establish N       instead: opens N connections and tells what memory they take\n"
 	"  --echo-once         with --establish: then one request on each\n"
+	"  --client WORD       with --establish: mirror, or stack, which is a second stack with an\n"
+	"                      application and takes as much memory as the server (mirror)\n"
 	"  --checksum WORD     offload, software (offload)\n"
 	"  --clock WORD        virtual: a turn takes a microsecond; real (virtual)\n"
 	"  --json FILE         the results; - for standard output\n"
@@ -135,6 +139,9 @@ static void read_option(struct wire_options *options, int option, const char *te
 	case ECHO_ONCE:
 		options->echo_once = true;
 		break;
+	case CLIENT:
+		options->client_is_stack = is_second(text, "mirror", "stack");
+		break;
 	case RATE:
 		options->mode = WIRE_RATE;
 		options->server_closes_first = is_second(text, "client", "server");
@@ -173,5 +180,7 @@ struct wire_options wire_options_read(int argc, char **argv)
 		read_option(&options, option, optarg);
 	if (optind < argc)
 		refuse(argv[optind], "an option");
+	if (options.client_is_stack && options.mode != WIRE_ESTABLISH)
+		refuse("--client stack", "--establish (--bulk has it anyway)");
 	return options;
 }

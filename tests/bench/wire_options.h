@@ -14,6 +14,7 @@ struct wire_options {
 	bool is_hot; // requests over 64 connections only
 	bool acks_apart;
 	bool echo_once;		  // ESTABLISH: then one request on each
+	bool client_is_stack;	  // ESTABLISH
 	bool server_closes_first; // RATE
 	bool server_sends;	  // BULK
 	uint64_t bytes;		  // BULK

@@ -80,7 +80,7 @@ void wire_report_trouble(const struct ft_stack *stack)
 				ft_tcp_state_name(i));
 }
 
-void wire_report_check(const struct ft_stack *stack)
+void wire_report_check(const struct ft_stack *stack, const char *whose)
 {
 	uint64_t lost = stack->counters.count[FT_COUNTER_TCP_RETRANSMITTED];
 
@@ -90,7 +90,7 @@ void wire_report_check(const struct ft_stack *stack)
 	if (lost == 0)
 		return;
 	wire_report_trouble(stack);
-	errx(1, "the server has dropped something or sent something again (%lu times)", lost);
+	errx(1, "the %s has dropped something or sent something again (%lu times)", whose, lost);
 }
 
 // ---- the report ----
@@ -156,6 +156,8 @@ static void write_json(const struct wire_options *options, const struct wire_res
 		json_object_set_new(
 			object, "computed_bytes_each", json_real(computed_bytes(result)));
 		json_object_set_new(object, "parts", parts_array(result));
+		json_object_set_new(object, "client",
+			json_string(options->client_is_stack ? "stack" : "mirror"));
 	}
 	error = is_stdout ? json_dumpf(object, stdout, JSON_INDENT(2))
 			  : json_dump_file(object, options->json_path, JSON_INDENT(2));
@@ -170,7 +172,7 @@ static void print_memory(const struct wire_result *result)
 		printf("%10.1f bytes  %s (there are %lu)\n", result->parts[i].bytes,
 			result->parts[i].name, result->parts[i].count);
 	printf("%10.1f bytes  in all for each connection, computed\n", computed_bytes(result));
-	printf("%10.1f bytes  resident for each connection, measured\n",
+	printf("%10.1f bytes  resident for each connection at one end, measured\n",
 		(double)result->resident_bytes / (double)result->operations);
 }
 
@@ -181,7 +183,8 @@ void wire_report_print(const struct wire_options *options, const struct wire_res
 	if (options->json_path != NULL && strcmp(options->json_path, "-") == 0)
 		return;
 	if (options->mode == WIRE_ESTABLISH) {
-		printf("%u connections established%s\n", options->connections,
+		printf("%u connections established%s%s\n", options->connections,
+			options->client_is_stack ? " between two stacks" : "",
 			options->echo_once ? ", each has echoed once, and nothing was lost"
 					   : ", and nothing was lost");
 		print_memory(result);

@@ -27,7 +27,7 @@ struct wire_result {
 uint64_t wire_report_resident_bytes(void);
 // Fills the parts: from the sizes of the server's pools and tables.
 void wire_report_memory(const struct ft_stack *stack, struct wire_result *result);
-// Exits when the server has dropped or repeated anything.
-void wire_report_check(const struct ft_stack *stack);
+// Exits when a stack, the "server" or the "client", has dropped or repeated anything.
+void wire_report_check(const struct ft_stack *stack, const char *whose);
 void wire_report_trouble(const struct ft_stack *stack);
 void wire_report_print(const struct wire_options *options, const struct wire_result *result);

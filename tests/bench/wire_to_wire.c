@@ -13,6 +13,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "bench_client.h"
 #include "bench_host.h"
 #include "bench_server.h"
 #include "mirror_client.h"
@@ -34,9 +35,11 @@ struct bench {
 	struct bench_host host;
 	struct bench_server server;
 	struct mirror_client client;
-	struct bench_host peer_host; // for bulk, instead of the mirror
-	struct bench_server peer;
-	uint64_t server_ns; // of the server's part
+	struct bench_host peer_host; // for a client that is a stack, instead of the mirror
+	struct bench_server peer;    // for bulk
+	struct bench_client asker;   // for --establish
+	uint32_t next;		     // connection to be asked
+	uint64_t server_ns;	     // of the server's part
 };
 
 // ---- one turn of both ----
@@ -57,6 +60,20 @@ void measured_serve(struct bench *bench)
 	bench_server_serve(&bench->server);
 }
 
+static void turn_mirror(struct bench *bench)
+{
+	bench->client.now = bench->clock.now;
+	mirror_client_turn(&bench->client);
+	mirror_client_flush(&bench->client);
+}
+
+static void turn_asker(struct bench *bench)
+{
+	bench_host_enter(&bench->peer_host);
+	bench_client_serve(&bench->asker);
+	bench_host_enter(&bench->host);
+}
+
 static void turn(struct bench *bench, bool is_measured)
 {
 	uint64_t start = cpu_ns();
@@ -66,9 +83,10 @@ static void turn(struct bench *bench, bool is_measured)
 	else
 		bench_server_serve(&bench->server);
 	bench->server_ns += cpu_ns() - start;
-	bench->client.now = bench->clock.now;
-	mirror_client_turn(&bench->client);
-	mirror_client_flush(&bench->client);
+	if (bench->options.client_is_stack)
+		turn_asker(bench);
+	else
+		turn_mirror(bench);
 }
 
 // Turns until `*counter` has reached `goal`; something must happen now and then.
@@ -88,39 +106,81 @@ static void await(struct bench *bench, const uint64_t *counter, uint64_t goal, b
 	}
 }
 
+// ---- the client, of either kind ----
+
+static const uint64_t *established(const struct bench *bench)
+{
+	return bench->options.client_is_stack ? &bench->asker.established
+					      : &bench->client.established;
+}
+
+static const uint64_t *answered(const struct bench *bench)
+{
+	return bench->options.client_is_stack ? &bench->asker.answered : &bench->client.answered;
+}
+
+static void connect_one(struct bench *bench, uint32_t number)
+{
+	if (!bench->options.client_is_stack) {
+		mirror_client_connect(&bench->client, number);
+		return;
+	}
+	bench_host_enter(&bench->peer_host);
+	bench_client_connect(&bench->asker, number);
+	bench_host_enter(&bench->host);
+}
+
+static void ask_one(struct bench *bench, uint32_t number)
+{
+	if (!bench->options.client_is_stack) {
+		mirror_client_ask(&bench->client, number);
+		return;
+	}
+	bench_host_enter(&bench->peer_host);
+	bench_client_ask(&bench->asker, number);
+	bench_host_enter(&bench->host);
+}
+
 // ---- the parts of a run ----
 
 // Opens them up to number `end`.
 static void open_connections(struct bench *bench, uint32_t end)
 {
-	struct mirror_client *client = &bench->client;
-
-	for (uint32_t i = (uint32_t)client->established; i < end; i++) {
+	for (uint32_t i = (uint32_t)*established(bench); i < end; i++) {
 		if (i >= OPENING)
-			await(bench, &client->established, i - OPENING + 1, false);
+			await(bench, established(bench), i - OPENING + 1, false);
 		if (i == 1) // by then the server knows the gateway's MAC address
-			await(bench, &client->established, 1, false);
-		mirror_client_connect(client, i);
+			await(bench, established(bench), 1, false);
+		connect_one(bench, i);
 	}
-	await(bench, &client->established, end, false);
+	await(bench, established(bench), end, false);
 	await(bench, &bench->server.accepted, end, false);
 }
 
-// More than a second in which nothing comes, so that what is quiet comes to rest.
+static bool is_anything_under_way(const struct bench *bench)
+{
+	return bench->wire.ends[0].arriving.count > 0 || bench->wire.ends[1].arriving.count > 0 ||
+	       bench->host.stack.tx_count > 0 || bench->peer_host.stack.tx_count > 0;
+}
+
+// More than a second in which nobody asks, so that what is quiet comes to rest. What timers send
+// meanwhile, as thousands of delayed ACKs, gets its turns before they go on.
 static void pass_time(struct bench *bench)
 {
 	ft_time until = bench_clock_now(&bench->clock) + FT_SECOND + FT_SECOND / 10;
 
 	while (bench_clock_now(&bench->clock) < until) {
 		bench->clock.now += 10 * FT_MILLISECOND;
-		turn(bench, false);
+		do
+			turn(bench, false);
+		while (is_anything_under_way(bench));
 	}
 }
 
 // As with real clients, who do not all come within the same second.
 static void open_in_waves(struct bench *bench)
 {
-	uint32_t count = bench->client.connections;
+	uint32_t count = bench->options.connections;
 
 	for (uint32_t end = 0; end < count;) {
 		end += RTE_MIN(WAVE, count - end);
@@ -149,23 +209,33 @@ static uint32_t stride_for(uint32_t count)
 	}
 }
 
+// The next to be asked is bench->next.
 static void ask(struct bench *bench, uint64_t requests, bool is_measured)
 {
-	struct mirror_client *client = &bench->client;
-	uint32_t count =
-		bench->options.is_hot ? RTE_MIN(HOT, client->connections) : client->connections;
+	uint32_t connections = bench->options.connections;
+	uint32_t count = bench->options.is_hot ? RTE_MIN(HOT, connections) : connections;
 	uint64_t in_flight = RTE_MIN(bench->options.in_flight, count);
 	uint32_t stride = stride_for(count);
-	uint64_t start = client->answered;
-	uint32_t next = 0;
+	uint64_t start = *answered(bench);
 
 	for (uint64_t i = 0; i < requests; i++) {
 		if (i >= in_flight)
-			await(bench, &client->answered, start + i - in_flight + 1, is_measured);
-		mirror_client_ask(client, next);
-		next = (uint32_t)(((uint64_t)next + stride) % count);
+			await(bench, answered(bench), start + i - in_flight + 1, is_measured);
+		ask_one(bench, bench->next);
+		bench->next = (uint32_t)(((uint64_t)bench->next + stride) % count);
 	}
-	await(bench, &client->answered, start + requests, is_measured);
+	await(bench, answered(bench), start + requests, is_measured);
+}
+
+// Each connection once.
+static void ask_in_waves(struct bench *bench)
+{
+	uint32_t count = bench->options.connections;
+
+	for (uint32_t done = 0; done < count; done += WAVE) {
+		ask(bench, RTE_MIN(WAVE, count - done), false);
+		pass_time(bench);
+	}
 }
 
 // What was owed last (ACKs, when they come apart) is still the requests' cost.
@@ -217,21 +287,56 @@ static void measure_rate(struct bench *bench, struct wire_result *result)
 	result->operations = bench->options.requests;
 }
 
+static void start_asker(struct bench *bench)
+{
+	uint32_t connections = bench->options.connections;
+	uint32_t addresses = bench_client_addresses(connections);
+	struct ft_config *config = &bench->peer_host.config;
+
+	bench_host_init(
+		&bench->peer_host, &bench->clock, MIRROR_GATEWAY, connections, PEER_PACKETS);
+	for (uint32_t i = 0; i < addresses; i++)
+		config->ip.address[1 + i] = (struct ft_config_address){
+			.addr = ft_addr_from_ip4(rte_cpu_to_be_32(bench_client_address(i))),
+			.prefix_bits = 24,
+		};
+	config->ip.address_count = 1 + addresses;
+	config->tcp.ephemeral_ports = (struct ft_config_range){ 1024, UINT16_MAX };
+	config->tcp.active_connections = ACTIVE;
+	bench_host_start(&bench->peer_host, &bench->wire.ends[0], 1);
+	bench_host_enter(&bench->peer_host);
+	bench_client_start(&bench->asker, MIRROR_SERVER, connections);
+	bench_host_enter(&bench->host);
+}
+
+static void stop_asker(struct bench *bench)
+{
+	wire_report_check(&bench->peer_host.stack, "client");
+	bench_host_stop(&bench->peer_host);
+	bench_client_free(&bench->asker);
+}
+
+// With a client that is a stack, what the process gained is that of both ends.
 static void measure_memory(struct bench *bench, struct wire_result *result)
 {
+	bool has_two_stacks = bench->options.client_is_stack;
 	uint64_t before, start;
 
+	if (has_two_stacks)
+		start_asker(bench);
 	turn(bench, false);
 	before = wire_report_resident_bytes();
 	start = cpu_ns();
 	open_in_waves(bench);
 	if (bench->options.echo_once)
-		ask(bench, bench->options.connections, false);
+		ask_in_waves(bench);
 	pass_time(bench);
 	result->total_ns = cpu_ns() - start;
 	result->server_ns = bench->server_ns;
 	result->operations = bench->options.connections;
-	result->resident_bytes = wire_report_resident_bytes() - before;
+	result->resident_bytes = (wire_report_resident_bytes() - before) / (has_two_stacks ? 2 : 1);
+	if (has_two_stacks)
+		stop_asker(bench);
 	wire_report_memory(&bench->host.stack, result);
 }
 
@@ -318,10 +423,10 @@ static uint32_t room_for(const struct wire_options *options)
 static void start(struct bench *bench)
 {
 	struct wire_options *options = &bench->options;
+	bool has_two_stacks = options->mode == WIRE_BULK || options->client_is_stack;
 	uint32_t packets = packets_for(options);
 
-	bench_start_eal(
-		2 * (uint64_t)packets + (options->mode == WIRE_BULK ? 2 * PEER_PACKETS : 0));
+	bench_start_eal(2 * (uint64_t)packets + (has_two_stacks ? 2 * PEER_PACKETS : 0));
 	memory_wire_init(&bench->wire, options->has_offload);
 	bench->clock = (struct bench_clock){ options->is_clock_real, 1000 * FT_SECOND, 0 };
 	bench_host_init(&bench->host, &bench->clock, MIRROR_SERVER, room_for(options), packets);
@@ -330,9 +435,11 @@ static void start(struct bench *bench)
 		bench->host.config.tcp.active_connections = ACTIVE;
 	bench_host_start(&bench->host, &bench->wire.ends[1], 2);
 	bench_host_enter(&bench->host);
-	bench_server_start(&bench->server);
+	bench_server_start(&bench->server, options->client_is_stack ? BENCH_SERVER_PORTS : 1);
 	mirror_client_init(&bench->client, &bench->wire.ends[0], bench->host.receive_pool,
-		options->mode == WIRE_RATE ? 100 * MIRROR_PORTS : options->connections,
+		options->mode == WIRE_RATE ? 100 * MIRROR_PORTS
+		: has_two_stacks	   ? 1
+					   : options->connections,
 		(uint16_t)options->request_bytes);
 	bench->client.acks_apart = options->acks_apart || options->mode == WIRE_ESTABLISH;
 }
@@ -363,7 +470,7 @@ int main(int argc, char **argv)
 		measure_bulk(&bench, &result);
 	else
 		measure_memory(&bench, &result);
-	wire_report_check(&bench.host.stack);
+	wire_report_check(&bench.host.stack, "server");
 	wire_report_print(&bench.options, &result);
 	stop(&bench);
 	return 0;
