@@ -11,13 +11,10 @@
 #include "shim/thread.h"
 #include "stack.h"
 
-struct ft_stack *ft_call_stack(void)
+static __attribute__((cold, noinline)) struct ft_stack *lack_stack(void)
 {
 	static _Thread_local bool was_logged;
-	struct ft_stack *stack = ft_thread_stack();
 
-	if (stack != NULL)
-		return stack;
 	if (!was_logged)
 		ft_log_error("this thread has no stack: call ft_init() first, in the same thread");
 	was_logged = true;
@@ -25,31 +22,49 @@ struct ft_stack *ft_call_stack(void)
 	return NULL;
 }
 
-struct ft_description *ft_call_description(int fd, struct ft_stack **stack)
+// Apart, so that a call that goes well has nothing to keep over this one.
+static __attribute__((cold, noinline)) void *refuse(int error)
+{
+	errno = error;
+	return NULL;
+}
+
+static inline struct ft_stack *find_stack(void)
+{
+	struct ft_stack *stack = ft_thread_stack();
+
+	return likely(stack != NULL) ? stack : lack_stack();
+}
+
+static inline struct ft_description *find_description(int fd, struct ft_stack **stack)
 {
 	struct ft_descriptor *descriptor;
 
-	*stack = ft_call_stack();
+	*stack = find_stack();
 	if (*stack == NULL)
 		return NULL;
 	descriptor = ft_descriptor_find(&(*stack)->sockets->descriptors, fd);
-	if (descriptor == NULL) {
-		errno = EBADF;
-		return NULL;
-	}
-	return descriptor->description;
+	return likely(descriptor != NULL) ? descriptor->description : refuse(EBADF);
+}
+
+struct ft_stack *ft_call_stack(void)
+{
+	return find_stack();
+}
+
+struct ft_description *ft_call_description(int fd, struct ft_stack **stack)
+{
+	return find_description(fd, stack);
 }
 
 struct ft_socket *ft_call_socket(int fd, struct ft_stack **stack)
 {
-	struct ft_description *description = ft_call_description(fd, stack);
+	struct ft_description *description = find_description(fd, stack);
 
 	if (description == NULL)
 		return NULL;
-	if (description->kind != FT_DESCRIPTION_SOCKET) {
-		errno = ENOTSOCK;
-		return NULL;
-	}
+	if (unlikely(description->kind != FT_DESCRIPTION_SOCKET))
+		return refuse(ENOTSOCK);
 	return ft_container_of(description, struct ft_socket, description);
 }
 
@@ -75,12 +90,4 @@ void ft_call_tell(
 	else
 		snprintf(how, sizeof(how), "%s", result == 0 ? "done" : strerror((int)-result));
 	ft_trace_of(stack, FT_TRACE_SOCKET, tuple, "%s: %s", call, how);
-}
-
-long ft_call_result(long result)
-{
-	if (result >= 0)
-		return result;
-	errno = (int)-result;
-	return -1;
 }

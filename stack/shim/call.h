@@ -1,6 +1,8 @@
 // How each of the public calls begins and ends: a descriptor becomes a socket, a negative errno
 // becomes -1 and errno. Between the two everything works with negative errnos.
 #pragma once
+#include <errno.h>
+
 #include "base/trace.h"
 #include "socket/socket.h"
 
@@ -31,4 +33,10 @@ void ft_call_tell(struct ft_stack *stack, const struct ft_tuple *tuple, long res
 	} while (0)
 
 // A result of 0 or more as it is; a negative one as errno and -1.
-long ft_call_result(long result);
+static inline long ft_call_result(long result)
+{
+	if (likely(result >= 0))
+		return result;
+	errno = (int)-result;
+	return -1;
+}

@@ -7,13 +7,13 @@
 #include "shim/call.h"
 
 struct thread {
-	struct ft_stack *stack;
 	struct ft_runner runner;
 	unsigned interrupts_seen;
 	bool was_attached;
 };
 
 static _Thread_local struct thread thread;
+_Thread_local struct ft_stack *ft_thread_attached;
 
 // Counted, not set and cleared, so that every thread sees each interrupt. A lock-free atomic is
 // what a signal handler may touch (C17 7.14.1.1).
@@ -22,16 +22,11 @@ _Static_assert(ATOMIC_INT_LOCK_FREE == 2, "ft_interrupt() is called by signal ha
 
 void ft_thread_attach(struct ft_stack *stack, const struct ft_runner *runner)
 {
-	thread.stack = stack;
+	ft_thread_attached = stack;
 	thread.runner = stack != NULL ? *runner : (struct ft_runner){ 0 };
 	if (!thread.was_attached)
 		thread.interrupts_seen = atomic_load(&interrupts);
 	thread.was_attached = true;
-}
-
-struct ft_stack *ft_thread_stack(void)
-{
-	return thread.stack;
 }
 
 ft_time ft_thread_now(void)

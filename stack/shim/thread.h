@@ -20,8 +20,13 @@ struct ft_runner {
 // another stack (simulations hold several). NULL detaches.
 void ft_thread_attach(struct ft_stack *stack, const struct ft_runner *runner);
 
-// The calling thread's stack, or NULL.
-struct ft_stack *ft_thread_stack(void);
+// The calling thread's stack, or NULL: every call begins with it. Set by ft_thread_attach() alone.
+extern _Thread_local struct ft_stack *ft_thread_attached;
+
+static inline struct ft_stack *ft_thread_stack(void)
+{
+	return ft_thread_attached;
+}
 
 // ---- for the shim; the thread must have a stack ----
 

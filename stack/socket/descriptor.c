@@ -127,11 +127,3 @@ struct ft_description *ft_descriptor_give(struct ft_descriptors *descriptors, in
 	unlink_from(descriptors, description, fd);
 	return description;
 }
-
-struct ft_descriptor *ft_descriptor_find(const struct ft_descriptors *descriptors, int fd)
-{
-	if (fd < 0 || (uint32_t)fd >= descriptors->maximum ||
-		descriptors->table[fd].description == NULL)
-		return NULL;
-	return &descriptors->table[fd];
-}

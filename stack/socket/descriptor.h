@@ -6,6 +6,7 @@
 //	used  11111111 01101000   bit n: number n is taken
 #pragma once
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 // 0 to 2 are a program's standard streams: they are the kernel's, and are never given.
@@ -48,4 +49,11 @@ int ft_descriptor_take(
 struct ft_description *ft_descriptor_give(struct ft_descriptors *descriptors, int fd);
 
 // NULL when the number is not in use.
-struct ft_descriptor *ft_descriptor_find(const struct ft_descriptors *descriptors, int fd);
+static inline struct ft_descriptor *ft_descriptor_find(
+	const struct ft_descriptors *descriptors, int fd)
+{
+	if (fd < 0 || (uint32_t)fd >= descriptors->maximum ||
+		descriptors->table[fd].description == NULL)
+		return NULL;
+	return &descriptors->table[fd];
+}

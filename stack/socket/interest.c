@@ -142,7 +142,7 @@ static struct ft_watch *find(
 
 // What the watch's owner wants to hear and holds now. Errors and hang-ups are always wanted, but
 // not by a watch that EPOLLONESHOT has disarmed.
-static uint32_t wanted_now(struct ft_stack *stack, const struct ft_watch *watch)
+static inline uint32_t wanted_now(struct ft_stack *stack, const struct ft_watch *watch)
 {
 	const struct ft_socket *socket = ft_pool_at(&stack->sockets->sockets, watch->socket);
 	uint32_t wanted = watch->wanted.events & ~MODES;

@@ -216,15 +216,13 @@ static uint32_t take_alarm(struct ft_stack *stack, struct ft_tcp_conn *conn)
 
 // ---- waking, resting, looking ----
 
-struct ft_tcp_conn *ft_anchor_wake(
+struct ft_tcp_conn *ft_anchor_unfold(
 	struct ft_stack *stack, struct ft_tcp_anchor *anchor, bool is_call)
 {
 	struct ft_tcp_conn *conn;
 	struct ft_tcp_alarm *alarm;
 	ft_time keepalive;
 
-	if (likely(!ft_anchor_is_at_rest(anchor)))
-		return anchor->conn;
 	conn = ft_conn_take_block(stack, is_call);
 	if (conn == NULL)
 		return NULL;

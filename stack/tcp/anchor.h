@@ -91,11 +91,19 @@ static inline bool ft_anchor_is_at_rest(const struct ft_tcp_anchor *anchor)
 	return anchor->state != FT_TCP_CLOSED;
 }
 
+// Makes the block of a connection at rest again, for ft_anchor_wake().
+struct ft_tcp_conn *ft_anchor_unfold(
+	struct ft_stack *stack, struct ft_tcp_anchor *anchor, bool is_call);
+
 // The connection's block, made again if it rested. NULL: all blocks are in use, and none of the
 // connections that have them can rest. Calls leave an eighth of the blocks to what comes from outside
 // (`is_call` false), or those who send would take all from those who are to receive.
-struct ft_tcp_conn *ft_anchor_wake(
-	struct ft_stack *stack, struct ft_tcp_anchor *anchor, bool is_call);
+static inline struct ft_tcp_conn *ft_anchor_wake(
+	struct ft_stack *stack, struct ft_tcp_anchor *anchor, bool is_call)
+{
+	return likely(!ft_anchor_is_at_rest(anchor)) ? anchor->conn
+						     : ft_anchor_unfold(stack, anchor, is_call);
+}
 
 // Puts a connection to rest if nothing goes on; then its block is given back, and true returned.
 bool ft_anchor_rest(struct ft_stack *stack, struct ft_tcp_conn *conn);

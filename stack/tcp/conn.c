@@ -251,20 +251,12 @@ void ft_conn_end(struct ft_stack *stack, struct ft_tcp_conn *conn, int error)
 		EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLHUP | (error != 0 ? EPOLLERR : 0));
 }
 
-// The timer has found it quiet, or others need room in the cache.
-static bool is_rest_due(const struct ft_tcp *tcp, const struct ft_tcp_conn *conn)
-{
-	return conn->deadlines[FT_TCP_TIMER_REST] == FT_NEVER ||
-	       tcp->conns.in_use > FT_TCP_WARM_BLOCKS;
-}
-
-void ft_conn_reap(struct ft_stack *stack, struct ft_tcp_conn *conn)
+void ft_conn_release(struct ft_stack *stack, struct ft_tcp_conn *conn)
 {
 	struct ft_tcp *tcp = &stack->tcp;
 
 	if (conn->state != FT_TCP_CLOSED) {
-		if (unlikely(is_rest_due(tcp, conn)))
-			ft_anchor_rest(stack, conn);
+		ft_anchor_rest(stack, conn);
 		return;
 	}
 	if (conn->socket != NULL || conn->listener != NULL)
@@ -277,11 +269,6 @@ void ft_conn_reap(struct ft_stack *stack, struct ft_tcp_conn *conn)
 }
 
 // ---- what its parts ask ----
-
-struct ft_send_memory ft_conn_send_memory(struct ft_stack *stack)
-{
-	return (struct ft_send_memory){ .pool = stack->send_pool, .held = &stack->send_held };
-}
 
 // When packets unread fill most of what the stack may hold, nobody is offered more than a few
 // segments: so those who read slowly do not starve those who read. What was offered stays offered.

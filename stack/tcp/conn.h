@@ -10,6 +10,7 @@
 #include "base/timer.h"
 #include "base/trace.h"
 #include "demux/tuple.h"
+#include "stack.h"
 #include "tcp/anchor.h"
 #include "tcp/cc.h"
 #include "tcp/receive_queue.h"
@@ -158,10 +159,24 @@ void ft_conn_set_state(struct ft_stack *stack, struct ft_tcp_conn *conn, enum ft
 // read what was received in order. The block itself lives on until ft_conn_reap().
 void ft_conn_end(struct ft_stack *stack, struct ft_tcp_conn *conn, int error);
 
+// What ft_conn_reap() does once there may be something to do.
+void ft_conn_release(struct ft_stack *stack, struct ft_tcp_conn *conn);
+
+// The timer has found it quiet, or others need room in the cache.
+static inline bool ft_conn_is_rest_due(const struct ft_stack *stack, const struct ft_tcp_conn *conn)
+{
+	return conn->deadlines[FT_TCP_TIMER_REST] == FT_NEVER ||
+	       stack->tcp.conns.in_use > FT_TCP_WARM_BLOCKS;
+}
+
 // Gives block and anchor back if the connection has ended and neither a socket nor an accept queue holds
 // it; and the block alone if the connection can rest now. Every entry (segment, expiry, call) ends with
 // this; nobody else frees.
-void ft_conn_reap(struct ft_stack *stack, struct ft_tcp_conn *conn);
+static inline void ft_conn_reap(struct ft_stack *stack, struct ft_tcp_conn *conn)
+{
+	if (unlikely(conn->state == FT_TCP_CLOSED || ft_conn_is_rest_due(stack, conn)))
+		ft_conn_release(stack, conn);
+}
 
 // Notes what is owed, and why, for the trace.
 void ft_conn_owe(struct ft_stack *stack, struct ft_tcp_conn *conn, uint8_t owed, const char *why);
@@ -201,9 +216,12 @@ static inline bool ft_conn_has_in_flight(const struct ft_tcp_conn *conn)
 // Data bytes not sent, or to be sent again after a timeout.
 static inline uint32_t ft_conn_unsent_bytes(const struct ft_tcp_conn *conn)
 {
-	uint32_t nxt = ft_seq_later(conn->snd.nxt, ft_conn_data_seq(conn));
-	uint32_t end = ft_conn_end_seq(conn);
+	uint32_t nxt, end;
 
+	if (conn->send_queue.bytes == 0)
+		return 0;
+	nxt = ft_seq_later(conn->snd.nxt, ft_conn_data_seq(conn));
+	end = ft_conn_end_seq(conn);
 	return ft_seq_is_before(nxt, end) ? end - nxt : 0;
 }
 
@@ -255,5 +273,8 @@ void ft_conn_challenge(struct ft_stack *stack, struct ft_tcp_conn *conn, ft_time
 void ft_conn_set_receive_buffer(struct ft_tcp_conn *conn, uint64_t bytes);
 
 // What ft_send_queue_*() needs, and ft_window_*().
-struct ft_send_memory ft_conn_send_memory(struct ft_stack *stack);
+static inline struct ft_send_memory ft_conn_send_memory(struct ft_stack *stack)
+{
+	return (struct ft_send_memory){ .pool = stack->send_pool, .held = &stack->send_held };
+}
 struct ft_window_offer ft_conn_window_offer(const struct ft_tcp_conn *conn);

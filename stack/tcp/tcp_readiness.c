@@ -4,11 +4,8 @@
 
 #include "tcp/conn.h"
 
-bool ft_tcp_is_writable(const struct ft_tcp_conn *conn)
-{
-	return conn->send_queue.bytes <= conn->options.send_buffer / 3 * 2 &&
-	       !(conn->owed & FT_OWE_ROOM);
-}
+#define READABLE (EPOLLIN | EPOLLRDNORM)
+#define WRITABLE (EPOLLOUT | EPOLLWRNORM)
 
 static bool is_open(const struct ft_tcp_conn *conn)
 {
@@ -17,7 +14,7 @@ static bool is_open(const struct ft_tcp_conn *conn)
 
 // In the order and with the conditions of Linux's tcp_poll(): a side that is shut never blocks, so
 // it is ready.
-uint32_t ft_conn_readiness(const struct ft_tcp_conn *conn)
+static __attribute__((noinline)) uint32_t readiness_of_any(const struct ft_tcp_conn *conn)
 {
 	bool is_over = conn->state == FT_TCP_CLOSED;
 	bool is_reading_over = is_over || conn->is_fin_received || conn->is_read_shut;
@@ -27,11 +24,11 @@ uint32_t ft_conn_readiness(const struct ft_tcp_conn *conn)
 	if (is_reading_over && is_writing_over)
 		events |= EPOLLHUP;
 	if (is_reading_over)
-		events |= EPOLLIN | EPOLLRDNORM | EPOLLRDHUP;
+		events |= READABLE | EPOLLRDHUP;
 	if (ft_conn_readable_bytes(conn) > 0)
-		events |= EPOLLIN | EPOLLRDNORM;
+		events |= READABLE;
 	if (is_open(conn) && (is_writing_over || ft_tcp_is_writable(conn)))
-		events |= EPOLLOUT | EPOLLWRNORM;
+		events |= WRITABLE;
 	if (conn->is_urgent_readable)
 		events |= EPOLLPRI;
 	if (conn->error != 0)
@@ -39,12 +36,28 @@ uint32_t ft_conn_readiness(const struct ft_tcp_conn *conn)
 	return events;
 }
 
+// Nothing shut (the state knows of FINs), nothing urgent, nothing wrong: then what it is ready for is a
+// matter of bytes.
+static inline bool is_plain(const struct ft_tcp_conn *conn)
+{
+	return conn->state == FT_TCP_ESTABLISHED && conn->error == 0 && !conn->is_read_shut &&
+	       !conn->has_urgent;
+}
+
+uint32_t ft_conn_readiness(const struct ft_tcp_conn *conn)
+{
+	if (unlikely(!is_plain(conn)))
+		return readiness_of_any(conn);
+	return (conn->receive_queue.bytes > 0 ? READABLE : 0) |
+	       (ft_tcp_is_writable(conn) ? WRITABLE : 0);
+}
+
 // Nothing to read, all room to write, and no error; but the peer, or SHUT_RD, may have ended reading.
 static uint32_t readiness_at_rest(const struct ft_tcp_anchor *anchor)
 {
 	bool is_reading_over = anchor->state == FT_TCP_CLOSE_WAIT || anchor->is_read_shut;
 
-	return EPOLLOUT | EPOLLWRNORM | (is_reading_over ? EPOLLIN | EPOLLRDNORM | EPOLLRDHUP : 0);
+	return WRITABLE | (is_reading_over ? READABLE | EPOLLRDHUP : 0);
 }
 
 uint32_t ft_tcp_readiness(const struct ft_tcp_anchor *anchor)

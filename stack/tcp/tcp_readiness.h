@@ -4,8 +4,12 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-struct ft_tcp_conn;
+#include "tcp/conn.h"
 
 // EPOLLOUT: at least a third of the send buffer is free (as on Linux, so that a writer is woken for
 // more than a few bytes), and no packet buffers are being waited for.
-bool ft_tcp_is_writable(const struct ft_tcp_conn *conn);
+static inline bool ft_tcp_is_writable(const struct ft_tcp_conn *conn)
+{
+	return 3 * conn->send_queue.bytes <= 2 * conn->options.send_buffer &&
+	       !(conn->owed & FT_OWE_ROOM);
+}

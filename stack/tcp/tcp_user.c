@@ -111,9 +111,9 @@ static bool stands_at_mark(const struct ft_tcp_conn *conn)
 
 // RFC 6093 6: without SO_OOBINLINE the urgent byte is not part of the stream; a reader that stands
 // before it passes over it. Then it is gone for MSG_OOB, too, and no longer news for EPOLLPRI.
-static void pass_mark(struct ft_tcp_conn *conn)
+static __attribute__((noinline)) void pass_mark(struct ft_tcp_conn *conn)
 {
-	if (!conn->has_urgent || bytes_before_mark(conn) != 0 || !is_mark_readable(conn))
+	if (bytes_before_mark(conn) != 0 || !is_mark_readable(conn))
 		return;
 	conn->has_urgent = false;
 	conn->is_urgent_readable = false;
@@ -202,13 +202,14 @@ ssize_t ft_tcp_receive(struct ft_stack *stack, struct ft_tcp_anchor *anchor,
 	struct ft_tcp_conn *conn = anchor->conn;
 	uint64_t bytes;
 
-	if (ft_anchor_is_at_rest(anchor))
+	if (unlikely(ft_anchor_is_at_rest(anchor)))
 		return receive_at_rest(anchor, flags);
 	if (flags & FT_TCP_RECEIVE_URGENT)
 		return receive_urgent(conn, iov, iov_count, flags);
 	if (flags & FT_TCP_RECEIVE_PEEK)
 		return peek(conn, iov, iov_count, flags);
-	pass_mark(conn);
+	if (unlikely(conn->has_urgent))
+		pass_mark(conn);
 	if (conn->receive_queue.bytes == 0)
 		return no_bytes(conn);
 	bytes = take_bytes(conn, iov, iov_count, flags);
