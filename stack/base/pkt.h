@@ -90,9 +90,9 @@ static inline struct ft_pkt_info *ft_pkt_info_clear(struct rte_mbuf *pkt)
 // them, so that a peer that sends single bytes is charged what it costs.
 static inline uint64_t ft_pkt_occupied_bytes(const struct rte_mbuf *pkt)
 {
-	uint64_t bytes = 0;
+	uint64_t bytes = sizeof(*pkt) + pkt->priv_size + pkt->buf_len;
 
-	for (; pkt != NULL; pkt = pkt->next)
+	while (unlikely((pkt = pkt->next) != NULL))
 		bytes += sizeof(*pkt) + pkt->priv_size + pkt->buf_len;
 	return bytes;
 }
@@ -114,8 +114,13 @@ uint32_t ft_pkt_copy_segments(
 // offset 0, or NULL when the packet is shorter or does not fit one segment.
 static inline void *ft_pkt_pull(struct rte_mbuf *pkt, uint32_t bytes)
 {
-	return likely(bytes <= pkt->data_len) ? rte_pktmbuf_mtod(pkt, void *)
-					      : ft_pkt_pull_together(pkt, bytes);
+	void *data = rte_pktmbuf_mtod(pkt, void *);
+
+	if (unlikely(bytes > pkt->data_len))
+		return ft_pkt_pull_together(pkt, bytes);
+	if (data == NULL)
+		__builtin_unreachable(); // so the caller's check costs nothing here
+	return data;
 }
 
 // Cuts or keeps: makes the packet exactly `bytes` long by cutting its end, over all segments,

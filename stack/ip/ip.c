@@ -24,12 +24,10 @@ void ft_ip_output(
 	ft_ip4_output(stack, pkt, send, now);
 }
 
-bool ft_ip_has_good_checksum(struct ft_stack *stack, struct rte_mbuf *pkt)
+bool ft_ip_verify_checksum(struct ft_stack *stack, struct rte_mbuf *pkt)
 {
 	const struct ft_pkt_info *info = ft_pkt_info(pkt);
 
-	if (info->flags & (FT_PKT_L4_CHECKSUM_GOOD | FT_PKT_LOOPBACK))
-		return true;
 	ft_stack_count(stack, FT_COUNTER_IP_CHECKSUMS_VERIFIED);
 	return ft_checksum_is_good(pkt, info->ip_offset, info->transport_offset);
 }

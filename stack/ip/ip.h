@@ -55,9 +55,16 @@ void ft_ip_output(
 // means sound: the caller still owns the packet and delivers it by info->kind.
 enum ft_drop ft_ip_parse(struct ft_stack *stack, struct rte_mbuf *pkt, uint16_t type);
 
+// ft_ip_has_good_checksum() of a packet for which nobody else vouches.
+bool ft_ip_verify_checksum(struct ft_stack *stack, struct rte_mbuf *pkt);
+
 // True when the TCP or UDP checksum over pseudo-header, header and payload is right, or the NIC
 // says so, or the packet came over loopback.
-bool ft_ip_has_good_checksum(struct ft_stack *stack, struct rte_mbuf *pkt);
+static inline bool ft_ip_has_good_checksum(struct ft_stack *stack, struct rte_mbuf *pkt)
+{
+	return ft_pkt_info(pkt)->flags & (FT_PKT_L4_CHECKSUM_GOOD | FT_PKT_LOOPBACK) ||
+	       ft_ip_verify_checksum(stack, pkt);
+}
 
 // Header bytes that IP adds for this destination (20 for IPv4): what TCP's MSS is computed with.
 uint16_t ft_ip_header_bytes(const struct ft_addr *destination);

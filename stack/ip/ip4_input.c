@@ -36,7 +36,7 @@ static enum ft_drop check_lengths(struct rte_mbuf *pkt)
 		return FT_DROP_IP_SHORT;
 
 	ft_pkt_trim_to(pkt, info->ip_offset + total_bytes);
-	if (ft_pkt_pull(pkt, info->ip_offset + header_bytes) == NULL)
+	if (header_bytes > sizeof(*ip) && ft_pkt_pull(pkt, info->ip_offset + header_bytes) == NULL)
 		return FT_DROP_IP_SHORT;
 	info->transport_offset = info->ip_offset + header_bytes;
 	info->payload_offset = info->transport_offset;
@@ -44,11 +44,10 @@ static enum ft_drop check_lengths(struct rte_mbuf *pkt)
 	return FT_TAKEN;
 }
 
-static enum ft_drop check_header_checksum(struct ft_stack *stack, struct rte_mbuf *pkt)
+static enum ft_drop check_header_checksum(
+	struct ft_stack *stack, const struct ft_pkt_info *info, const struct rte_ipv4_hdr *ip)
 {
-	const struct rte_ipv4_hdr *ip = header_of(pkt);
-
-	if (ft_pkt_info(pkt)->flags & (FT_PKT_IP_CHECKSUM_GOOD | FT_PKT_LOOPBACK))
+	if (info->flags & (FT_PKT_IP_CHECKSUM_GOOD | FT_PKT_LOOPBACK))
 		return FT_TAKEN;
 	ft_stack_count(stack, FT_COUNTER_IP_CHECKSUMS_VERIFIED);
 	return rte_raw_cksum(ip, rte_ipv4_hdr_len(ip)) == 0xffff ? FT_TAKEN
@@ -57,9 +56,8 @@ static enum ft_drop check_header_checksum(struct ft_stack *stack, struct rte_mbu
 
 // Options mean nothing to us, but must be well-formed; source routes are an attacker's tool only
 // (RFC 6274 3.13.2.3).
-static enum ft_drop check_options(struct rte_mbuf *pkt)
+static enum ft_drop check_options(const struct rte_ipv4_hdr *ip)
 {
-	const struct rte_ipv4_hdr *ip = header_of(pkt);
 	const uint8_t *option = (const uint8_t *)(ip + 1);
 	const uint8_t *end = (const uint8_t *)ip + rte_ipv4_hdr_len(ip);
 
@@ -108,15 +106,15 @@ static enum ft_drop check_source(struct ft_stack *stack, const struct ft_pkt_inf
 
 	if (info->flags & FT_PKT_LOOPBACK)
 		return FT_TAKEN;
-	if (first_byte == 0 || first_byte >= 224) // this network, multicast, class E, broadcast
+	// This network, loopback, multicast, class E, broadcast.
+	if (first_byte == 0 || first_byte == 127 || first_byte >= 224)
 		return FT_DROP_IP_BAD_SOURCE;
-	return ft_route_is_foreign(stack, source) ? FT_TAKEN : FT_DROP_IP_BAD_SOURCE;
+	return ft_route_is_taken(&stack->ip.routes, source) ? FT_DROP_IP_BAD_SOURCE : FT_TAKEN;
 }
 
-static enum ft_drop check_addresses(struct ft_stack *stack, struct rte_mbuf *pkt)
+static enum ft_drop check_addresses(
+	struct ft_stack *stack, struct ft_pkt_info *info, const struct rte_ipv4_hdr *ip)
 {
-	const struct rte_ipv4_hdr *ip = header_of(pkt);
-	struct ft_pkt_info *info = ft_pkt_info(pkt);
 	enum ft_drop reason;
 
 	info->tuple = (struct ft_tuple){
@@ -133,9 +131,10 @@ static enum ft_drop check_addresses(struct ft_stack *stack, struct rte_mbuf *pkt
 
 // A fragment waits for reassembly before its protocol reads it; of a protocol nobody speaks, the
 // first fragment gets the ICMP error and the others are not worth keeping.
-static enum ft_drop parse_transport(struct ft_stack *stack, struct rte_mbuf *pkt)
+static enum ft_drop parse_transport(
+	struct ft_stack *stack, struct rte_mbuf *pkt, const struct rte_ipv4_hdr *ip)
 {
-	uint16_t fragment = rte_be_to_cpu_16(header_of(pkt)->fragment_offset);
+	uint16_t fragment = rte_be_to_cpu_16(ip->fragment_offset);
 	bool is_first = (fragment & RTE_IPV4_HDR_OFFSET_MASK) == 0;
 	bool is_fragment = !is_first || fragment & RTE_IPV4_HDR_MF_FLAG;
 	struct ft_pkt_info *info = ft_pkt_info(pkt);
@@ -159,15 +158,18 @@ static enum ft_drop parse_transport(struct ft_stack *stack, struct rte_mbuf *pkt
 
 enum ft_drop ft_ip4_parse(struct ft_stack *stack, struct rte_mbuf *pkt)
 {
+	struct ft_pkt_info *info = ft_pkt_info(pkt);
+	const struct rte_ipv4_hdr *ip;
 	enum ft_drop reason;
 
 	if ((reason = check_lengths(pkt)) != FT_TAKEN)
 		return reason;
-	if ((reason = check_header_checksum(stack, pkt)) != FT_TAKEN)
+	ip = header_of(pkt);
+	if ((reason = check_header_checksum(stack, info, ip)) != FT_TAKEN)
 		return reason;
-	if ((reason = check_options(pkt)) != FT_TAKEN)
+	if ((reason = check_options(ip)) != FT_TAKEN)
 		return reason;
-	if ((reason = check_addresses(stack, pkt)) != FT_TAKEN)
+	if ((reason = check_addresses(stack, info, ip)) != FT_TAKEN)
 		return reason;
-	return parse_transport(stack, pkt);
+	return parse_transport(stack, pkt, ip);
 }

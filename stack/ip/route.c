@@ -89,17 +89,9 @@ static bool is_about(const struct ft_route_memo *memo, const struct ft_addr *des
 	return ft_addr_is_equal(&memo->destination, destination) && memo->route.mtu != 0;
 }
 
-// Our own addresses and directed broadcasts lie within our prefixes.
 bool ft_route_is_foreign(const struct ft_stack *stack, const struct ft_addr *addr)
 {
-	const struct ft_route_memo *memo = &stack->ip.routes.memos[memo_index(addr)];
-
-	if (likely(is_about(memo, addr)))
-		return !memo->route.is_local && !memo->route.is_broadcast &&
-		       !memo->route.is_multicast;
-	if (find_prefix(&stack->ip.routes, addr) == NULL)
-		return is_single_host(addr);
-	return !ft_route_is_local(stack, addr) && !ft_route_is_broadcast(stack, addr);
+	return is_single_host(addr) && !ft_route_is_taken(&stack->ip.routes, addr);
 }
 
 // ---- path MTUs ----

@@ -37,7 +37,7 @@ struct ft_route {
 	bool is_multicast;
 };
 
-// The way last found to a destination, since the next packet often goes there, or has come from there.
+// The way last found to a destination, since the next packet often goes there.
 struct ft_route_memo {
 	struct ft_addr destination;
 	struct ft_route route; // its MTU is 0: nothing is noted here yet
@@ -53,6 +53,16 @@ struct ft_routes {
 	// By the address's last bytes, without a key: a collision costs what no memo costs.
 	struct ft_route_memo memos[FT_ROUTE_MEMOS];
 };
+
+// One of our own addresses, or the directed broadcast address of one of our prefixes.
+static inline bool ft_route_is_taken(const struct ft_routes *routes, const struct ft_addr *addr)
+{
+	for (uint32_t i = 0; i < routes->local_count; i++)
+		if (ft_addr_is_equal(&routes->local[i].addr, addr) ||
+			ft_addr_is_equal(&routes->local[i].broadcast, addr))
+			return true;
+	return false;
+}
 
 // Finds the way to `destination`. Returns 0, or -ENETUNREACH when no prefix and no gateway fits.
 int ft_route_find(struct ft_stack *stack, const struct ft_addr *destination, ft_time now,
