@@ -17,7 +17,7 @@ enum ft_drop ft_receive_queue_append(
 	enum ft_drop reason;
 
 	ft_segment_strip(pkt);
-	if (bytes == 0 ||
+	if (unlikely(bytes == 0) ||
 		(queue->packets.last != NULL && ft_segment_merge(queue->packets.last, pkt))) {
 		queue->bytes += bytes;
 		rte_pktmbuf_free(pkt);
@@ -29,6 +29,17 @@ enum ft_drop ft_receive_queue_append(
 	ft_pkt_queue_append(&queue->packets, pkt);
 	queue->bytes += bytes;
 	return FT_TAKEN;
+}
+
+// The queue's first packet, which there is, taken off.
+static inline struct rte_mbuf *take_first(
+	struct ft_receive_queue *queue, struct ft_receive_memory *memory)
+{
+	struct rte_mbuf *pkt = ft_pkt_queue_take(&queue->packets);
+
+	queue->bytes -= ft_pkt_info(pkt)->payload_length;
+	ft_receive_memory_give(memory, pkt);
+	return pkt;
 }
 
 uint64_t ft_receive_queue_peek(const struct ft_receive_queue *queue, uint64_t from,
@@ -81,7 +92,7 @@ uint64_t ft_receive_queue_take(struct ft_receive_queue *queue, const struct iove
 		ft_pkt_copy_out(pkt, info->payload_offset, to, count);
 		total += count;
 		if (count == info->payload_length) {
-			rte_pktmbuf_free(ft_receive_queue_pop(queue, memory));
+			rte_pktmbuf_free(take_first(queue, memory));
 		} else {
 			ft_segment_cut_front(pkt, count);
 			queue->bytes -= count;
@@ -120,7 +131,7 @@ uint64_t ft_receive_queue_discard(
 			break;
 		}
 		left -= info->payload_length;
-		rte_pktmbuf_free(ft_receive_queue_pop(queue, memory));
+		rte_pktmbuf_free(take_first(queue, memory));
 	}
 	return discarded;
 }
@@ -128,11 +139,5 @@ uint64_t ft_receive_queue_discard(
 struct rte_mbuf *ft_receive_queue_pop(
 	struct ft_receive_queue *queue, struct ft_receive_memory *memory)
 {
-	struct rte_mbuf *pkt = ft_pkt_queue_take(&queue->packets);
-
-	if (pkt == NULL)
-		return NULL;
-	queue->bytes -= ft_pkt_info(pkt)->payload_length;
-	ft_receive_memory_give(memory, pkt);
-	return pkt;
+	return queue->packets.first == NULL ? NULL : take_first(queue, memory);
 }

@@ -70,7 +70,7 @@ uint64_t ft_send_queue_append(struct ft_send_queue *queue, const struct iovec *i
 	return total;
 }
 
-static void drop_first(struct ft_send_queue *queue, const struct ft_send_memory *memory)
+static inline void drop_first(struct ft_send_queue *queue, const struct ft_send_memory *memory)
 {
 	struct rte_mbuf *first = ft_pkt_queue_take(&queue->packets);
 
@@ -81,7 +81,7 @@ static void drop_first(struct ft_send_queue *queue, const struct ft_send_memory 
 		queue->cursor_offset -= first->data_len;
 	}
 	queue->bytes -= first->data_len;
-	rte_pktmbuf_free(first);
+	rte_pktmbuf_free_seg(first);
 	ft_budget_give(memory->held, 1);
 }
 

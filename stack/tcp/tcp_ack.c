@@ -12,7 +12,22 @@
 
 // ---- the window ----
 
-void ft_tcp_ack_update_window(struct ft_arrival *arrival)
+// The peer closed its window, or opened it again.
+static __attribute__((noinline)) void window_turned(struct ft_arrival *arrival, bool was_closed)
+{
+	struct ft_tcp_conn *conn = arrival->conn;
+
+	if (!was_closed) {
+		ft_tcp_timers_window_closed(arrival->stack, conn, arrival->now);
+		return;
+	}
+	// A probe in flight was not taken, or this would acknowledge it.
+	conn->snd.nxt = conn->snd.una;
+	conn->again = FT_PKT_WINDOW_OPENED;
+	ft_tcp_timers_window_opened(arrival->stack, conn, arrival->now);
+}
+
+static inline void update_window(struct ft_arrival *arrival)
 {
 	struct ft_tcp_conn *conn = arrival->conn;
 	const struct ft_segment *seg = &arrival->seg;
@@ -30,19 +45,19 @@ void ft_tcp_ack_update_window(struct ft_arrival *arrival)
 	conn->snd.max_wnd = RTE_MAX(conn->snd.max_wnd, window);
 	conn->snd.wl1 = seg->seq;
 	conn->snd.wl2 = seg->ack;
-	if (!was_closed && window == 0)
-		ft_tcp_timers_window_closed(arrival->stack, conn, arrival->now);
-	if (was_closed && window > 0) {
-		// A probe in flight was not taken, or this would acknowledge it.
-		conn->snd.nxt = conn->snd.una;
-		conn->again = FT_PKT_WINDOW_OPENED;
-		ft_tcp_timers_window_opened(arrival->stack, conn, arrival->now);
-	}
+	if (unlikely(was_closed != (window == 0)))
+		window_turned(arrival, was_closed);
+}
+
+void ft_tcp_ack_update_window(struct ft_arrival *arrival)
+{
+	update_window(arrival);
 }
 
 // ---- new data acknowledged ----
 
-static void measure_by_echo(struct ft_arrival *arrival, const struct ft_rtt_limits *limits)
+static __attribute__((noinline)) void measure_by_echo(
+	struct ft_arrival *arrival, const struct ft_rtt_limits *limits)
 {
 	struct ft_tcp_conn *conn = arrival->conn;
 	uint32_t clock = ft_isn_timestamp(conn->ts_offset, arrival->now);
@@ -143,7 +158,7 @@ static void enter_recovery(struct ft_arrival *arrival)
 		arrival->stack, conn, FT_OWE_RETRANSMIT, "segment, lost by three duplicate ACKs");
 }
 
-static void acknowledge_again(struct ft_arrival *arrival)
+static __attribute__((noinline)) void acknowledge_again(struct ft_arrival *arrival)
 {
 	struct ft_tcp_conn *conn = arrival->conn;
 
@@ -186,7 +201,7 @@ static void close_if_asked(struct ft_arrival *arrival)
 	ft_conn_owe(arrival->stack, conn, FT_OWE_OUTPUT, "FIN");
 }
 
-static enum ft_drop establish(struct ft_arrival *arrival)
+static __attribute__((noinline)) enum ft_drop establish(struct ft_arrival *arrival)
 {
 	struct ft_tcp_conn *conn = arrival->conn;
 
@@ -216,12 +231,10 @@ static bool is_plausible(const struct ft_arrival *arrival)
 }
 
 // What else an ACK of our FIN means in the closing states.
-static enum ft_drop check_fin_acked(struct ft_arrival *arrival)
+static __attribute__((noinline)) enum ft_drop fin_acked(struct ft_arrival *arrival)
 {
 	struct ft_tcp_conn *conn = arrival->conn;
 
-	if (!conn->is_fin_acked)
-		return FT_TAKEN;
 	switch ((enum ft_tcp_state)conn->state) {
 	case FT_TCP_FIN_WAIT_1:
 		ft_conn_set_state(arrival->stack, conn, FT_TCP_FIN_WAIT_2);
@@ -260,6 +273,6 @@ enum ft_drop ft_tcp_ack_step(struct ft_arrival *arrival)
 	else if (is_duplicate(arrival))
 		acknowledge_again(arrival);
 	if (ft_seq_is_at_or_after(arrival->seg.ack, conn->snd.una))
-		ft_tcp_ack_update_window(arrival);
-	return check_fin_acked(arrival);
+		update_window(arrival);
+	return likely(!conn->is_fin_acked) ? FT_TAKEN : fin_acked(arrival);
 }

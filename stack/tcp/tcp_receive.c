@@ -34,11 +34,12 @@ enum ft_drop ft_tcp_receive_urgent_step(struct ft_arrival *arrival)
 
 // Keeps the urgent byte apart once it has come, so that MSG_OOB finds it wherever the reader
 // stands.
-static void look_for_urgent_byte(struct ft_arrival *arrival, uint32_t from)
+static __attribute__((noinline)) void look_for_urgent_byte(
+	struct ft_arrival *arrival, uint32_t from)
 {
 	struct ft_tcp_conn *conn = arrival->conn;
 
-	if (!conn->has_urgent || !ft_seq_is_in(conn->rcv_up, from, conn->rcv.nxt - from))
+	if (!ft_seq_is_in(conn->rcv_up, from, conn->rcv.nxt - from))
 		return;
 	if (!ft_receive_queue_byte_at(&conn->receive_queue, conn->rcv_up - ft_conn_unread_seq(conn),
 		    &conn->urgent_byte))
@@ -70,26 +71,33 @@ static void advance(struct ft_tcp_conn *conn, uint32_t count)
 }
 
 // What is kept out of order was not acknowledged, so it can be given up for what comes in order.
-static enum ft_drop append(struct ft_arrival *arrival, struct rte_mbuf *pkt)
+static __attribute__((noinline)) enum ft_drop append_instead(
+	struct ft_arrival *arrival, struct rte_mbuf *pkt, enum ft_drop reason)
 {
 	struct ft_tcp_conn *conn = arrival->conn;
-	enum ft_drop reason;
+	struct rte_mbuf *victim;
 
-	for (;;) {
-		struct rte_mbuf *victim;
-
-		reason = ft_receive_queue_append(&conn->receive_queue, pkt, &conn->receive_memory);
-		if (reason == FT_TAKEN)
-			return FT_TAKEN;
+	while (reason != FT_TAKEN) {
 		victim = ft_reorder_pop(&conn->reorder, &conn->receive_memory);
 		if (victim == NULL)
-			return reason;
+			break;
 		ft_stack_drop_late(arrival->stack, victim, reason);
+		reason = ft_receive_queue_append(&conn->receive_queue, pkt, &conn->receive_memory);
 	}
+	return reason;
+}
+
+static inline enum ft_drop append(struct ft_arrival *arrival, struct rte_mbuf *pkt)
+{
+	struct ft_tcp_conn *conn = arrival->conn;
+	enum ft_drop reason =
+		ft_receive_queue_append(&conn->receive_queue, pkt, &conn->receive_memory);
+
+	return likely(reason == FT_TAKEN) ? FT_TAKEN : append_instead(arrival, pkt, reason);
 }
 
 // Takes in-order payload: to the receive queue, or after SHUT_RD to nowhere.
-static enum ft_drop take_in_order(struct ft_arrival *arrival, struct rte_mbuf *pkt)
+static inline enum ft_drop take_in_order(struct ft_arrival *arrival, struct rte_mbuf *pkt)
 {
 	struct ft_tcp_conn *conn = arrival->conn;
 	uint32_t from = conn->rcv.nxt;
@@ -103,11 +111,12 @@ static enum ft_drop take_in_order(struct ft_arrival *arrival, struct rte_mbuf *p
 	if (reason != FT_TAKEN)
 		return reason;
 	advance(conn, bytes);
-	look_for_urgent_byte(arrival, from);
+	if (unlikely(conn->has_urgent))
+		look_for_urgent_byte(arrival, from);
 	return FT_TAKEN;
 }
 
-static void take_what_waited(struct ft_arrival *arrival)
+static __attribute__((noinline)) void take_what_waited(struct ft_arrival *arrival)
 {
 	struct ft_tcp_conn *conn = arrival->conn;
 	struct rte_mbuf *pkt;
@@ -126,7 +135,7 @@ static void take_what_waited(struct ft_arrival *arrival)
 	}
 }
 
-static enum ft_drop receive_in_order(struct ft_arrival *arrival)
+enum ft_drop ft_tcp_receive_in_order(struct ft_arrival *arrival)
 {
 	struct ft_tcp_conn *conn = arrival->conn;
 	bool had_gap = !ft_reorder_is_empty(&conn->reorder);
@@ -143,7 +152,8 @@ static enum ft_drop receive_in_order(struct ft_arrival *arrival)
 	arrival->pkt = NULL;
 	conn->rcv_mss = RTE_MAX(conn->rcv_mss, bytes);
 	conn->last_received = arrival->now;
-	take_what_waited(arrival);
+	if (unlikely(had_gap))
+		take_what_waited(arrival);
 	acknowledge(arrival, had_gap);
 	ft_conn_notify(arrival->stack, conn, EPOLLIN);
 	return FT_TAKEN;
@@ -212,7 +222,7 @@ enum ft_drop ft_tcp_receive_text_step(struct ft_arrival *arrival)
 		return FT_TAKEN;
 	if (is_deaf(conn) && ft_pkt_info(arrival->pkt)->payload_length > 0)
 		return refuse_data(arrival);
-	return arrival->seg.seq == conn->rcv.nxt ? receive_in_order(arrival)
+	return arrival->seg.seq == conn->rcv.nxt ? ft_tcp_receive_in_order(arrival)
 						 : receive_out_of_order(arrival);
 }
 

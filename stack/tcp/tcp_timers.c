@@ -82,12 +82,6 @@ void ft_tcp_timers_stop(struct ft_stack *stack, struct ft_tcp_conn *conn)
 
 // ---- how long ----
 
-struct ft_rtt_limits ft_tcp_timers_limits(const struct ft_stack *stack)
-{
-	return (struct ft_rtt_limits){ .minimum = stack->config.tcp.minimum_rto,
-		.maximum = stack->config.tcp.maximum_rto };
-}
-
 static ft_time retransmit_timeout(const struct ft_stack *stack, const struct ft_tcp_conn *conn)
 {
 	struct ft_rtt_limits limits = ft_tcp_timers_limits(stack);
@@ -180,13 +174,6 @@ void ft_tcp_timers_ack_waits(struct ft_stack *stack, struct ft_tcp_conn *conn, f
 void ft_tcp_timers_ack_sent(struct ft_stack *stack, struct ft_tcp_conn *conn)
 {
 	clear(stack, conn, FT_TCP_TIMER_DELAYED_ACK);
-}
-
-// The keepalive deadline is not moved with each segment: its expiry looks at last_heard.
-void ft_tcp_timers_heard(struct ft_tcp_conn *conn, ft_time now)
-{
-	conn->last_heard = now;
-	conn->unanswered_probes = 0;
 }
 
 void ft_tcp_timers_established(struct ft_stack *stack, struct ft_tcp_conn *conn, ft_time now)

@@ -2,10 +2,8 @@
 #pragma once
 #include <stdbool.h>
 
-#include "base/time.h"
-
-struct ft_stack;
-struct ft_tcp_conn;
+#include "stack.h"
+#include "tcp/conn.h"
 
 void ft_tcp_timers_init(struct ft_tcp_conn *conn);
 // The connection ended.
@@ -28,7 +26,13 @@ void ft_tcp_timers_ack_waits(struct ft_stack *stack, struct ft_tcp_conn *conn, f
 void ft_tcp_timers_ack_sent(struct ft_stack *stack, struct ft_tcp_conn *conn);
 
 // An acceptable segment came.
-void ft_tcp_timers_heard(struct ft_tcp_conn *conn, ft_time now);
+static inline void ft_tcp_timers_heard(struct ft_tcp_conn *conn, ft_time now)
+{
+	// The keepalive deadline is not moved with each segment: its expiry looks at last_heard.
+	conn->last_heard = now;
+	conn->unanswered_probes = 0;
+}
+
 void ft_tcp_timers_established(struct ft_stack *stack, struct ft_tcp_conn *conn, ft_time now);
 // It rested, with keepalive's deadline (FT_NEVER: without).
 void ft_tcp_timers_woken(struct ft_stack *stack, struct ft_tcp_conn *conn, ft_time keepalive);
@@ -39,4 +43,8 @@ void ft_tcp_timers_orphaned(struct ft_stack *stack, struct ft_tcp_conn *conn, ft
 void ft_tcp_timers_options_changed(struct ft_stack *stack, struct ft_tcp_conn *conn, ft_time now);
 
 // RFC 6298's bounds, as configured.
-struct ft_rtt_limits ft_tcp_timers_limits(const struct ft_stack *stack);
+static inline struct ft_rtt_limits ft_tcp_timers_limits(const struct ft_stack *stack)
+{
+	return (struct ft_rtt_limits){ .minimum = stack->config.tcp.minimum_rto,
+		.maximum = stack->config.tcp.maximum_rto };
+}

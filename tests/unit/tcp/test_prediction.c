@@ -1,0 +1,218 @@
+// Header prediction (stack/tcp/tcp_input.c) takes nothing but a shorter way: the same segments, calls
+// and times, once as they are and once so that no segment is ever predicted, leave the same connection
+// behind after every step, and have it send the same. What keeps a segment from being predicted and means
+// nothing is the URG flag with a pointer of zero. FT_PREDICTION_SEEDS=FIRST-LAST runs other seeds.
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/hash.h"
+#include "base/random.h"
+#include "tcp/conn.h"
+
+#include "peer.h"
+
+enum { STEPS = 300, MOST_BYTES = 1400 };
+
+static struct ft_random chance;
+static struct ft_hash_key key;
+static bool is_general; // no segment may be predicted
+static bool has_timestamps;
+static bool is_slow_reader;   // so that the window closes
+static uint32_t theirs, ours; // where an honest peer stands, by what the stack has sent
+static uint32_t clock_ms;     // of the peer's timestamps
+static char text[MOST_BYTES + 1];
+
+static uint32_t below(uint32_t limit)
+{
+	return ft_random_below(&chance, limit);
+}
+
+static void send_segment(uint32_t seq, uint32_t ack, uint8_t flags, uint32_t bytes, uint16_t window)
+{
+	const bool is_unpredicted = is_general && !(flags & URG);
+	const uint16_t urgent = below(2000);
+	const bool lacks_timestamp = below(60) == 0;
+	const uint32_t ts_value = clock_ms - (below(20) == 0 ? below(1000) : 0);
+
+	SEND(.seq = seq, .ack = ack, .flags = flags | (is_unpredicted ? URG : 0),
+		.text = text + MOST_BYTES - bytes, .window = window, .is_window_shut = window == 0,
+		.urgent = is_unpredicted ? 0 : urgent,
+		.options = has_timestamps && !lacks_timestamp ? FT_TCP_HAS_TIMESTAMP : 0,
+		.ts_value = ts_value, .ts_echo = peer.last.ts_value);
+}
+
+static uint8_t any_flags(void)
+{
+	uint8_t flags = ACK;
+
+	flags |= below(3) == 0 ? PSH : 0;
+	flags |= below(60) == 0 ? FIN : 0;
+	flags |= below(90) == 0 ? SYN : 0;
+	flags |= below(150) == 0 ? RST : 0;
+	flags |= below(30) == 0 ? URG : 0;
+	return below(60) == 0 ? (uint8_t)(flags & ~ACK) : flags;
+}
+
+// Mostly what comes next; else what came before, with a gap, far away, with another window.
+static void send_something(void)
+{
+	uint32_t seq = theirs, ack = ours;
+	uint16_t window = PEER_WINDOW;
+
+	if (below(8) == 0)
+		seq += below(4000) - 2000;
+	if (below(40) == 0)
+		seq += 8192 - below(3000);
+	if (below(4) == 0)
+		ack -= below(3000);
+	if (below(20) == 0)
+		ack += below(3000);
+	if (below(8) == 0)
+		window = (uint16_t)below(5000) * (below(4) != 0);
+	send_segment(seq, ack, any_flags(), below(3) == 0 ? 0 : below(MOST_BYTES + 1), window);
+}
+
+static void call_something(void)
+{
+	static uint8_t bytes[20000];
+	const struct iovec iov = { bytes, below(2) == 0 ? sizeof(bytes) : below(3000) };
+
+	const uint32_t which = below(40);
+
+	if (is_slow_reader && which > 4)
+		return;
+	switch (which) {
+	case 0:
+		ft_tcp_shutdown(&peer.stack, peer.conn, below(2), below(4) == 0, peer.now);
+		break;
+	case 1:
+		ft_tcp_receive(&peer.stack, peer.conn, &iov, 1, (int)below(8), peer.now);
+		break;
+	default:
+		if (below(2) == 0)
+			ft_tcp_send(&peer.stack, peer.conn, &iov, 1, (int)below(4), peer.now);
+		else
+			ft_tcp_receive(&peer.stack, peer.conn, &iov, 1, 0, peer.now);
+		break;
+	}
+}
+
+static void do_something(void)
+{
+	const uint32_t what = below(100);
+	const ft_time pause = below(400) * FT_MILLISECOND;
+
+	if (what < 70) {
+		send_something();
+	} else if (what < 95) {
+		call_something();
+		peer_turn();
+	} else {
+		clock_ms += pause / FT_MILLISECOND;
+		peer_pass(pause);
+	}
+}
+
+// What the peer sees of the last step.
+static void listen_to_answers(void)
+{
+	if (peer_take_all() == 0 || (peer.last.flags & RST))
+		return;
+	if (peer.last.flags & ACK)
+		theirs = peer.last.ack - peer.peer_iss;
+	ours = peer.last.seq + peer.last.length - peer.iss;
+}
+
+static struct ft_tcp_conn without_pointers(const struct ft_tcp_conn *conn)
+{
+	struct ft_tcp_conn copy;
+
+	memcpy(&copy, conn, sizeof(copy));
+	copy.send_queue.packets.first = copy.send_queue.packets.last = copy.send_queue.cursor =
+		NULL;
+	copy.receive_queue.packets.first = copy.receive_queue.packets.last = NULL;
+	copy.reorder.first_block = copy.reorder.last_block = NULL;
+	copy.timer.node = copy.owing_node = copy.queue_node = (struct ft_list){ 0 };
+	copy.receive_memory.packets = NULL;
+	copy.anchor = NULL;
+	copy.listener = NULL;
+	copy.socket = NULL;
+	return copy;
+}
+
+static uint64_t mix(uint64_t so_far, const void *bytes, size_t count)
+{
+	return so_far * 31 + ft_siphash(&key, bytes, count);
+}
+
+// All that was sent, dropped and counted so far, and the connection as it is.
+static uint64_t digest(void)
+{
+	const struct ft_counters *counters = &peer.stack.counters;
+	uint64_t sum = mix(0, counters, sizeof(*counters));
+
+	sum = mix(sum, &peer.last.seq, sizeof(peer.last.seq));
+	sum = mix(sum, &peer.last.ack, sizeof(peer.last.ack));
+	sum = mix(sum, &peer.last.ts_echo, sizeof(peer.last.ts_echo));
+	sum = mix(sum, &peer.last.window, sizeof(peer.last.window));
+	sum = mix(sum, &peer.last.flags, sizeof(peer.last.flags));
+	sum = mix(sum, &peer.last_at, sizeof(peer.last_at));
+	sum = mix(sum, &(uint32_t){ ft_tcp_readiness(peer.conn) }, sizeof(uint32_t));
+	if (!ft_anchor_is_at_rest(peer.conn)) {
+		struct ft_tcp_conn copy = without_pointers(peer.conn->conn);
+
+		sum = mix(sum, &copy, sizeof(copy));
+	}
+	return sum;
+}
+
+static void run(uint32_t seed, bool general, uint64_t *digests)
+{
+	ft_random_init(&chance, seed);
+	is_general = general;
+	has_timestamps = seed % 2;
+	theirs = ours = 1;
+	is_slow_reader = seed % 4 < 2;
+	clock_ms = UINT32_MAX - 200; // it wraps on the way
+	peer.config.tcp.receive_buffer = 8192;
+	peer_restart();
+	ESTABLISH(.options = has_timestamps ? FT_TCP_HAS_TIMESTAMP : 0, .ts_value = clock_ms);
+	for (uint32_t step = 0; step < STEPS; step++) {
+		do_something();
+		listen_to_answers();
+		clock_ms++;
+		digests[step] = digest();
+	}
+}
+
+static void any_segments_predicted_or_not_come_to_the_same(void **state)
+{
+	static uint64_t predicted[STEPS], general[STEPS];
+	const char *range = getenv("FT_PREDICTION_SEEDS");
+	uint32_t first = 1, last = 100;
+
+	memset(text, 'p', MOST_BYTES);
+	ft_random_init(&chance, 1);
+	ft_hash_key_init(&key, &chance);
+	if (range != NULL)
+		assert_int_equal(sscanf(range, "%u-%u", &first, &last), 2);
+	for (uint32_t seed = first; seed <= last; seed++) {
+		run(seed, false, predicted);
+		run(seed, true, general);
+		for (uint32_t step = 0; step < STEPS; step++)
+			if (predicted[step] != general[step])
+				fail_msg("seed %u, step %u: not the same", seed, step);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		PEER_TEST(any_segments_predicted_or_not_come_to_the_same),
+	};
+
+	ft_test_start_eal();
+	return cmocka_run_group_tests_name(
+		"tcp/prediction", tests, peer_make_pools, peer_free_pools);
+}
