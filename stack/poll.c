@@ -102,8 +102,8 @@ static void *look_up_again(
 	return index == FT_CONN_NONE ? NULL : ft_pool_at(table->objects, index);
 }
 
-static enum ft_drop deliver(struct ft_stack *stack, struct rte_mbuf *pkt, uint64_t tcp_changes,
-	uint64_t udp_changes, ft_time now);
+static inline enum ft_drop deliver(struct ft_stack *stack, struct rte_mbuf *pkt,
+	uint64_t tcp_changes, uint64_t udp_changes, ft_time now);
 
 // A datagram put together from fragments, each of which was counted as taken when it came.
 static void deliver_whole(struct ft_stack *stack, struct rte_mbuf *pkt, ft_time now)
@@ -133,18 +133,10 @@ static enum ft_drop deliver_fragment(struct ft_stack *stack, struct rte_mbuf *pk
 	return reason;
 }
 
-static enum ft_drop deliver(struct ft_stack *stack, struct rte_mbuf *pkt, uint64_t tcp_changes,
-	uint64_t udp_changes, ft_time now)
+static __attribute__((noinline)) enum ft_drop deliver_to_others(
+	struct ft_stack *stack, struct rte_mbuf *pkt, ft_time now)
 {
-	const struct ft_pkt_info *info = ft_pkt_info(pkt);
-
-	switch ((enum ft_pkt_kind)info->kind) {
-	case FT_PKT_TCP:
-		return ft_tcp_input(
-			stack, pkt, look_up_again(&stack->tcp.connections, tcp_changes, info), now);
-	case FT_PKT_UDP:
-		return ft_udp_input(
-			stack, pkt, look_up_again(&stack->udp.connected, udp_changes, info), now);
+	switch ((enum ft_pkt_kind)ft_pkt_info(pkt)->kind) {
 	case FT_PKT_ARP:
 		return ft_arp_input(stack, pkt, now);
 	case FT_PKT_ICMP:
@@ -154,10 +146,23 @@ static enum ft_drop deliver(struct ft_stack *stack, struct rte_mbuf *pkt, uint64
 	case FT_PKT_UNKNOWN_PROTOCOL:
 		ft_icmp_send_error(stack, pkt, FT_ICMP_PROTOCOL_UNREACHABLE, now);
 		return FT_DROP_IP_UNKNOWN_PROTOCOL;
-	case FT_PKT_UNPARSED:
-		break;
+	default:
+		return FT_DROP_ETH_UNKNOWN_TYPE;
 	}
-	return FT_DROP_ETH_UNKNOWN_TYPE;
+}
+
+static inline enum ft_drop deliver(struct ft_stack *stack, struct rte_mbuf *pkt,
+	uint64_t tcp_changes, uint64_t udp_changes, ft_time now)
+{
+	const struct ft_pkt_info *info = ft_pkt_info(pkt);
+
+	if (likely(info->kind == FT_PKT_TCP))
+		return ft_tcp_input(
+			stack, pkt, look_up_again(&stack->tcp.connections, tcp_changes, info), now);
+	if (likely(info->kind == FT_PKT_UDP))
+		return ft_udp_input(
+			stack, pkt, look_up_again(&stack->udp.connected, udp_changes, info), now);
+	return deliver_to_others(stack, pkt, now);
 }
 
 static void process_burst(
