@@ -67,14 +67,17 @@ void ft_handshake_update_mss(struct ft_stack *stack, struct ft_tcp_conn *conn, f
 
 // ---- SYN ----
 
-void ft_handshake_begin(struct ft_stack *stack, struct ft_tcp_conn *conn, uint32_t iss, ft_time now)
+void ft_handshake_begin(
+	struct ft_stack *stack, struct ft_tcp_conn *conn, struct ft_isn isn, ft_time now)
 {
+	const uint32_t iss = isn.sequence;
+
 	conn->snd.iss = iss;
 	conn->snd.una = iss;
 	conn->snd.nxt = iss;
 	conn->snd.max = iss;
 	conn->snd.sml = iss;
-	conn->ts_offset = ft_isn_timestamp_offset(&stack->key, &conn->tuple);
+	conn->ts_offset = isn.ts_offset;
 	conn->offer_mss = default_mss(conn);
 	conn->rcv_mss = conn->offer_mss;
 	conn->announced_mss = ft_handshake_announced_mss(stack, conn);

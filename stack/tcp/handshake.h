@@ -4,14 +4,15 @@
 #include <stdint.h>
 
 #include "base/time.h"
+#include "tcp/isn.h"
 
 struct ft_segment;
 struct ft_stack;
 struct ft_tcp_conn;
 
-// Before our SYN: numbers from `iss` on, the window to offer, the first timeout.
+// Before our SYN: where numbers and timestamps begin, the window to offer, the first timeout.
 void ft_handshake_begin(
-	struct ft_stack *stack, struct ft_tcp_conn *conn, uint32_t iss, ft_time now);
+	struct ft_stack *stack, struct ft_tcp_conn *conn, struct ft_isn isn, ft_time now);
 
 // The peer's SYN (or SYN-ACK): IRS, and its options.
 void ft_handshake_take_syn(struct ft_stack *stack, struct ft_tcp_conn *conn,

@@ -18,12 +18,14 @@ static bool is_full(const struct ft_tcp_listener *listener)
 	return listener->syn_count > listener->backlog || !ft_listener_can_accept(listener);
 }
 
-static uint32_t choose_iss(
+static struct ft_isn choose_isn(
 	struct ft_stack *stack, const struct ft_tuple *tuple, uint32_t least_iss, ft_time now)
 {
-	uint32_t iss = ft_isn_choose(&stack->key, tuple, now);
+	struct ft_isn isn = ft_isn_choose(&stack->key, tuple, now);
 
-	return least_iss != 0 ? ft_seq_later(iss, least_iss) : iss;
+	if (least_iss != 0)
+		isn.sequence = ft_seq_later(isn.sequence, least_iss);
+	return isn;
 }
 
 static struct ft_tcp_conn *create_held(struct ft_stack *stack,
@@ -60,7 +62,7 @@ static enum ft_drop open_passively(struct ft_stack *stack, struct ft_tcp_listene
 	if (conn == NULL)
 		return FT_DROP_TCP_NO_CONN_MEMORY;
 	conn->is_passive = true;
-	ft_handshake_begin(stack, conn, choose_iss(stack, &info->tuple, least_iss, now), now);
+	ft_handshake_begin(stack, conn, choose_isn(stack, &info->tuple, least_iss, now), now);
 	ft_handshake_take_syn(stack, conn, &info->seg, now);
 	ft_conn_set_state(stack, conn, FT_TCP_SYN_RECEIVED);
 	ft_stack_count(stack, FT_COUNTER_TCP_PASSIVE_OPENS);

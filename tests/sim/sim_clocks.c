@@ -60,7 +60,8 @@ static void run(uint64_t seed, const struct ft_wire *wire, void (*client)(void *
 static ft_time until_wrap(int host, uint32_t before)
 {
 	struct ft_tuple tuple = tuple_of(host);
-	uint32_t isn = ft_isn_choose(&network.hosts[host]->stack.key, &tuple, network.now);
+	const struct ft_hash_key *key = &network.hosts[host]->stack.key;
+	uint32_t isn = ft_isn_choose(key, &tuple, network.now).sequence;
 
 	return (uint32_t)(-before - isn) * (4 * FT_MICROSECOND);
 }
