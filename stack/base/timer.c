@@ -130,10 +130,18 @@ struct slot_place {
 	uint64_t tick; // where the slot begins
 };
 
+// Where the hand stands there is a timer only as long as that slot has not been emptied.
+static bool is_moving(const struct ft_wheel *wheel)
+{
+	unsigned level = wheel->moving_level;
+
+	return level > 0 && wheel->used[level] >> slot_of_hand(wheel, level) & 1;
+}
+
 // The first slot in use that the hand will come to. False when no timer is set.
 static bool find_next_slot(const struct ft_wheel *wheel, struct slot_place *place)
 {
-	unsigned level = 0;
+	unsigned level = is_moving(wheel) ? wheel->moving_level : 0;
 	unsigned hand, ahead;
 	uint64_t rotated;
 
@@ -154,21 +162,25 @@ static bool find_next_slot(const struct ft_wheel *wheel, struct slot_place *plac
 	return true;
 }
 
-// The hand has come to the slot's beginning: now the digits below tell its timers apart.
-static void move_down(struct ft_wheel *wheel, const struct slot_place *place)
+// The hand has come to the slot's beginning: now the digits below tell its timers apart. Moves at most
+// *left of them and counts that down. False when there are more: the hand must not go on.
+static bool move_down(struct ft_wheel *wheel, const struct slot_place *place, uint32_t *left)
 {
 	struct ft_list *slot = &wheel->slots[place->level][place->slot];
 
-	while (!ft_list_is_empty(slot)) {
+	wheel->moving_level = (uint8_t)place->level;
+	for (; *left > 0 && !ft_list_is_empty(slot); --*left) {
 		struct ft_timer *timer = ft_container_of(slot->next, struct ft_timer, node);
 
 		unlink_timer(wheel, timer);
 		link_at(wheel, timer, tick_at_or_after(timer->deadline));
 	}
+	return ft_list_is_empty(slot);
 }
 
 struct ft_timer *ft_wheel_expire(struct ft_wheel *wheel, ft_time now)
 {
+	uint32_t moves_left = FT_WHEEL_MOVES;
 	struct slot_place place;
 	struct ft_timer *timer;
 
@@ -177,7 +189,8 @@ struct ft_timer *ft_wheel_expire(struct ft_wheel *wheel, ft_time now)
 	while (find_next_slot(wheel, &place) && place.tick <= tick_at_or_before(wheel->now)) {
 		wheel->tick = place.tick;
 		if (place.level > 0) {
-			move_down(wheel, &place);
+			if (!move_down(wheel, &place, &moves_left))
+				return NULL;
 			continue;
 		}
 		timer = ft_container_of(wheel->slots[0][place.slot].next, struct ft_timer, node);

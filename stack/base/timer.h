@@ -1,5 +1,5 @@
 // A hierarchical timing wheel (Varghese and Lauck, SOSP 1987): setting, cancelling and expiring
-// cost the same however many timers there are, and a turn with nothing due costs a comparison.
+// cost the same however many timers there are, and a turn with nothing due costs a few comparisons.
 //
 //	level 0  64 slots of one tick          a timer goes into the lowest level that reaches
 //	level 1  64 slots of 64 ticks          its deadline; when the hand enters a slot of a
@@ -7,7 +7,9 @@
 //	...
 //
 // A tick is 2^16 ns (65.5 microseconds): a deadline counts as the first tick that is not before it,
-// so a timer never expires early, and less than a tick late.
+// so a timer never expires early, and less than a tick late; unless more than FT_WHEEL_MOVES timers
+// are in one slot of a higher level: then the hand waits at its beginning for as many turns as it
+// takes to move all of them down, and timers due meanwhile wait too, but packets don't.
 #pragma once
 #include <stdbool.h>
 #include <stdint.h>
@@ -19,6 +21,7 @@
 #define FT_WHEEL_SLOT_BITS 6
 #define FT_WHEEL_SLOTS	   (1 << FT_WHEEL_SLOT_BITS)
 #define FT_WHEEL_LEVELS	   7
+#define FT_WHEEL_MOVES	   256 // timers that a turn with nothing due moves down at most
 
 // What an expiry means. stack/poll.c has the table from kind to function.
 enum ft_timer_kind {
@@ -44,6 +47,7 @@ struct ft_wheel {
 	uint64_t tick;			// the hand
 	uint64_t used[FT_WHEEL_LEVELS]; // a bit for each slot that is not empty
 	uint64_t timer_count;
+	uint8_t moving_level; // where the hand last came to a slot whose timers move down
 	struct ft_list slots[FT_WHEEL_LEVELS][FT_WHEEL_SLOTS];
 };
 
@@ -64,7 +68,8 @@ void ft_timer_set(struct ft_wheel *wheel, struct ft_timer *timer, ft_time deadli
 void ft_timer_cancel(struct ft_wheel *wheel, struct ft_timer *timer);
 
 // Advances to `now` (which may be hours later; an earlier `now` is taken as the present) and
-// returns one timer whose deadline has come, no longer set, or NULL when none is left. The caller
+// returns one timer whose deadline has come, no longer set, or NULL when none is left for this turn
+// (ft_wheel_next() says if the next one is due at once). The caller
 // may set and cancel any timer between calls; one that is set to a deadline already past is
 // returned by a call with a `now` in a later tick, so that a handler which sets itself again cannot
 // hold the loop.

@@ -2,6 +2,9 @@
 
 #include <stdbool.h>
 #include <stdlib.h>
+#include <sys/mman.h>
+
+#include <rte_common.h>
 
 #include "base/random.h"
 #include "base/timer.h"
@@ -241,6 +244,139 @@ static void random_sets_cancels_and_jumps_agree_with_model(void **state)
 		run_model(seed);
 }
 
+// ---- ten million: nothing is measured by time, what is touched is counted ----
+
+#if defined(__SANITIZE_ADDRESS__)
+#define MANY 1000000 // to stay within seconds
+#else
+#define MANY 10000000
+#endif
+#define SPAN (7200 * FT_SECOND)
+
+struct many {
+	struct ft_timer *timers; // on pages of their own
+	struct ft_random random;
+};
+
+static size_t many_bytes(void)
+{
+	return MANY * sizeof(struct ft_timer);
+}
+
+// All are set to between `from` and `to`, at random.
+static void set_many(struct many *many, ft_time now, ft_time from, ft_time to)
+{
+	void *pages = mmap(NULL, many_bytes(), PROT_READ | PROT_WRITE,
+		MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+	assert_true(pages != MAP_FAILED);
+	many->timers = pages;
+	ft_random_init(&many->random, 10);
+	ft_wheel_init(&wheel, now);
+	for (uint32_t i = 0; i < MANY; i++) {
+		ft_timer_init(&many->timers[i], FT_TIMER_TEST);
+		ft_timer_set(&wheel, &many->timers[i],
+			from + ft_random_next(&many->random) % (to - from));
+	}
+}
+
+static void forget_many(struct many *many)
+{
+	assert_int_equal(munmap(many->timers, many_bytes()), 0);
+}
+
+static void forbid(struct many *many, bool is_forbidden)
+{
+	int access = is_forbidden ? PROT_NONE : PROT_READ | PROT_WRITE;
+
+	assert_int_equal(mprotect(many->timers, many_bytes(), access), 0);
+}
+
+// Timers of the levels below `level`.
+static uint64_t count_below(unsigned level)
+{
+	uint64_t count = 0;
+
+	for (unsigned i = 0; i < level; i++)
+		for (unsigned slot = 0; slot < FT_WHEEL_SLOTS; slot++)
+			ft_list_for_each (node, &wheel.slots[i][slot])
+				count++;
+	return count;
+}
+
+// A turn before the next slot in use looks at the wheel, of always the same size, and at no timer: to
+// touch one would end the program.
+static void turn_before_next_slot_touches_none_of_ten_million(void **state)
+{
+	struct many many;
+	ft_time now = 0, next;
+	uint64_t turns = 0;
+
+	set_many(&many, now, FT_SECOND, SPAN);
+	for (int i = 0; i < 10; i++) {
+		forbid(&many, true);
+		for (next = ft_wheel_next(&wheel); now + TICK / 8 < next; turns++) {
+			now += TICK / 8;
+			assert_null(ft_wheel_expire(&wheel, now));
+			assert_true(ft_wheel_next(&wheel) == next);
+		}
+		forbid(&many, false);
+		for (now = next; ft_wheel_expire(&wheel, now) != NULL;)
+			;
+	}
+	assert_true(turns > 1000);
+	forget_many(&many);
+}
+
+// All of them come near with the same turn; it moves a few, and so does each that follows.
+static void turn_with_none_due_moves_few_of_ten_million(void **state)
+{
+	const unsigned level = 4;
+	const ft_time slot = TICK << (level * FT_WHEEL_SLOT_BITS);
+	struct many many;
+
+	set_many(&many, 0, slot + slot / 2, 2 * slot);
+	assert_null(ft_wheel_expire(&wheel, slot - 1));
+	assert_int_equal(count_below(level), 0);
+	for (uint64_t turn = 1; turn <= 100; turn++) {
+		assert_null(ft_wheel_expire(&wheel, slot + turn));
+		assert_int_equal(count_below(level), turn * FT_WHEEL_MOVES);
+		assert_true(ft_wheel_next(&wheel) == slot + turn + 1);
+	}
+	forget_many(&many);
+}
+
+// While they are moved down, time goes on, and one that moves next is cancelled or set anew.
+static void many_in_one_slot_expire_all_and_none_early(void **state)
+{
+	static struct ft_timer timers[20 * FT_WHEEL_MOVES];
+	const ft_time slot = TICK << (2 * FT_WHEEL_SLOT_BITS);
+	uint32_t expired = 0, cancelled = 0;
+
+	ft_wheel_init(&wheel, 0);
+	for (uint32_t i = 0; i < RTE_DIM(timers); i++) {
+		ft_timer_init(&timers[i], FT_TIMER_TEST);
+		ft_timer_set(&wheel, &timers[i], slot + i * TICK / 8);
+	}
+	for (ft_time now = slot; now < 2 * slot; now = ft_wheel_next(&wheel)) {
+		uint32_t other = (uint32_t)(now % RTE_DIM(timers));
+		struct ft_timer *timer = ft_wheel_expire(&wheel, now);
+
+		if (timer != NULL) {
+			assert_true(timer->deadline <= now);
+			expired++;
+		} else if (cancelled < 10 && ft_timer_is_set(&timers[other])) {
+			ft_timer_cancel(&wheel, &timers[other]);
+			cancelled++;
+		} else if (ft_timer_is_set(&timers[other])) {
+			ft_timer_set(&wheel, &timers[other], now + TICK);
+		}
+	}
+	assert_int_equal(cancelled, 10);
+	assert_int_equal(expired, RTE_DIM(timers) - cancelled);
+	assert_true(wheel.timer_count == 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -254,6 +390,9 @@ int main(void)
 		cmocka_unit_test(handler_may_cancel_others_that_are_due),
 		cmocka_unit_test(earlier_now_is_taken_as_the_present),
 		cmocka_unit_test(random_sets_cancels_and_jumps_agree_with_model),
+		cmocka_unit_test(turn_before_next_slot_touches_none_of_ten_million),
+		cmocka_unit_test(turn_with_none_due_moves_few_of_ten_million),
+		cmocka_unit_test(many_in_one_slot_expire_all_and_none_early),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
