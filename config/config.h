@@ -30,6 +30,8 @@ struct ft_config {
 		uint32_t rx_descriptors;
 		uint32_t tx_descriptors;
 		bool checksum_offload; // use what the device offers
+		bool tso;	       // the same for cutting TCP segments
+		bool gro;	       // merge received segments in software
 		bool promiscuous;
 		bool dumpcap; // share memory, so that dpdk-dumpcap can attach
 	} nic;

@@ -9,11 +9,13 @@
 #include <rte_dev.h>
 #include <rte_errno.h>
 #include <rte_ethdev.h>
+#include <rte_ip.h>
 
 #include "base/log.h"
 #include "base/pkt.h"
 #include "drivers/dumpcap.h"
 #include "drivers/fanout.h"
+#include "drivers/gro.h"
 #include "drivers/quiet.h"
 
 #define FRAME_OVERHEAD (RTE_ETHER_HDR_LEN + RTE_VLAN_HLEN + RTE_ETHER_CRC_LEN)
@@ -49,6 +51,11 @@ static uint16_t receive_and_clear_flags(void *driver, struct rte_mbuf **pkts, ui
 	for (uint16_t i = 0; i < received; i++)
 		pkts[i]->ol_flags = 0;
 	return received;
+}
+
+static uint16_t receive_and_merge(void *driver, struct rte_mbuf **pkts, uint16_t count)
+{
+	return ft_gro_merge(pkts, receive(driver, pkts, count));
 }
 
 static uint16_t transmit(void *driver, struct rte_mbuf **pkts, uint16_t count)
@@ -176,6 +183,16 @@ static int plan_mtu(const struct ft_nic *nic, const struct ft_config *config, st
 	return 0;
 }
 
+// All that it takes, or none of it: the NIC also computes the checksums of the segments it cuts.
+static uint64_t tso_offloads(const struct ft_config *config, const struct rte_eth_dev_info *info)
+{
+	uint64_t all = RTE_ETH_TX_OFFLOAD_TCP_TSO | RTE_ETH_TX_OFFLOAD_MULTI_SEGS |
+		       RTE_ETH_TX_OFFLOAD_IPV4_CKSUM | RTE_ETH_TX_OFFLOAD_TCP_CKSUM;
+	bool is_wanted = config->nic.tso && config->nic.checksum_offload;
+
+	return is_wanted && (info->tx_offload_capa & all) == all ? all : 0;
+}
+
 static void plan_offloads(const struct ft_config *config, struct plan *plan)
 {
 	uint64_t rx = 0, tx = RTE_ETH_TX_OFFLOAD_MULTI_SEGS;
@@ -185,6 +202,7 @@ static void plan_offloads(const struct ft_config *config, struct plan *plan)
 		tx |= RTE_ETH_TX_OFFLOAD_IPV4_CKSUM | RTE_ETH_TX_OFFLOAD_TCP_CKSUM |
 		      RTE_ETH_TX_OFFLOAD_UDP_CKSUM;
 	}
+	tx |= tso_offloads(config, &plan->info);
 	if (plan->mtu + FRAME_OVERHEAD > plan->room_bytes)
 		rx |= RTE_ETH_RX_OFFLOAD_SCATTER;
 	// Some devices refuse to be configured with an offload they have not.
@@ -323,6 +341,19 @@ static uint32_t offloads_of(uint64_t tx)
 	return offloads;
 }
 
+// What fits an IP packet, in a chain that the device takes, behind its longest headers.
+static uint16_t tso_bytes_of(const struct plan *plan)
+{
+	uint32_t most = RTE_IPV4_MAX_PKT_LEN - 2 * 60;
+	uint32_t mbufs = plan->info.tx_desc_lim.nb_seg_max; // 0: as many as one likes
+
+	if (!(plan->conf.txmode.offloads & RTE_ETH_TX_OFFLOAD_TCP_TSO))
+		return 0;
+	if (mbufs > 0)
+		most = RTE_MIN(most, (mbufs - 1) * plan->room_bytes);
+	return (uint16_t)most;
+}
+
 // A ring has no address of its own, and a tap says its kernel end's.
 static void choose_mac(struct ft_nic *nic, const struct ft_device *device)
 {
@@ -347,11 +378,14 @@ static void fill_netif(struct ft_nic *nic, const struct ft_device *device, const
 	struct ft_netif *netif = &nic->netif;
 
 	netif->driver = nic;
-	netif->receive = device->family.passes_sender_flags ? receive_and_clear_flags : receive;
+	netif->receive = nic->is_merging ? receive_and_merge : receive;
+	if (device->family.passes_sender_flags)
+		netif->receive = receive_and_clear_flags;
 	netif->transmit = transmit;
 	netif->is_link_up = nic->kernel_socket >= 0 ? is_kernel_link_up : is_link_up;
 	netif->mtu = plan->mtu;
 	netif->offloads = offloads_of(plan->conf.txmode.offloads);
+	netif->tso_bytes = tso_bytes_of(plan);
 	choose_mac(nic, device);
 }
 
@@ -371,6 +405,7 @@ int ft_nic_open(struct ft_nic *nic, const struct ft_config *config, const struct
 
 	memset(nic, 0, sizeof(*nic));
 	nic->ethdev = RTE_MAX_ETHPORTS;
+	nic->is_merging = config->nic.gro;
 	nic->is_quiet = strcmp(config->log.level, "debug") != 0;
 	open_kernel_socket(nic, device);
 	error = probe(nic, device);

@@ -19,6 +19,7 @@
 #include "base/log.h"
 #include "base/pcapng.h"
 #include "base/pkt.h"
+#include "ip/checksum.h"
 
 #define BUFFER_BYTES (4u << 20)
 #define ENOUGH_BYTES (64u << 10)
@@ -247,6 +248,14 @@ static void fill_header_checksum(const struct rte_mbuf *pkt, uint8_t *bytes, uin
 	ip->hdr_checksum = rte_ipv4_cksum(ip);
 }
 
+// The NIC is to cut the packet, so its pseudo header's sum lacks the length: as if it went whole.
+static uint16_t with_length(uint16_t checksum, uint32_t bytes)
+{
+	uint32_t sum = (uint16_t)~checksum + rte_cpu_to_be_16((uint16_t)bytes);
+
+	return ~((sum & 0xffff) + (sum >> 16));
+}
+
 // The field holds the pseudo header's sum (ip/checksum.h), so that summing up from the transport's
 // header on gives the whole.
 static void fill_transport_checksum(const struct rte_mbuf *pkt, uint8_t *bytes, uint32_t captured)
@@ -257,10 +266,11 @@ static void fill_transport_checksum(const struct rte_mbuf *pkt, uint8_t *bytes, 
 					     : offsetof(struct rte_udp_hdr, dgram_cksum));
 	uint16_t sum;
 
-	if (field + sizeof(sum) > captured ||
-		rte_raw_cksum_mbuf(pkt, transport, rte_pktmbuf_pkt_len(pkt) - transport, &sum) != 0)
+	if (field + sizeof(sum) > captured)
 		return;
-	sum = (uint16_t)~sum;
+	sum = ft_checksum_from(pkt, transport);
+	if (pkt->ol_flags & RTE_MBUF_F_TX_TCP_SEG)
+		sum = with_length(sum, rte_pktmbuf_pkt_len(pkt) - transport);
 	if (sum == 0 && !is_tcp)
 		sum = UINT16_MAX; // RFC 768: zero would mean none
 	memcpy(bytes + field, &sum, sizeof(sum));

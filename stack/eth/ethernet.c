@@ -101,9 +101,10 @@ void ft_ethernet_output(struct ft_stack *stack, struct rte_mbuf *pkt,
 	const struct rte_ether_addr *destination, uint16_t type)
 {
 	bool is_multi_segment = stack->netif.offloads & FT_OFFLOAD_MULTI_SEGMENT;
+	bool is_cut_by_nic = pkt->ol_flags & RTE_MBUF_F_TX_TCP_SEG; // which takes longer chains
 	struct rte_ether_hdr *eth;
 
-	if (pkt->nb_segs > (is_multi_segment ? SEGMENTS_MAX : 1)) {
+	if (pkt->nb_segs > (is_multi_segment ? SEGMENTS_MAX : 1) && !is_cut_by_nic) {
 		pkt = make_linear(stack, pkt);
 		if (pkt == NULL)
 			return;

@@ -6,6 +6,7 @@
 
 #include <rte_ether.h>
 #include <rte_ip.h>
+#include <rte_tcp.h>
 
 #define BLOCK 16 // bytes, what a vector register holds on any machine
 
@@ -122,4 +123,20 @@ void ft_checksum_offload(struct rte_mbuf *pkt, uint16_t checksum_offset)
 	pkt->l2_len = sizeof(struct rte_ether_hdr);
 	pkt->l3_len = sizeof(*ip);
 	*checksum = fold(pseudo_header_sum(ip));
+}
+
+void ft_checksum_offload_segments(
+	struct rte_mbuf *pkt, uint16_t checksum_offset, uint16_t segment_bytes)
+{
+	const struct rte_ipv4_hdr *ip = rte_pktmbuf_mtod(pkt, const struct rte_ipv4_hdr *);
+	const struct rte_tcp_hdr *tcp = (const struct rte_tcp_hdr *)(ip + 1);
+	rte_be16_t *checksum =
+		rte_pktmbuf_mtod_offset(pkt, rte_be16_t *, sizeof(*ip) + checksum_offset);
+
+	ft_checksum_offload(pkt, checksum_offset);
+	pkt->ol_flags |= RTE_MBUF_F_TX_TCP_SEG;
+	pkt->l4_len = (tcp->data_off >> 4) * 4;
+	pkt->tso_segsz = segment_bytes;
+	*checksum =
+		fold((uint64_t)ip->src_addr + ip->dst_addr + rte_cpu_to_be_16(ip->next_proto_id));
 }

@@ -21,3 +21,8 @@ void ft_checksum_fill(struct rte_mbuf *pkt, uint16_t checksum_offset);
 // Leaves the sum over the payload to the NIC: fills in the pseudo-header's part and asks for the
 // rest through the packet's ol_flags.
 void ft_checksum_offload(struct rte_mbuf *pkt, uint16_t checksum_offset);
+
+// The same for a TCP packet that the NIC cuts into segments with `segment_bytes` of payload each: the
+// pseudo-header's part is without the length, which differs from segment to segment.
+void ft_checksum_offload_segments(
+	struct rte_mbuf *pkt, uint16_t checksum_offset, uint16_t segment_bytes);

@@ -41,6 +41,9 @@ struct ft_ip_send {
 	// Where the transport header has its 16-bit checksum, which must be zero; IP fills it in,
 	// or has the NIC do it. UINT16_MAX: the transport has none, or has filled it in.
 	uint16_t checksum_offset;
+	// The NIC cuts the packet into TCP segments with so many bytes of payload (TSO); 0: it does not.
+	// Only where the netif has tso_bytes.
+	uint16_t segment_bytes;
 };
 
 // Sends a packet and owns it from here: adds the IP header, cuts it where needed and allowed, finds

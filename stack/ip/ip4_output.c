@@ -64,7 +64,9 @@ static void fill_transport_checksum(
 
 	if (send->checksum_offset == UINT16_MAX)
 		return;
-	if (is_whole && stack->netif.offloads & offload)
+	if (unlikely(send->segment_bytes != 0))
+		ft_checksum_offload_segments(pkt, send->checksum_offset, send->segment_bytes);
+	else if (is_whole && stack->netif.offloads & offload)
 		ft_checksum_offload(pkt, send->checksum_offset);
 	else
 		ft_checksum_fill(pkt, send->checksum_offset);
@@ -166,7 +168,7 @@ static enum ft_drop check_route(
 		return FT_TAKEN;
 	if (ft_addr_is_loopback(&send->source)) // RFC 1122 3.2.1.3(g): never outside a host
 		return FT_DROP_IP_BAD_SOURCE;
-	if (total_bytes > route->mtu && send->dont_fragment)
+	if (total_bytes > route->mtu && send->dont_fragment && send->segment_bytes == 0)
 		return FT_DROP_IP_TOO_BIG;
 	return FT_TAKEN;
 }
@@ -192,7 +194,7 @@ void ft_ip4_output(
 		ft_stack_loop_back(stack, pkt);
 		return;
 	}
-	is_whole = rte_pktmbuf_pkt_len(pkt) <= route->mtu;
+	is_whole = rte_pktmbuf_pkt_len(pkt) <= route->mtu || send->segment_bytes != 0;
 	fill_transport_checksum(stack, pkt, send, is_whole);
 	if (is_whole)
 		send_to_link(stack, pkt, route, now);

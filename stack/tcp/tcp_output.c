@@ -17,6 +17,7 @@
 #include "tcp/window.h"
 
 #define SEGMENTS_PER_TURN 64 // of one connection, before the next has its turn
+#define SEGMENTS_CUT	  44 // by the NIC of one packet, at most: 64 KB of the usual MSS
 
 // ---- one segment ----
 
@@ -64,6 +65,10 @@ static void transmit(struct ft_stack *stack, struct ft_tcp_conn *conn, struct rt
 		.checksum_offset = offsetof(struct rte_tcp_hdr, cksum),
 	};
 
+	if (unlikely(pkt->pkt_len > conn->mss)) { // one header for several: send_many()
+		send.segment_bytes = conn->mss;
+		stack->counters.count[FT_COUNTER_TCP_SEGMENTS_OUT] += pkt->pkt_len / conn->mss - 1;
+	}
 	ft_segment_write(pkt, seg, conn->tuple.local_port, conn->tuple.remote_port);
 	ft_stack_count(stack, FT_COUNTER_TCP_SEGMENTS_OUT);
 	ft_ip_output(stack, pkt, &send, now);
@@ -124,6 +129,41 @@ static void note_cause(const struct ft_tcp_conn *conn, struct ft_pkt_info *info,
 	}
 }
 
+// More than one mbuf holds: a chain, each filled to its end. False when there are not enough.
+static __attribute__((noinline)) bool add_chain(struct ft_stack *stack, struct ft_tcp_conn *conn,
+	uint64_t offset, uint32_t bytes, struct rte_mbuf *pkt)
+{
+	struct rte_mbuf *last = pkt;
+
+	for (uint32_t part; bytes > 0; bytes -= part, offset += part) {
+		if (rte_pktmbuf_tailroom(last) == 0) {
+			last->next = rte_pktmbuf_alloc(stack->send_pool);
+			if (last->next == NULL)
+				return false;
+			last = last->next;
+			pkt->nb_segs++;
+		}
+		part = RTE_MIN(bytes, (uint32_t)rte_pktmbuf_tailroom(last));
+		if (!ft_send_queue_copy(&conn->send_queue, offset, part, last))
+			assert(!"the bytes are queued, and fit");
+		if (last != pkt)
+			pkt->pkt_len += part;
+	}
+	return true;
+}
+
+static bool add_payload(struct ft_stack *stack, struct ft_tcp_conn *conn, uint32_t seq,
+	uint32_t bytes, struct rte_mbuf *pkt)
+{
+	uint64_t offset = seq - ft_conn_data_seq(conn);
+
+	if (unlikely(bytes > conn->mss))
+		return add_chain(stack, conn, offset, bytes, pkt);
+	if (!ft_send_queue_copy(&conn->send_queue, offset, bytes, pkt))
+		assert(!"the bytes are queued, and the MSS fits a packet");
+	return true;
+}
+
 // Sends `bytes` of the send queue from `seq` on (none for a pure ACK), with `flags` and whatever
 // else the connection's state adds. False when no packet buffer is left, or no room to wait for the NIC:
 // nothing has happened then.
@@ -136,9 +176,10 @@ static bool send_segment(struct ft_stack *stack, struct ft_tcp_conn *conn, uint3
 
 	if (!ft_stack_may_transmit(stack) || (pkt = ft_stack_new_packet(stack)) == NULL)
 		return false;
-	if (bytes > 0 &&
-		!ft_send_queue_copy(&conn->send_queue, seq - ft_conn_data_seq(conn), bytes, pkt))
-		assert(!"the bytes are queued, and the MSS fits a packet");
+	if (bytes > 0 && !add_payload(stack, conn, seq, bytes, pkt)) {
+		rte_pktmbuf_free(pkt);
+		return false;
+	}
 	if (flags & FT_TCP_SYN)
 		ft_handshake_offer(stack, conn, &seg);
 	seg.window = choose_window(conn, flags & FT_TCP_SYN);
@@ -248,17 +289,55 @@ static bool has_transmit_room(const struct ft_stack *stack)
 	       stack->loopback.count < FT_LOOPBACK_QUEUE / 4 * 3;
 }
 
+// After one full segment: how many bytes, in full segments, may go as one packet that the NIC cuts. What
+// is sent again goes piece by piece, and so does urgent data, whose pointer no NIC moves.
+static uint32_t many_bytes(const struct ft_stack *stack, const struct ft_tcp_conn *conn)
+{
+	uint32_t most =
+		RTE_MIN((uint32_t)stack->netif.tso_bytes, SEGMENTS_CUT * (uint32_t)conn->mss);
+	uint32_t bytes = RTE_MIN(ft_conn_unsent_bytes(conn), usable_bytes(conn));
+
+	if (most < conn->mss || conn->is_sending_urgent ||
+		ft_seq_is_before(conn->snd.nxt, conn->snd.max))
+		return conn->mss;
+	return RTE_MIN(bytes, most) / conn->mss * conn->mss;
+}
+
+// With few packet buffers left, one segment at a time still gets through; and of many connections not
+// each tries in vain.
+static __attribute__((noinline)) bool send_many(
+	struct ft_stack *stack, struct ft_tcp_conn *conn, ft_time now)
+{
+	uint32_t bytes = many_bytes(stack, conn);
+
+	if (bytes > conn->mss && stack->tcp.chain_failed_at != now) {
+		if (send_data(stack, conn, conn->snd.nxt, bytes, now))
+			return true;
+		stack->tcp.chain_failed_at = now;
+	}
+	return send_data(stack, conn, conn->snd.nxt, conn->mss, now);
+}
+
+static bool send_next(struct ft_stack *stack, struct ft_tcp_conn *conn, uint32_t bytes, ft_time now)
+{
+	if (bytes == conn->mss && unlikely(stack->netif.tso_bytes > 0))
+		return send_many(stack, conn, now);
+	return send_data(stack, conn, conn->snd.nxt, bytes, now);
+}
+
 // New data, then the FIN. True when nothing more can be sent for now.
 static bool send_new(struct ft_stack *stack, struct ft_tcp_conn *conn, ft_time now)
 {
+	uint32_t end = conn->snd.nxt + SEGMENTS_PER_TURN * conn->mss;
+
 	restart_after_idle(stack, conn, now);
-	for (int i = 0; i < SEGMENTS_PER_TURN; i++) {
+	while (ft_seq_is_before(conn->snd.nxt, end)) {
 		uint32_t bytes = next_bytes(conn);
 		bool is_fin_next = ft_conn_owes_fin(conn) && bytes == ft_conn_unsent_bytes(conn);
 
 		if (bytes == 0 && !is_fin_next)
 			return true;
-		if (!has_transmit_room(stack) || !send_data(stack, conn, conn->snd.nxt, bytes, now))
+		if (!has_transmit_room(stack) || !send_next(stack, conn, bytes, now))
 			return false;
 		conn->is_cwnd_limited = conn->snd.nxt - conn->snd.una + conn->mss > conn->cc.cwnd;
 	}

@@ -150,7 +150,8 @@ enum ft_drop ft_tcp_receive_in_order(struct ft_arrival *arrival)
 		return reason;
 	}
 	arrival->pkt = NULL;
-	conn->rcv_mss = RTE_MAX(conn->rcv_mss, bytes);
+	// What is longer than we allow is several, merged on the way to us.
+	conn->rcv_mss = RTE_MAX(conn->rcv_mss, RTE_MIN(bytes, conn->announced_mss));
 	conn->last_received = arrival->now;
 	if (unlikely(had_gap))
 		take_what_waited(arrival);

@@ -26,7 +26,7 @@ static const struct offload {
 	{ "tx_udp_checksum", RTE_ETH_TX_OFFLOAD_UDP_CKSUM, true, NULL },
 	{ "tx_tcp_checksum", RTE_ETH_TX_OFFLOAD_TCP_CKSUM, true, NULL },
 	{ "tx_multi_segment", RTE_ETH_TX_OFFLOAD_MULTI_SEGS, true, NULL },
-	{ "tx_tso", RTE_ETH_TX_OFFLOAD_TCP_TSO, true, "the stack cuts segments itself" },
+	{ "tx_tso", RTE_ETH_TX_OFFLOAD_TCP_TSO, true, NULL },
 };
 
 static const char *state_of(const struct offload *offload, const struct rte_eth_conf *conf,
@@ -34,7 +34,8 @@ static const char *state_of(const struct offload *offload, const struct rte_eth_
 {
 	uint64_t on = offload->is_transmit ? conf->txmode.offloads : conf->rxmode.offloads;
 	uint64_t has = offload->is_transmit ? info->tx_offload_capa : info->rx_offload_capa;
-	bool is_checksum = strstr(offload->name, "checksum") != NULL;
+	bool is_tso = offload->flag == RTE_ETH_TX_OFFLOAD_TCP_TSO && offload->is_transmit;
+	bool is_checksum = is_tso || strstr(offload->name, "checksum") != NULL;
 
 	if (on & offload->flag)
 		return "on";
@@ -42,6 +43,9 @@ static const char *state_of(const struct offload *offload, const struct rte_eth_
 		return "off: the device does not have it";
 	if (is_checksum && !config->nic.checksum_offload)
 		return "off: nic.checksum_offload is no";
+	if (is_tso)
+		return config->nic.tso ? "off: the device does not compute all checksums"
+				       : "off: nic.tso is no";
 	if (offload->unused == NULL)
 		return "off: not needed, a frame of this MTU fits one packet buffer";
 	snprintf(text, 128, "off: %s", offload->unused);

@@ -1,6 +1,13 @@
 #include "memory_wire.h"
 
+#include <err.h>
 #include <string.h>
+
+#include <rte_ethdev.h>
+#include <rte_gso.h>
+
+#include "base/pkt.h"
+#include "drivers/gro.h"
 
 #define GOOD (RTE_MBUF_F_RX_IP_CKSUM_GOOD | RTE_MBUF_F_RX_L4_CKSUM_GOOD)
 
@@ -27,14 +34,67 @@ uint32_t memory_end_room(const struct memory_end *end)
 	return MEMORY_WIRE_FRAMES - end->other->arriving.count;
 }
 
-uint16_t memory_end_receive(struct memory_end *end, struct rte_mbuf **pkts, uint16_t count)
+void memory_end_expect_tso(struct memory_end *end, struct rte_mempool *pool)
+{
+	end->pool = pool;
+	end->indirect_pool = ft_pkt_pool_create("indirect", 1024, 0, SOCKET_ID_ANY);
+	if (end->indirect_pool == NULL)
+		errx(1, "no memory for cutting segments");
+}
+
+// DPDK makes a chain of two of each segment; a NIC at the other end would receive it as one.
+static void cut(struct memory_end *end, struct rte_mbuf *pkt)
+{
+	const struct rte_gso_ctx how = {
+		.direct_pool = end->pool,
+		.indirect_pool = end->indirect_pool,
+		.flag = RTE_GSO_FLAG_IPID_FIXED,
+		.gso_types = RTE_ETH_TX_OFFLOAD_TCP_TSO,
+		.gso_size = pkt->l2_len + pkt->l3_len + pkt->l4_len + pkt->tso_segsz,
+	};
+	int count = rte_gso_segment(pkt, &how, end->cut, MEMORY_WIRE_SEGMENTS);
+
+	if (count <= 0)
+		errx(1, "a packet of %u bytes can't be cut: %d", pkt->pkt_len, count);
+	for (int i = 0; i < count; i++) {
+		struct rte_mbuf *chain = end->cut[i];
+
+		end->cut[i] = rte_pktmbuf_copy(chain, end->pool, 0, UINT32_MAX);
+		if (end->cut[i] == NULL)
+			errx(1, "no packet is left for cutting");
+		end->cut[i]->ol_flags = GOOD;
+		rte_pktmbuf_free(chain);
+	}
+	end->cut_first = 0;
+	end->cut_count = (uint32_t)count;
+	rte_pktmbuf_free(pkt);
+}
+
+// NULL when nothing has arrived.
+static inline struct rte_mbuf *next_frame(struct memory_end *end)
 {
 	struct memory_ring *ring = &end->arriving;
-	uint16_t given = RTE_MIN(count, ring->count);
+	struct rte_mbuf *pkt;
 
-	for (uint16_t i = 0; i < given; i++)
-		pkts[i] = ring->frames[ring->first++ % MEMORY_WIRE_FRAMES];
-	ring->count -= given;
+	if (end->cut_count == 0) {
+		if (ring->count == 0)
+			return NULL;
+		ring->count--;
+		pkt = ring->frames[ring->first++ % MEMORY_WIRE_FRAMES];
+		if (!(pkt->ol_flags & RTE_MBUF_F_TX_TCP_SEG))
+			return pkt;
+		cut(end, pkt);
+	}
+	end->cut_count--;
+	return end->cut[end->cut_first++];
+}
+
+uint16_t memory_end_receive(struct memory_end *end, struct rte_mbuf **pkts, uint16_t count)
+{
+	uint16_t given = 0;
+
+	while (given < count && (pkts[given] = next_frame(end)) != NULL)
+		given++;
 	return given;
 }
 
@@ -44,7 +104,8 @@ uint16_t memory_end_transmit(struct memory_end *end, struct rte_mbuf **pkts, uin
 	uint16_t taken = RTE_MIN(count, memory_end_room(end));
 
 	for (uint16_t i = 0; i < taken; i++) {
-		pkts[i]->ol_flags = end->has_offload ? GOOD : 0;
+		if (!(pkts[i]->ol_flags & RTE_MBUF_F_TX_TCP_SEG))
+			pkts[i]->ol_flags = end->has_offload ? GOOD : 0;
 		ring->frames[(ring->first + ring->count++) % MEMORY_WIRE_FRAMES] = pkts[i];
 	}
 	return taken;
@@ -53,6 +114,11 @@ uint16_t memory_end_transmit(struct memory_end *end, struct rte_mbuf **pkts, uin
 static uint16_t receive(void *driver, struct rte_mbuf **pkts, uint16_t count)
 {
 	return memory_end_receive(driver, pkts, count);
+}
+
+static uint16_t receive_and_merge(void *driver, struct rte_mbuf **pkts, uint16_t count)
+{
+	return ft_gro_merge(pkts, memory_end_receive(driver, pkts, count));
 }
 
 static uint16_t transmit(void *driver, struct rte_mbuf **pkts, uint16_t count)
@@ -69,7 +135,7 @@ struct ft_netif memory_wire_netif(struct memory_end *end, uint8_t number)
 {
 	return (struct ft_netif){
 		.driver = end,
-		.receive = receive,
+		.receive = end->has_gro ? receive_and_merge : receive,
 		.transmit = transmit,
 		.is_link_up = is_link_up,
 		.mac = { { 0x02, 0, 0, 0, 0, number } },
@@ -77,5 +143,6 @@ struct ft_netif memory_wire_netif(struct memory_end *end, uint8_t number)
 		.offloads = end->has_offload ? FT_OFFLOAD_IP4_CHECKSUM | FT_OFFLOAD_TCP_CHECKSUM |
 						       FT_OFFLOAD_UDP_CHECKSUM
 					     : 0,
+		.tso_bytes = end->has_tso ? UINT16_MAX - 120 : 0,
 	};
 }

@@ -1,12 +1,14 @@
 // A wire in memory between two hosts: what one transmits, the other receives, the very same mbuf.
-// Nothing is copied, lost or reordered; a full ring takes no more until the other end has read.
+// Nothing is copied, lost or reordered; a full ring takes no more until the other end has read. Only what
+// a NIC with TSO would have cut is cut, on the side of the receiver, who pays for it.
 #pragma once
 #include <stdbool.h>
 #include <stdint.h>
 
 #include "netif.h"
 
-#define MEMORY_WIRE_FRAMES 4096 // that one end can hold, a power of two
+#define MEMORY_WIRE_FRAMES   4096 // that one end can hold, a power of two
+#define MEMORY_WIRE_SEGMENTS 64	  // of one packet
 
 struct memory_ring {
 	struct rte_mbuf *frames[MEMORY_WIRE_FRAMES];
@@ -18,6 +20,13 @@ struct memory_end {
 	struct memory_ring arriving;
 	struct memory_end *other;
 	bool has_offload; // checksums: what arrives counts as verified, what is sent has none
+	bool has_tso;	  // cuts what it sends, with has_offload
+	bool has_gro;	  // merges what arrives as drivers/gro.c does
+
+	// For an end that receives from one with TSO: a large packet's segments, and where they are made.
+	struct rte_mempool *pool, *indirect_pool;
+	struct rte_mbuf *cut[MEMORY_WIRE_SEGMENTS];
+	uint32_t cut_first, cut_count;
 };
 
 struct memory_wire {
@@ -25,6 +34,9 @@ struct memory_wire {
 };
 
 void memory_wire_init(struct memory_wire *wire, bool has_offload);
+
+// The other end has TSO: segments are made in `pool`.
+void memory_end_expect_tso(struct memory_end *end, struct rte_mempool *pool);
 void memory_wire_free(struct memory_wire *wire);
 
 // The netif of one end, with the MAC 02:00:00:00:00:`number`.

@@ -15,6 +15,8 @@ enum {
 	IN_FLIGHT,
 	ACKS,
 	CHECKSUM,
+	TSO,
+	GRO,
 	CLOCK,
 	ESTABLISH,
 	ECHO_ONCE,
@@ -34,6 +36,8 @@ static const struct option long_options[] = {
 	{ "in-flight", required_argument, NULL, IN_FLIGHT },
 	{ "acks", required_argument, NULL, ACKS },
 	{ "checksum", required_argument, NULL, CHECKSUM },
+	{ "tso", required_argument, NULL, TSO },
+	{ "gro", required_argument, NULL, GRO },
 	{ "clock", required_argument, NULL, CLOCK },
 	{ "establish", required_argument, NULL, ESTABLISH },
 	{ "echo-once", no_argument, NULL, ECHO_ONCE },
@@ -67,6 +71,8 @@ static const char help[] =
 	"  --client WORD       with --establish: mirror, or stack, which is a second stack with an\n"
 	"                      application and takes as much memory as the server (mirror)\n"
 	"  --checksum WORD     offload, software (offload)\n"
+	"  --tso WORD          on, off: the server's NIC cuts packets of up to 64 KB (off)\n"
+	"  --gro WORD          on, off: the server's driver merges segments it receives (off)\n"
 	"  --clock WORD        virtual: a turn takes a microsecond; real (virtual)\n"
 	"  --json FILE         the results; - for standard output\n"
 	"  --help\n";
@@ -129,6 +135,12 @@ static void read_option(struct wire_options *options, int option, const char *te
 	case CHECKSUM:
 		options->has_offload = is_second(text, "software", "offload");
 		break;
+	case TSO:
+		options->has_tso = is_second(text, "off", "on");
+		break;
+	case GRO:
+		options->has_gro = is_second(text, "off", "on");
+		break;
 	case CLOCK:
 		options->is_clock_real = is_second(text, "virtual", "real");
 		break;
@@ -178,6 +190,8 @@ struct wire_options wire_options_read(int argc, char **argv)
 
 	while ((option = getopt_long(argc, argv, "", long_options, NULL)) >= 0)
 		read_option(&options, option, optarg);
+	if (options.has_tso && (options.mode != WIRE_BULK || !options.has_offload))
+		refuse("--tso on", "--bulk, and --checksum offload, without which no NIC cuts");
 	if (optind < argc)
 		refuse(argv[optind], "an option");
 	if (options.client_is_stack && options.mode != WIRE_ESTABLISH)

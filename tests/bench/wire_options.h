@@ -19,6 +19,8 @@ struct wire_options {
 	bool server_sends;	  // BULK
 	uint64_t bytes;		  // BULK
 	bool has_offload;
+	bool has_tso;
+	bool has_gro;
 	bool is_clock_real;
 	const char *json_path; // "-": standard output
 };

@@ -147,9 +147,12 @@ static void write_json(const struct wire_options *options, const struct wire_res
 	bool is_stdout = strcmp(options->json_path, "-") == 0;
 	int error;
 
-	if (object != NULL && options->mode == WIRE_BULK)
+	if (object != NULL && options->mode == WIRE_BULK) {
 		json_object_set_new(
 			object, "direction", json_string(options->server_sends ? "out" : "in"));
+		json_object_set_new(object, "tso", json_boolean(options->has_tso));
+		json_object_set_new(object, "gro", json_boolean(options->has_gro));
+	}
 	if (object != NULL && options->mode == WIRE_ESTABLISH) {
 		json_object_set_new(object, "resident_bytes_each",
 			json_real((double)result->resident_bytes / (double)result->operations));

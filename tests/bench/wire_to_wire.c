@@ -378,6 +378,8 @@ static void start_peer(struct bench *bench)
 {
 	bench_host_init(&bench->peer_host, &bench->clock, MIRROR_GATEWAY,
 		bench->options.connections, PEER_PACKETS);
+	if (bench->options.has_tso)
+		memory_end_expect_tso(&bench->wire.ends[0], bench->peer_host.receive_pool);
 	bench_host_start(&bench->peer_host, &bench->wire.ends[0], 1);
 	bench_host_enter(&bench->peer_host);
 	bench_server_connect(&bench->peer, MIRROR_SERVER, bench->options.connections);
@@ -428,6 +430,8 @@ static void start(struct bench *bench)
 
 	bench_start_eal(2 * (uint64_t)packets + (has_two_stacks ? 2 * PEER_PACKETS : 0));
 	memory_wire_init(&bench->wire, options->has_offload);
+	bench->wire.ends[1].has_tso = options->has_tso;
+	bench->wire.ends[1].has_gro = options->has_gro;
 	bench->clock = (struct bench_clock){ options->is_clock_real, 1000 * FT_SECOND, 0 };
 	bench_host_init(&bench->host, &bench->clock, MIRROR_SERVER, room_for(options), packets);
 	bench->host.config.ip.gateway = ft_addr_from_ip4(RTE_BE32(MIRROR_GATEWAY));
