@@ -173,7 +173,7 @@ static enum ft_drop check_syn(struct ft_arrival *arrival)
 
 // ---- TS.Recent, once sequence number and ACK were found good (RFC 7323 4.3 (2), 5.3 (R3)) ----
 
-static void note_timestamp(struct ft_arrival *arrival)
+static inline void note_timestamp(struct ft_arrival *arrival)
 {
 	struct ft_tcp_conn *conn = arrival->conn;
 
