@@ -25,6 +25,7 @@ static const struct ft_family families[] = {
 	{ .name = "net_tap",
 		.capabilities = BIT(CAP_NET_ADMIN),
 		.privilege = "CAP_NET_ADMIN",
+		.has_shorter_tso = true, // it counts the Ethernet header, too
 		.is_far_end = true,
 		.remedy =
 			"/dev/net/tun may be missing, or another process has an interface of that name "

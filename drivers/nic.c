@@ -10,6 +10,7 @@
 #include <rte_errno.h>
 #include <rte_ethdev.h>
 #include <rte_ip.h>
+#include <rte_tcp.h>
 
 #include "base/log.h"
 #include "base/pkt.h"
@@ -184,16 +185,22 @@ static int plan_mtu(const struct ft_nic *nic, const struct ft_config *config, st
 }
 
 // All that it takes, or none of it: the NIC also computes the checksums of the segments it cuts.
-static uint64_t tso_offloads(const struct ft_config *config, const struct rte_eth_dev_info *info)
+static uint64_t tso_offloads(
+	const struct ft_nic *nic, const struct ft_config *config, const struct plan *plan)
 {
+	const uint32_t headers = sizeof(struct rte_ipv4_hdr) + sizeof(struct rte_tcp_hdr);
 	uint64_t all = RTE_ETH_TX_OFFLOAD_TCP_TSO | RTE_ETH_TX_OFFLOAD_MULTI_SEGS |
 		       RTE_ETH_TX_OFFLOAD_IPV4_CKSUM | RTE_ETH_TX_OFFLOAD_TCP_CKSUM;
 	bool is_wanted = config->nic.tso && config->nic.checksum_offload;
+	bool fits =
+		!nic->has_shorter_tso ||
+		(config->tcp.mss > 0 && config->tcp.mss + headers + RTE_ETHER_HDR_LEN <= plan->mtu);
 
-	return is_wanted && (info->tx_offload_capa & all) == all ? all : 0;
+	return is_wanted && fits && (plan->info.tx_offload_capa & all) == all ? all : 0;
 }
 
-static void plan_offloads(const struct ft_config *config, struct plan *plan)
+static void plan_offloads(
+	const struct ft_nic *nic, const struct ft_config *config, struct plan *plan)
 {
 	uint64_t rx = 0, tx = RTE_ETH_TX_OFFLOAD_MULTI_SEGS;
 
@@ -202,7 +209,7 @@ static void plan_offloads(const struct ft_config *config, struct plan *plan)
 		tx |= RTE_ETH_TX_OFFLOAD_IPV4_CKSUM | RTE_ETH_TX_OFFLOAD_TCP_CKSUM |
 		      RTE_ETH_TX_OFFLOAD_UDP_CKSUM;
 	}
-	tx |= tso_offloads(config, &plan->info);
+	tx |= tso_offloads(nic, config, plan);
 	if (plan->mtu + FRAME_OVERHEAD > plan->room_bytes)
 		rx |= RTE_ETH_RX_OFFLOAD_SCATTER;
 	// Some devices refuse to be configured with an offload they have not.
@@ -243,7 +250,7 @@ static int make_plan(const struct ft_nic *nic, const struct ft_config *config, s
 	if (error != 0)
 		return error;
 	plan_room(plan);
-	plan_offloads(config, plan);
+	plan_offloads(nic, config, plan);
 	plan->conf.rxmode.mtu = plan->mtu;
 	plan->rx_descriptors = (uint16_t)config->nic.rx_descriptors;
 	plan->tx_descriptors = (uint16_t)config->nic.tx_descriptors;
@@ -405,6 +412,7 @@ int ft_nic_open(struct ft_nic *nic, const struct ft_config *config, const struct
 
 	memset(nic, 0, sizeof(*nic));
 	nic->ethdev = RTE_MAX_ETHPORTS;
+	nic->has_shorter_tso = device->family.has_shorter_tso;
 	nic->is_merging = config->nic.gro;
 	nic->is_quiet = strcmp(config->log.level, "debug") != 0;
 	open_kernel_socket(nic, device);

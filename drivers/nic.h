@@ -14,8 +14,9 @@ struct ft_nic {
 	uint32_t held_packets; // of receive_pool, that the device keeps or may come to need
 	int kernel_socket;     // to ask the kernel about `interface`, or -1
 	char interface[IF_NAMESIZE];
-	bool is_merging; // received segments: drivers/gro.h
-	bool is_quiet;	 // hide what drivers print: unless [log] level is debug
+	bool is_merging;      // received segments: drivers/gro.h
+	bool has_shorter_tso; // drivers/family.h
+	bool is_quiet;	      // hide what drivers print: unless [log] level is debug
 };
 
 // Probes, configures and starts the device; the EAL must run. Makes both pools. Returns 0; or a

@@ -44,8 +44,9 @@ static const char *state_of(const struct offload *offload, const struct rte_eth_
 	if (is_checksum && !config->nic.checksum_offload)
 		return "off: nic.checksum_offload is no";
 	if (is_tso)
-		return config->nic.tso ? "off: the device does not compute all checksums"
-				       : "off: nic.tso is no";
+		return config->nic.tso
+			       ? "off: not with this device's checksums, or segments of this size"
+			       : "off: nic.tso is no";
 	if (offload->unused == NULL)
 		return "off: not needed, a frame of this MTU fits one packet buffer";
 	snprintf(text, 128, "off: %s", offload->unused);
