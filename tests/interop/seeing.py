@@ -13,7 +13,7 @@ import subprocess
 import urllib.error
 import urllib.request
 
-from kernel_client import echo_once, expect_echo, receive_exactly, tcp, udp
+from kernel_client import echo_megabytes, echo_once, expect_echo, receive_exactly, tcp, udp
 from wire import PROGRAMS, Skip, run, test, wait_for
 
 
@@ -218,6 +218,18 @@ def summary_counts_packets_drops_and_the_nic(wire):
     nic = "\n".join(ss("--nic", "--app", wire.namespace))
     for pattern in r"driver +net_af_packet", r"link +up", r"rx_tcp_checksum +o(n|ff: .+)":
         assert re.search(pattern, nic), nic
+
+
+def nic_cuts_segments_bytes_arrive(wire):
+    """DPDK's tap has TSO, if segments leave room for the Ethernet header; the kernel receives them."""
+    wire.start("--name", wire.namespace, "--tcp.mss=1400")
+    nic = "\n".join(ss("--nic", "--app", wire.namespace))
+    assert re.search(r"tx_tso +on", nic), nic
+    with tcp(wire) as connection:
+        echo_megabytes(connection, 10)
+
+
+nic_cuts_segments_bytes_arrive.devices = ["tap"]
 
 
 @test
