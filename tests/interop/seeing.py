@@ -222,7 +222,7 @@ def summary_counts_packets_drops_and_the_nic(wire):
 
 def nic_cuts_segments_bytes_arrive(wire):
     """DPDK's tap has TSO, if segments leave room for the Ethernet header; the kernel receives them."""
-    wire.start("--name", wire.namespace, "--tcp.mss=1400")
+    wire.start("--name", wire.namespace, "--nic.tso=yes", "--tcp.mss=1400")
     nic = "\n".join(ss("--nic", "--app", wire.namespace))
     assert re.search(r"tx_tso +on", nic), nic
     with tcp(wire) as connection:
