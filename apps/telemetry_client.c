@@ -73,8 +73,8 @@ static const char *text_of(const json_t *object, const char *key)
 	return text != NULL ? text : "";
 }
 
-// False when it is no application of ours, or not the one wanted; or with errno when it does not answer.
-static bool greet(struct ft_app *app, const char *wanted)
+// False when it is no application of ours; or with errno when it does not answer.
+static bool greet(struct ft_app *app)
 {
 	json_t *hello, *info;
 	bool is_ours;
@@ -88,7 +88,7 @@ static bool greet(struct ft_app *app, const char *wanted)
 	app->pid = (int)json_integer_value(json_object_get(info, "pid"));
 	json_decref(info);
 	json_decref(hello);
-	return is_ours && (wanted == NULL || strcmp(app->name, wanted) == 0);
+	return is_ours;
 }
 
 // Said, and kept without a connection: that it is there is known, and its name is its directory's.
@@ -99,19 +99,18 @@ static void keep_silent(struct ft_app *app, const char *name, const char *why)
 	snprintf(app->name, sizeof(app->name), "%.*s", (int)sizeof(app->name) - 1, name);
 }
 
-static bool open_app(
-	struct ft_app *app, const char *directory, const char *name, const char *wanted)
+static bool open_app(struct ft_app *app, const char *directory, const char *name)
 {
 	char path[PATH_MAX];
 	int error;
 
 	snprintf(path, sizeof(path), "%s/%s/" SOCKET_NAME, directory, name);
 	*app = (struct ft_app){ .fd = open_socket(path) };
-	if (app->fd >= 0 && greet(app, wanted))
+	if (app->fd >= 0 && greet(app))
 		return true;
 	error = errno;
 	ft_client_close(app);
-	if (app->name[0] != '\0' || (wanted != NULL && strcmp(name, wanted) != 0))
+	if (app->name[0] != '\0')
 		return false;
 	if (error == EAGAIN)
 		keep_silent(app, name, "does not answer; is it stopped?");
@@ -122,6 +121,11 @@ static bool open_app(
 	return true;
 }
 
+static bool is_entry(const char *name)
+{
+	return name[0] != '.' && strchr(name, '/') == NULL;
+}
+
 int ft_client_find(struct ft_app *apps, int most, const char *name)
 {
 	char directory[PATH_MAX / 2];
@@ -129,10 +133,12 @@ int ft_client_find(struct ft_app *apps, int most, const char *name)
 	int count = 0, found;
 
 	ft_runtime_dir_base(directory, sizeof(directory));
+	if (name != NULL) // the others are not asked: one that is stopped would hold up the answer
+		return most > 0 && is_entry(name) && open_app(apps, directory, name);
 	found = scandir(directory, &entries, NULL, alphasort);
 	for (int i = 0; i < found; i++) {
-		if (entries[i]->d_name[0] != '.' && count < most &&
-			open_app(&apps[count], directory, entries[i]->d_name, name))
+		if (count < most && is_entry(entries[i]->d_name) &&
+			open_app(&apps[count], directory, entries[i]->d_name))
 			count++;
 		free(entries[i]);
 	}

@@ -324,6 +324,31 @@ def without_root_everything_is_seen_as_well(wire):
         assert echo.returncode == 0
 
 
+@contextlib.contextmanager
+def silent_application(name):
+    """Something called `name` that answers nobody; yields what tells whether it was asked."""
+    directory = pathlib.Path("/var/run/dpdk", name)
+    directory.mkdir()
+    try:
+        with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as door:
+            door.bind(str(directory / "dpdk_telemetry.v2"))
+            door.listen()
+            yield lambda: bool(select.select([door], [], [], 0)[0])
+    finally:
+        shutil.rmtree(directory)
+
+
+@test
+def one_application_is_asked_without_the_others(wire):
+    """One that is stopped would hold up the answer of the one that is asked for."""
+    wire.start("--name", wire.namespace)
+    with silent_application(f"a{wire.namespace}") as was_asked:
+        assert len(ss("-ltnH", "--app", wire.namespace)) == 1
+        assert not was_asked()
+        assert "stopped" in ss_fails("-ltn")
+        assert was_asked()
+
+
 @test
 def application_that_stands_still_is_said_to(wire):
     wire.start("--name", wire.namespace)
