@@ -4,6 +4,7 @@
 //	                                                         or ss_summary
 #include <arpa/inet.h>
 #include <getopt.h>
+#include <netdb.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -411,6 +412,20 @@ static void settle(void)
 	options.style.has_state = (states & (states - 1)) != 0;
 }
 
+static int resolve(const char *name, struct in_addr *ips, int most)
+{
+	const struct addrinfo hints = { .ai_family = AF_INET, .ai_socktype = SOCK_STREAM };
+	struct addrinfo *list, *one;
+	int count = 0;
+
+	if (getaddrinfo(name, NULL, &hints, &list) != 0)
+		return 0;
+	for (one = list; one != NULL && count < most; one = one->ai_next)
+		ips[count++] = ((const struct sockaddr_in *)(const void *)one->ai_addr)->sin_addr;
+	freeaddrinfo(list);
+	return count;
+}
+
 // Returns 0, or what to exit with: 2 for a mistake, 3 when there is nothing more to do.
 static int read_options(int argc, char **argv)
 {
@@ -430,7 +445,7 @@ static int read_options(int argc, char **argv)
 		else if (option == 'W' ? !take_watch(optarg) : !take_flag(option))
 			return 2;
 	}
-	if (!ss_filter_parse(&options.filter, argc - optind, argv + optind, error)) {
+	if (!ss_filter_parse(&options.filter, argc - optind, argv + optind, resolve, error)) {
 		fprintf(stderr, "ft-ss: %s\n", error);
 		return 2;
 	}

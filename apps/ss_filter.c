@@ -6,12 +6,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #define TEXT_BYTES 2048
 #define DEEPEST	   32 // nested parentheses and nots
+#define NAME_IPS   8  // of a host, which may have several
 
 struct parser {
 	struct ss_filter *filter;
+	ss_resolve resolve;
 	char *rest;
 	char token[128];
 	char *error;
@@ -101,73 +104,164 @@ static bool read_port(const char *text, uint16_t *port)
 	return service != NULL;
 }
 
-static bool read_address(const char *text, struct in6_addr *ip, uint8_t *bits_of_family)
+// "" and "*" are any port.
+static bool read_port_or_any(const char *text, struct ss_node *node)
+{
+	node->has_port = text[0] != '\0' && strcmp(text, "*") != 0;
+	return !node->has_port || read_port(text, &node->address.port);
+}
+
+// "10.9" is 10.9.0.0: what is left out is 0, as in ss(8). (To inet_aton() it would be 10.0.0.9.)
+static bool read_ip4(const char *text, struct in_addr *ip)
+{
+	uint8_t bytes[4] = { 0 };
+	unsigned long byte;
+	char *end;
+
+	for (int i = 0; i < 4; i++) {
+		if (!isdigit((unsigned char)*text))
+			return false;
+		byte = strtoul(text, &end, 0);
+		if (byte > UINT8_MAX || (*end != '.' && *end != '\0'))
+			return false;
+		bytes[i] = (uint8_t)byte;
+		if (*end == '\0') {
+			memcpy(ip, bytes, sizeof(*ip));
+			return true;
+		}
+		text = end + 1;
+	}
+	return false;
+}
+
+static void set_ip4(struct ss_node *node, struct in_addr ip4)
+{
+	struct in6_addr *ip = &node->address.ip;
+
+	*ip = (struct in6_addr){ .s6_addr = { [10] = 0xff, [11] = 0xff } };
+	memcpy(&ip->s6_addr[12], &ip4, sizeof(ip4));
+}
+
+static bool read_address(const char *text, struct ss_node *node)
 {
 	struct in_addr ip4;
+	int family = AF_INET;
 
-	*bits_of_family = 128;
-	if (inet_pton(AF_INET6, text, ip) == 1)
-		return true;
-	if (inet_pton(AF_INET, text, &ip4) != 1)
+	if (inet_pton(AF_INET6, text, &node->address.ip) == 1)
+		family = AF_INET6;
+	else if (read_ip4(text, &ip4))
+		set_ip4(node, ip4);
+	else
 		return false;
-	*bits_of_family = 32;
-	memset(ip, 0, sizeof(*ip));
-	memset(&ip->s6_addr[10], 0xff, 2);
-	memcpy(&ip->s6_addr[12], &ip4, 4);
+	if (node->family != AF_UNSPEC && node->family != family)
+		return false;
+	node->family = family;
 	return true;
+}
+
+// "8", or as a mask "255.0.0.0".
+static bool read_prefix_bits(const char *text, unsigned long most, unsigned long *bits)
+{
+	struct in_addr mask;
+	uint32_t hosts;
+	char *end;
+
+	if (!isdigit((unsigned char)*text))
+		return false;
+	*bits = strtoul(text, &end, 10);
+	if (*end == '\0')
+		return *bits <= most;
+	if (most != 32 || !read_ip4(text, &mask))
+		return false;
+	hosts = ~ntohl(mask.s_addr);
+	*bits = 32 - (unsigned long)__builtin_popcount(hosts);
+	return (hosts & (hosts + 1)) == 0;
 }
 
 // "10.0.0.0/8" into the node; what comes before it is in the address's own family.
 static bool read_prefix(char *text, struct ss_node *node)
 {
 	char *slash = strchr(text, '/');
-	unsigned long bits = 0;
-	uint8_t family;
-	char *end = "";
+	unsigned long most, bits;
 
-	if (slash != NULL) {
+	if (slash != NULL)
 		*slash = '\0';
-		if (!isdigit((unsigned char)slash[1]))
-			return false;
-		bits = strtoul(slash + 1, &end, 10);
-	}
-	if (!read_address(text, &node->address.ip, &family) || *end != '\0' || bits > family)
+	if (!read_address(text, node))
 		return false;
-	node->prefix_bits = (uint8_t)(slash == NULL ? 128 : 128 - family + bits);
+	most = bits = node->family == AF_INET ? 32 : 128;
+	if (slash != NULL && !read_prefix_bits(slash + 1, most, &bits))
+		return false;
+	node->prefix_bits = (uint8_t)(128 - most + bits);
 	return true;
 }
 
-// "10.9.0.1", "10.9.0.0/24:7", ":7", "*:7", "[2001:db8::1]:7"; an address of IPv6 with a port needs
-// the brackets.
-static bool read_host(const char *word, struct ss_node *node)
+// Cuts the port, which is returned, off the address, which is left without brackets. NULL when they are
+// not closed.
+static const char *cut_port(char **address)
 {
-	char text[128];
-	char *colon, *address = text;
+	char *text = *address, *colon = strchr(text, ':'), *bracket = strchr(text, ']');
 
-	snprintf(text, sizeof(text), "%s", word);
-	colon = strrchr(text, ':');
 	if (text[0] == '[') {
-		address = text + 1;
-		colon = strchr(text, ']');
-		if (colon == NULL)
-			return false;
-		*colon++ = '\0';
-		if (*colon != ':' && *colon != '\0')
-			return false;
-		if (*colon == '\0')
-			colon = NULL;
-	} else if (colon != NULL && strchr(text, ':') != colon) {
-		colon = NULL;
+		*address = text + 1;
+		if (bracket == NULL || strchr(":", bracket[1]) == NULL)
+			return NULL;
+		colon = bracket[1] == ':' ? bracket + 1 : NULL;
+		*bracket = '\0';
+	} else if (colon != NULL && strchr(colon + 1, ':') != NULL) {
+		return ""; // an address of IPv6
 	}
-	if (colon != NULL) {
-		*colon = '\0';
-		node->has_port = strcmp(colon + 1, "*") != 0;
-		if (node->has_port && !read_port(colon + 1, &node->address.port))
-			return false;
-	}
-	if (address[0] == '\0' || strcmp(address, "*") == 0)
-		return colon != NULL || address[0] != '\0';
-	return read_prefix(address, node);
+	if (colon == NULL)
+		return "";
+	*colon = '\0';
+	return colon + 1;
+}
+
+// A typing error in a number is not worth asking the network.
+static int read_name(
+	struct parser *parser, const char *name, struct ss_node *node, struct in_addr ips[NAME_IPS])
+{
+	int count = 0;
+
+	if (parser->resolve != NULL && name[strspn(name, "0123456789.")] != '\0')
+		count = parser->resolve(name, ips, NAME_IPS);
+	if (count > 0)
+		set_ip4(node, ips[0]);
+	node->family = AF_INET;
+	node->prefix_bits = 128;
+	return count;
+}
+
+// Takes "inet:" or "inet6:" off.
+static int take_family(char **text)
+{
+	bool is_ip4 = strncmp(*text, "inet:", 5) == 0;
+
+	if (!is_ip4 && strncmp(*text, "inet6:", 6) != 0)
+		return AF_UNSPEC;
+	*text = strchr(*text, ':') + 1;
+	return is_ip4 ? AF_INET : AF_INET6;
+}
+
+// "10.9.0.1", "10.9/16:7", ":7", "*:7", "any", "inet:10.9.0.1", "[2001:db8::1]:7"; an address of IPv6
+// with a port needs the brackets. Returns how many addresses it stands for: of a host's name all are in
+// `ips`, the first in the node as well. 0: no host.
+static int read_host(struct parser *parser, struct ss_node *node, struct in_addr ips[NAME_IPS])
+{
+	char text[sizeof(parser->token)], *address = text;
+	const char *port;
+	bool may_be_name;
+
+	strcpy(text, parser->token);
+	node->family = take_family(&address);
+	port = cut_port(&address);
+	if (parser->token[0] == '\0' || port == NULL || !read_port_or_any(port, node))
+		return 0;
+	if (address[0] == '\0' || is_one_of(address, "* any all default"))
+		return 1;
+	may_be_name = strchr(address, '/') == NULL && node->family != AF_INET6;
+	if (read_prefix(address, node))
+		return 1;
+	return may_be_name ? read_name(parser, address, node, ips) : 0;
 }
 
 static bool take_comparison(struct parser *parser, enum ss_comparison *comparison)
@@ -190,15 +284,33 @@ static bool take_comparison(struct parser *parser, enum ss_comparison *compariso
 	return false;
 }
 
+static int join(struct parser *parser, enum ss_node_kind kind, int left, int right)
+{
+	int index = new_node(parser, kind);
+
+	parser->filter->nodes[index].left = left;
+	parser->filter->nodes[index].right = right;
+	return index;
+}
+
 static int parse_host(struct parser *parser, bool is_local)
 {
-	int index = new_node(parser, SS_HOST);
-	struct ss_node *node = &parser->filter->nodes[index];
+	struct ss_node *nodes = parser->filter->nodes;
+	int first = new_node(parser, SS_HOST), index = first, other, count;
+	struct in_addr ips[NAME_IPS];
 
-	node->is_local = is_local;
-	take_comparison(parser, &node->comparison);
-	if (node->comparison > SS_UNEQUAL || !read_host(parser->token, node))
-		fail(parser, "an address like 10.0.0.0/8 or 10.9.0.1:7");
+	nodes[first].is_local = is_local;
+	take_comparison(parser, &nodes[first].comparison);
+	count = read_host(parser, &nodes[first], ips);
+	if (nodes[first].comparison > SS_UNEQUAL || count == 0)
+		fail(parser, "a host's name or address like 10.9.0.1:7, 10/8");
+	for (int i = 1; i < count; i++) {
+		other = new_node(parser, SS_HOST);
+		nodes[other] = nodes[first];
+		set_ip4(&nodes[other], ips[i]);
+		index = join(
+			parser, nodes[first].comparison == SS_EQUAL ? SS_OR : SS_AND, index, other);
+	}
 	next(parser);
 	return index;
 }
@@ -207,10 +319,15 @@ static int parse_port(struct parser *parser, bool is_local)
 {
 	int index = new_node(parser, SS_PORT);
 	struct ss_node *node = &parser->filter->nodes[index];
+	bool is_good;
 
 	node->is_local = is_local;
 	take_comparison(parser, &node->comparison);
-	if (!read_port(parser->token + (parser->token[0] == ':'), &node->address.port))
+	if (parser->token[0] == ':')
+		is_good = read_port_or_any(parser->token + 1, node);
+	else
+		is_good = node->has_port = read_port(parser->token, &node->address.port);
+	if (!is_good)
 		fail(parser, "a port like :7 or :echo");
 	next(parser);
 	return index;
@@ -257,15 +374,6 @@ static int parse_not(struct parser *parser)
 	return index;
 }
 
-static int join(struct parser *parser, enum ss_node_kind kind, int left, int right)
-{
-	int index = new_node(parser, kind);
-
-	parser->filter->nodes[index].left = left;
-	parser->filter->nodes[index].right = right;
-	return index;
-}
-
 static int parse_and(struct parser *parser)
 {
 	int left = parse_not(parser);
@@ -305,11 +413,13 @@ static const struct {
 	{ "established", SS_BIT(SS_ESTABLISHED) },
 	{ "syn-sent", SS_BIT(SS_SYN_SENT) },
 	{ "syn-recv", SS_BIT(SS_SYN_RECEIVED) },
+	{ "syn-rcv", SS_BIT(SS_SYN_RECEIVED) },
 	{ "syn-received", SS_BIT(SS_SYN_RECEIVED) },
 	{ "fin-wait-1", SS_BIT(SS_FIN_WAIT_1) },
 	{ "fin-wait-2", SS_BIT(SS_FIN_WAIT_2) },
 	{ "time-wait", SS_BIT(SS_TIME_WAIT) },
 	{ "closed", SS_BIT(SS_CLOSED) },
+	{ "close", SS_BIT(SS_CLOSED) },
 	{ "unconnected", SS_BIT(SS_CLOSED) },
 	{ "close-wait", SS_BIT(SS_CLOSE_WAIT) },
 	{ "last-ack", SS_BIT(SS_LAST_ACK) },
@@ -321,7 +431,7 @@ static const struct {
 static uint32_t take_state(struct parser *parser)
 {
 	for (size_t i = 0; i < sizeof(states) / sizeof(states[0]); i++) {
-		if (strcmp(parser->token, states[i].name) == 0) {
+		if (strcasecmp(parser->token, states[i].name) == 0) {
 			next(parser);
 			return states[i].mask;
 		}
@@ -345,10 +455,13 @@ static void parse_states(struct parser *parser)
 	}
 }
 
-bool ss_filter_parse(struct ss_filter *filter, int count, char **words, char error[128])
+bool ss_filter_parse(
+	struct ss_filter *filter, int count, char **words, ss_resolve resolve, char error[128])
 {
 	char text[TEXT_BYTES] = "";
-	struct parser parser = { .filter = filter, .rest = text, .error = error };
+	struct parser parser = {
+		.filter = filter, .resolve = resolve, .rest = text, .error = error
+	};
 
 	*filter = (struct ss_filter){ .root = -1 };
 	for (int i = 0; i < count; i++) {
@@ -398,7 +511,9 @@ static bool compare(uint16_t port, enum ss_comparison comparison, uint16_t with)
 
 static bool is_host(const struct ss_node *node, const struct ss_address *address)
 {
-	bool is_equal = is_within(&address->ip, &node->address.ip, node->prefix_bits) &&
+	int family = IN6_IS_ADDR_V4MAPPED(&address->ip) ? AF_INET : AF_INET6;
+	bool is_equal = (node->family == AF_UNSPEC || node->family == family) &&
+			is_within(&address->ip, &node->address.ip, node->prefix_bits) &&
 			(!node->has_port || address->port == node->address.port);
 
 	return is_equal == (node->comparison == SS_EQUAL);
@@ -419,6 +534,8 @@ static bool holds(const struct ss_filter *filter, int index, const struct ss_soc
 	case SS_HOST:
 		return is_host(node, address);
 	default:
+		if (!node->has_port) // any is equal, and neither more nor less
+			return node->comparison == SS_EQUAL;
 		return compare(address->port, node->comparison, node->address.port);
 	}
 }

@@ -8,6 +8,8 @@
 //	not     = ("not" | "!") not | "(" or ")" | test
 //	test    = ("src" | "dst") ["=" | "!="] HOST | ("sport" | "dport") COMPARISON [":"]PORT
 #pragma once
+#include <netinet/in.h>
+
 #include "apps/ss_socket.h"
 
 #define SS_FILTER_NODES 64
@@ -20,8 +22,9 @@ struct ss_node {
 	enum ss_comparison comparison;
 	int left, right; // of SS_OR, SS_AND; SS_NOT has the left
 	bool is_local;	 // src, sport
+	int family;	 // SS_HOST: of AF_UNSPEC any
 	uint8_t prefix_bits;
-	bool has_port; // SS_HOST
+	bool has_port; // false: any
 	struct ss_address address;
 };
 
@@ -32,9 +35,14 @@ struct ss_filter {
 	struct ss_node nodes[SS_FILTER_NODES];
 };
 
-// Reads the words of the command line, which may also stand in one. Returns false, and in `error` (128
-// bytes) a sentence, when they are no filter.
-bool ss_filter_parse(struct ss_filter *filter, int count, char **words, char error[128]);
+// Writes the addresses of IPv4 that the host `name` has, at most `most`. Returns how many, 0 when there is
+// no such host.
+typedef int (*ss_resolve)(const char *name, struct in_addr *ips, int most);
+
+// Reads the words of the command line, which may also stand in one. Names of hosts go to `resolve`, or
+// with NULL are refused. Returns false, and in `error` (128 bytes) a sentence, when they are no filter.
+bool ss_filter_parse(
+	struct ss_filter *filter, int count, char **words, ss_resolve resolve, char error[128]);
 
 // Whether the expression holds. (States are the caller's, who asks only for those.)
 bool ss_filter_matches(const struct ss_filter *filter, const struct ss_socket *socket);

@@ -74,19 +74,19 @@ static void parse_filter(char *text)
 	bool is_good;
 
 	count = split(text, words);
-	is_good = ss_filter_parse(&filter, count, words, error);
+	is_good = ss_filter_parse(&filter, count, words, NULL, error);
 	fuzz_check(is_good == (error[0] == '\0') && memchr(error, '\0', sizeof(error)) != NULL);
 	if (!is_good)
 		return;
 	for (int i = 0; i < count; i++)
 		strcat(strcat(joined, i > 0 ? " " : ""), words[i]);
-	fuzz_check(ss_filter_parse(&again, 1, &word, no_error));
+	fuzz_check(ss_filter_parse(&again, 1, &word, NULL, no_error));
 	fuzz_check(again.states == filter.states && held(&again) == held(&filter));
 	snprintf(joined, sizeof(joined), "not ( ");
 	for (int i = 0; i < count; i++)
 		strcat(strcat(joined, words[i]), " ");
 	strcat(joined, ")");
-	if (ss_filter_parse(&again, 1, &word, no_error)) // states have no "not"
+	if (ss_filter_parse(&again, 1, &word, NULL, no_error)) // states have no "not"
 		fuzz_check(held(&again) == (held(&filter) ^ ((1u << RTE_DIM(sockets)) - 1)));
 }
 

@@ -14,13 +14,23 @@ static struct ss_address address_of(const char *ip, uint16_t port)
 	return address;
 }
 
+// The hosts that this network knows.
+static int resolve(const char *name, struct in_addr *ips, int most)
+{
+	int count = strcmp(name, "client") == 0 ? 1 : strcmp(name, "4clients") == 0 ? 4 : 0;
+
+	for (int i = 0; i < count && i < most; i++)
+		ips[i].s_addr = htonl(0xc000024d + (uint32_t)(i == 0 ? count - 1 : i - 1));
+	return count;
+}
+
 static void read_filter(struct ss_filter *filter, const char *text)
 {
 	char words[256], error[128] = "";
 	char *list[1] = { words };
 
 	strcpy(words, text);
-	if (!ss_filter_parse(filter, 1, list, error))
+	if (!ss_filter_parse(filter, 1, list, resolve, error))
 		fail_msg("%s: %s", text, error);
 }
 
@@ -52,7 +62,7 @@ static void assert_refused(const char *text)
 	char *list[1] = { words };
 
 	strcpy(words, text);
-	if (ss_filter_parse(&filter, 1, list, error))
+	if (ss_filter_parse(&filter, 1, list, resolve, error))
 		fail_msg("%s: was taken", text);
 	assert_true(strlen(error) > 0 && strlen(error) < sizeof(error));
 }
@@ -84,6 +94,63 @@ static void addresses_are_compared_by_prefix(void **state)
 	assert_false(matches("dst 192.0.2.77:40001"));
 }
 
+// 10.9 is 10.9.0.0; any, all, default and * are every address.
+static void addresses_are_abbreviated(void **state)
+{
+	assert_true(matches("src 10/8"));
+	assert_true(matches("dst 192.0.2/24"));
+	assert_false(matches("dst 192.0.3/24"));
+	assert_true(matches("src 10.9/16:7"));
+	assert_false(matches("src 10.9/16:8"));
+	assert_false(matches("src 10.2"));
+	assert_false(matches("src 10.9.2"));
+	assert_true(matches("src 0xa.011.0.2"));
+	assert_true(matches("src 10.0.0.0/255.0.0.0"));
+	assert_false(matches("src 10.8.0.0/255.255.0.0"));
+	assert_true(matches("src any"));
+	assert_true(matches("src all dst default:40000"));
+	assert_false(matches("dst any:7"));
+	assert_true(matches("src * and dst *:*"));
+	assert_true(matches("src :"));
+	assert_false(matches("src != any"));
+}
+
+static void family_may_be_said(void **state)
+{
+	assert_true(matches("src inet:10.9.0.2"));
+	assert_true(matches("src inet:10/8:7"));
+	assert_false(matches("src inet:10.9.0.2:8"));
+	assert_true(matches("src inet:any"));
+	assert_true(matches("src inet:*:7"));
+	assert_false(matches("src inet6:any"));
+	assert_false(matches("src inet6:[::1]:7"));
+	assert_false(matches("src ::/0"));
+	assert_false(matches("src [::]:7"));
+}
+
+static void any_port_is_every_port(void **state)
+{
+	assert_true(matches("sport = :"));
+	assert_true(matches("sport = :*"));
+	assert_false(matches("sport != :"));
+	assert_false(matches("sport > :"));
+	assert_false(matches("sport <= :*"));
+}
+
+static void hosts_have_names(void **state)
+{
+	assert_true(matches("dst client"));
+	assert_true(matches("dst client:40000"));
+	assert_true(matches("dst inet:client"));
+	assert_false(matches("dst client:1"));
+	assert_false(matches("src client"));
+	assert_true(matches("dst 4clients"));
+	assert_true(matches("dst 4clients sport = :7"));
+	assert_false(matches("src 4clients"));
+	assert_false(matches("dst != 4clients"));
+	assert_true(matches("src != 4clients"));
+}
+
 static void words_join_tests(void **state)
 {
 	assert_true(matches("( dport = :1 or sport = :7 )"));
@@ -103,6 +170,11 @@ static void states_make_a_mask(void **state)
 	assert_int_equal(states("state listening"), SS_BIT(SS_LISTEN));
 	assert_int_equal(states("state established state time-wait"),
 		SS_BIT(SS_ESTABLISHED) | SS_BIT(SS_TIME_WAIT));
+	assert_int_equal(states("state ESTABLISHED"), SS_BIT(SS_ESTABLISHED));
+	assert_int_equal(states("state Time-Wait"), SS_BIT(SS_TIME_WAIT));
+	assert_int_equal(states("state close"), SS_BIT(SS_CLOSED));
+	assert_int_equal(states("state syn-rcv"), SS_BIT(SS_SYN_RECEIVED));
+	assert_int_equal(states("state established dst 193.233.7/24"), SS_BIT(SS_ESTABLISHED));
 	assert_int_equal(states("state all"), SS_ALL_STATES);
 	assert_int_equal(states("exclude listening") & SS_BIT(SS_LISTEN), 0);
 	assert_true(states("exclude listening") & SS_BIT(SS_ESTABLISHED));
@@ -116,7 +188,9 @@ static void what_is_no_filter_is_refused(void **state)
 		"sport =", "sport = :x@y", "sport = :65536", "sport ? :7", "(", ")", "( sport = :7",
 		"sport = :7 )", "not", "or", "sport = :7 or", "dst", "dst 10.0.0.0/33",
 		"dst 10.0.0.0/-1", "dst 10.0.0.0/", "dst 300.1.1.1", "hello", "src [*]x",
-		"src [7]7" };
+		"src [7]7", "dst 10./8", "dst .1", "dst 1.2.3.4.5", "dst 10/255.0.255.0",
+		"dst ::/255.0.0.0", "dst any/8", "dst nobody", "dst client/8", "dst inet6:client",
+		"dst inet6:10.9.0.2", "dst inet:::1", "dst link:x", "sport = *", "dst [10.9.0.2" };
 	char many[1024] = "sport = :7";
 
 	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
@@ -131,6 +205,10 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(ports_are_compared),
 		cmocka_unit_test(addresses_are_compared_by_prefix),
+		cmocka_unit_test(addresses_are_abbreviated),
+		cmocka_unit_test(family_may_be_said),
+		cmocka_unit_test(any_port_is_every_port),
+		cmocka_unit_test(hosts_have_names),
 		cmocka_unit_test(words_join_tests),
 		cmocka_unit_test(states_make_a_mask),
 		cmocka_unit_test(what_is_no_filter_is_refused),
