@@ -237,6 +237,21 @@ static inline uint32_t ft_conn_unread_seq(const struct ft_tcp_conn *conn)
 	return conn->rcv.nxt - conn->is_fin_received - (uint32_t)conn->receive_queue.bytes;
 }
 
+// Bytes before the urgent one; all when there is none.
+static inline uint64_t ft_conn_bytes_before_mark(const struct ft_tcp_conn *conn)
+{
+	return conn->has_urgent ? conn->rcv_up - ft_conn_unread_seq(conn) : UINT64_MAX;
+}
+
+static inline bool ft_conn_is_mark_readable(const struct ft_tcp_conn *conn)
+{
+	return ft_conn_bytes_before_mark(conn) < conn->receive_queue.bytes;
+}
+
+// RFC 6093 6: without SO_OOBINLINE the urgent byte is not part of the stream; a reader that stands
+// before it passes over it. Then it is gone for MSG_OOB, too, and no longer news for EPOLLPRI.
+void ft_conn_pass_mark(struct ft_tcp_conn *conn);
+
 // Whether a FIN is to be sent now that all data is: queued, and SND.NXT not beyond it.
 static inline bool ft_conn_owes_fin(const struct ft_tcp_conn *conn)
 {

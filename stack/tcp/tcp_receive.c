@@ -26,10 +26,24 @@ enum ft_drop ft_tcp_receive_urgent_step(struct ft_arrival *arrival)
 		return FT_TAKEN;
 	if (conn->has_urgent && ft_seq_is_at_or_before(byte, conn->rcv_up))
 		return FT_TAKEN;
+	// There is one mark only. A reader who stands at the old one would later find its byte in the
+	// stream, perhaps for the second time: it is passed now, as in Linux.
+	if (conn->has_urgent)
+		ft_conn_pass_mark(conn);
 	conn->has_urgent = true;
 	conn->is_urgent_readable = false;
 	conn->rcv_up = byte;
 	return FT_TAKEN;
+}
+
+void ft_conn_pass_mark(struct ft_tcp_conn *conn)
+{
+	if (ft_conn_bytes_before_mark(conn) != 0 || !ft_conn_is_mark_readable(conn))
+		return;
+	conn->has_urgent = false;
+	conn->is_urgent_readable = false;
+	if (!conn->options.oob_inline)
+		ft_receive_queue_discard(&conn->receive_queue, 1, &conn->receive_memory);
 }
 
 // Keeps the urgent byte apart once it has come, so that MSG_OOB finds it wherever the reader

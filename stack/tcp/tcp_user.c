@@ -93,32 +93,9 @@ void ft_tcp_flush(struct ft_stack *stack, struct ft_tcp_anchor *anchor)
 
 // ---- RECEIVE ----
 
-// Bytes before the urgent one; all when there is none.
-static uint64_t bytes_before_mark(const struct ft_tcp_conn *conn)
-{
-	return conn->has_urgent ? conn->rcv_up - ft_conn_unread_seq(conn) : UINT64_MAX;
-}
-
-static bool is_mark_readable(const struct ft_tcp_conn *conn)
-{
-	return bytes_before_mark(conn) < conn->receive_queue.bytes;
-}
-
 static bool stands_at_mark(const struct ft_tcp_conn *conn)
 {
-	return conn->has_urgent && bytes_before_mark(conn) == 0;
-}
-
-// RFC 6093 6: without SO_OOBINLINE the urgent byte is not part of the stream; a reader that stands
-// before it passes over it. Then it is gone for MSG_OOB, too, and no longer news for EPOLLPRI.
-static __attribute__((noinline)) void pass_mark(struct ft_tcp_conn *conn)
-{
-	if (bytes_before_mark(conn) != 0 || !is_mark_readable(conn))
-		return;
-	conn->has_urgent = false;
-	conn->is_urgent_readable = false;
-	if (!conn->options.oob_inline)
-		ft_receive_queue_discard(&conn->receive_queue, 1, &conn->receive_memory);
+	return conn->has_urgent && ft_conn_bytes_before_mark(conn) == 0;
 }
 
 static void open_window(struct ft_stack *stack, struct ft_tcp_conn *conn)
@@ -165,9 +142,9 @@ static ssize_t no_bytes(struct ft_tcp_conn *conn)
 // Looking changes nothing, so what a read would pass over is looked past.
 static ssize_t peek(struct ft_tcp_conn *conn, const struct iovec *iov, int iov_count, int flags)
 {
-	bool is_at_mark = stands_at_mark(conn) && is_mark_readable(conn);
+	bool is_at_mark = stands_at_mark(conn) && ft_conn_is_mark_readable(conn);
 	uint64_t from = is_at_mark && !conn->options.oob_inline;
-	uint64_t most = is_at_mark ? UINT64_MAX : bytes_before_mark(conn);
+	uint64_t most = is_at_mark ? UINT64_MAX : ft_conn_bytes_before_mark(conn);
 	uint64_t readable = RTE_MIN(conn->receive_queue.bytes - from, most);
 
 	if (readable == 0)
@@ -180,7 +157,7 @@ static ssize_t peek(struct ft_tcp_conn *conn, const struct iovec *iov, int iov_c
 static uint64_t take_bytes(
 	struct ft_tcp_conn *conn, const struct iovec *iov, int iov_count, int flags)
 {
-	uint64_t most = RTE_MIN(bytes_before_mark(conn), conn->receive_queue.bytes);
+	uint64_t most = RTE_MIN(ft_conn_bytes_before_mark(conn), conn->receive_queue.bytes);
 
 	if (!(flags & FT_TCP_RECEIVE_DISCARD))
 		return ft_receive_queue_take(
@@ -209,7 +186,7 @@ ssize_t ft_tcp_receive(struct ft_stack *stack, struct ft_tcp_anchor *anchor,
 	if (flags & FT_TCP_RECEIVE_PEEK)
 		return peek(conn, iov, iov_count, flags);
 	if (unlikely(conn->has_urgent))
-		pass_mark(conn);
+		ft_conn_pass_mark(conn);
 	if (conn->receive_queue.bytes == 0)
 		return no_bytes(conn);
 	bytes = take_bytes(conn, iov, iov_count, flags);
@@ -221,7 +198,8 @@ ssize_t ft_tcp_receive(struct ft_stack *stack, struct ft_tcp_anchor *anchor,
 
 uint64_t ft_conn_readable_bytes(const struct ft_tcp_conn *conn)
 {
-	bool is_apart = conn->has_urgent && !conn->options.oob_inline && is_mark_readable(conn);
+	bool is_apart =
+		conn->has_urgent && !conn->options.oob_inline && ft_conn_is_mark_readable(conn);
 
 	return conn->receive_queue.bytes - is_apart;
 }

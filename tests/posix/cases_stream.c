@@ -322,6 +322,35 @@ static void urgent_twice(void)
 	DO(take(pair.server, 9, 0));
 }
 
+// What MSG_OOB has taken does not come again in the stream.
+static void urgent_taken_stays_taken(void)
+{
+	struct pair pair = new_pair();
+
+	for (int i = 0; i < 3; i++) {
+		DO(put(pair.client, "x", MSG_OOB));
+		DO(take(pair.server, 1, MSG_OOB));
+	}
+	DO(put(pair.client, "end", 0));
+	DO(take(pair.server, 9, 0));
+	DO(take(pair.server, 9, 0));
+}
+
+// Nor does one that nobody took when the next comes, if the reader stands at it.
+static void urgent_again_while_at_mark(int is_inline)
+{
+	struct pair pair = new_pair();
+
+	MUST(set(pair.server, SOL_SOCKET, SO_OOBINLINE, is_inline));
+	DO(put(pair.client, "u", MSG_OOB));
+	DO(put(pair.client, "v", MSG_OOB));
+	DO(os->sockatmark(pair.server));
+	DO(events_of(pair.server, ALL_EVENTS));
+	DO(take(pair.server, 9, 0));
+	DO(take(pair.server, 9, MSG_OOB));
+	DO(take(pair.server, 9, 0));
+}
+
 // ---- full buffers, counts ----
 
 static void reader_sleeps_writer_fills(void)
@@ -426,6 +455,8 @@ void ft_cases_stream(void)
 	RUN(urgent_waitall);
 	RUN(urgent_not_there);
 	RUN(urgent_twice);
+	RUN(urgent_taken_stays_taken);
+	RUN_EACH(urgent_again_while_at_mark, 2);
 	RUN(reader_sleeps_writer_fills);
 	RUN(data_counts);
 	RUN(corked_data_waits);

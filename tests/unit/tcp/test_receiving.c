@@ -137,22 +137,64 @@ static void fin_at_the_edge_of_a_full_window_is_taken(void **state)
 
 // ---- urgent data (RFC 6093) ----
 
-static void urgent_byte_is_apart_and_stops_reading(void **state)
+static void expect_urgent(char wanted)
 {
 	uint8_t byte = 0;
 	const struct iovec iov = { &byte, 1 };
 
-	peer_enter(FT_TCP_ESTABLISHED);
-	SEND(.seq = 1, .ack = 1, .flags = ACK | URG, .text = "abXcd", .urgent = 3);
 	assert_int_equal(
 		ft_tcp_receive(&peer.stack, peer.conn, &iov, 1, FT_TCP_RECEIVE_URGENT, peer.now),
 		1);
-	assert_int_equal(byte, 'X');
+	assert_int_equal(byte, wanted);
+}
+
+static void urgent_byte_is_apart_and_stops_reading(void **state)
+{
+	peer_enter(FT_TCP_ESTABLISHED);
+	SEND(.seq = 1, .ack = 1, .flags = ACK | URG, .text = "abXcd", .urgent = 3);
+	expect_urgent('X');
 	peer_expect_read("ab");
 	assert_true(ft_tcp_is_at_mark(peer.conn));
 	peer_expect_read("cd");
 	peer_pass(FT_SECOND);
 	EXPECT(.seq = 1, .ack = 6, .flags = ACK);
+}
+
+static void urgent_byte_taken_does_not_come_again(void **state)
+{
+	peer_enter(FT_TCP_ESTABLISHED);
+	for (uint32_t seq = 1; seq <= 3; seq++) {
+		SEND(.seq = seq, .ack = 1, .flags = ACK | URG, .text = "x", .urgent = 1);
+		expect_urgent('x');
+	}
+	SEND(.seq = 4, .ack = 1, .flags = ACK, .text = "end");
+	peer_expect_read("end");
+	peer_expect_read_error(-EAGAIN);
+}
+
+static void urgent_byte_at_the_reader_gives_way_to_the_next(void **state)
+{
+	peer_enter(FT_TCP_ESTABLISHED);
+	SEND(.seq = 1, .ack = 1, .flags = ACK | URG, .text = "u", .urgent = 1);
+	SEND(.seq = 2, .ack = 1, .flags = ACK | URG, .text = "v", .urgent = 1);
+	assert_true(ft_tcp_is_at_mark(peer.conn));
+	assert_int_equal(ft_tcp_readable_bytes(peer.conn), 0);
+	expect_urgent('v');
+	SEND(.seq = 3, .ack = 1, .flags = ACK, .text = "end");
+	peer_expect_read("end");
+}
+
+// The next mark is announced, and its byte is still missing;
+static void urgent_byte_gives_way_to_one_that_is_not_here_yet(void **state)
+{
+	peer_enter(FT_TCP_ESTABLISHED);
+	SEND(.seq = 1, .ack = 1, .flags = ACK | URG, .text = "u", .urgent = 1);
+	SEND(.seq = 2, .ack = 1, .flags = ACK | URG, .text = "ab", .urgent = 3);
+	peer_expect_read("ab");
+	assert_true(ft_tcp_is_at_mark(peer.conn));
+	SEND(.seq = 4, .ack = 1, .flags = ACK, .text = "vcd");
+	expect_urgent('v');
+	peer_expect_read("cd");
 }
 
 // URGENT/11 (CVE-2019-12255 and its family): zero, far beyond, moving back.
@@ -196,6 +238,9 @@ int main(void)
 		PEER_TEST(slow_reader_closes_and_opens_the_window),
 		PEER_TEST(fin_at_the_edge_of_a_full_window_is_taken),
 		PEER_TEST(urgent_byte_is_apart_and_stops_reading),
+		PEER_TEST(urgent_byte_taken_does_not_come_again),
+		PEER_TEST(urgent_byte_at_the_reader_gives_way_to_the_next),
+		PEER_TEST(urgent_byte_gives_way_to_one_that_is_not_here_yet),
 		PEER_TEST(urgent_pointer_to_nothing_leaves_plain_data),
 		PEER_TEST(urgent_pointer_of_zero_beyond_a_gap_marks_nothing),
 	};
