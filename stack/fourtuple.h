@@ -128,8 +128,8 @@ int ft_sockatmark(int fd);
 // ---- data: as send(2), recv(2), ... ----
 //
 // MSG_DONTWAIT, MSG_NOSIGNAL, MSG_MORE, MSG_OOB (TCP) when sending; MSG_DONTWAIT, MSG_PEEK,
-// MSG_WAITALL, MSG_TRUNC, MSG_OOB when receiving. Control messages are not carried: what is given
-// is ignored, and msg_controllen is 0 on return.
+// MSG_WAITALL, MSG_TRUNC, MSG_OOB when receiving. Control messages are not carried: one that Linux
+// would take is ignored, any other is EINVAL, and msg_controllen is 0 on return.
 
 ssize_t ft_send(int fd, const void *bytes, size_t count, int flags);
 ssize_t ft_sendto(int fd, const void *bytes, size_t count, int flags,

@@ -1,7 +1,11 @@
 #include "shim/message.h"
 
 #include <errno.h>
+#include <netinet/in.h>
 #include <stddef.h>
+#include <string.h>
+
+#include <rte_common.h>
 
 int ft_message_check(const struct msghdr *message, uint64_t *bytes)
 {
@@ -20,6 +24,46 @@ int ft_message_check(const struct msghdr *message, uint64_t *bytes)
 		*bytes += iov->iov_len;
 	}
 	return 0;
+}
+
+// What Linux takes with data, cmsg(3). At the level of a protocol that is not asked it may be anything.
+static bool is_control_known(const struct cmsghdr *control, bool is_udp)
+{
+	if (control->cmsg_level == SOL_SOCKET)
+		return control->cmsg_type == SCM_RIGHTS || control->cmsg_type == SCM_CREDENTIALS ||
+		       control->cmsg_type == SO_MARK || control->cmsg_type == SO_TIMESTAMPING ||
+		       control->cmsg_type == SCM_TXTIME;
+	if (control->cmsg_level == IPPROTO_IP && is_udp)
+		return control->cmsg_type == IP_RETOPTS || control->cmsg_type == IP_PKTINFO ||
+		       control->cmsg_type == IP_TTL || control->cmsg_type == IP_TOS;
+	return true;
+}
+
+static __attribute__((noinline)) int check_control(const struct msghdr *message, bool is_udp)
+{
+	const char *at = message->msg_control;
+	size_t left = message->msg_controllen;
+	struct cmsghdr control;
+
+	if (at == NULL)
+		return -EFAULT;
+	while (left >= sizeof(control)) {
+		memcpy(&control, at, sizeof(control));
+		if (control.cmsg_len < sizeof(control) || control.cmsg_len > left)
+			return -EINVAL;
+		if (!is_control_known(&control, is_udp))
+			return -EINVAL;
+		at += RTE_MIN(CMSG_ALIGN(control.cmsg_len), left);
+		left -= RTE_MIN(CMSG_ALIGN(control.cmsg_len), left);
+	}
+	return 0;
+}
+
+int ft_message_check_extras(const struct msghdr *message, bool is_udp)
+{
+	if (message->msg_name != NULL && (int)message->msg_namelen < 0)
+		return -EINVAL;
+	return message->msg_controllen > 0 ? check_control(message, is_udp) : 0;
 }
 
 struct msghdr ft_message_of(struct iovec *iov, const void *bytes, size_t count)

@@ -1,5 +1,6 @@
 // What sendmsg(2) and recvmsg(2) have in common: the checks of the buffers given.
 #pragma once
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
@@ -9,6 +10,11 @@
 // Checks the buffers of a message and adds up their length. -EMSGSIZE: too many of them; -EINVAL:
 // together longer than a ssize_t can say; -EFAULT: NULL with a length.
 int ft_message_check(const struct msghdr *message, uint64_t *bytes);
+
+// Checks what sendmsg(2) is given besides the buffers, as Linux does: the length of a name and, though
+// none is carried, the control messages. -EINVAL: a length below 0, or a control message cut off or
+// unknown; -EFAULT: NULL with a length.
+int ft_message_check_extras(const struct msghdr *message, bool is_udp);
 
 // A message of one buffer, which `iov` (the caller's) describes.
 struct msghdr ft_message_of(struct iovec *iov, const void *bytes, size_t count);

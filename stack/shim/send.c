@@ -119,6 +119,8 @@ static ssize_t send_message(
 	if (flags & ~FLAGS)
 		return -EOPNOTSUPP;
 	error = ft_message_check(message, &bytes);
+	if (error == 0)
+		error = ft_message_check_extras(message, socket->is_udp);
 	if (error != 0)
 		return error;
 	if (socket->is_udp)

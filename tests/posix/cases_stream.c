@@ -202,6 +202,43 @@ static void any_vector_bad(void)
 	DO(take(pair.server, 9, 0)); // nothing was lost by that
 }
 
+// What is given besides the data, to a stream or with a datagram.
+static void any_message_extras(int is_udp)
+{
+	int fd = is_udp ? new_udp_bound() : new_pair().client;
+	struct sockaddr_in name = in4(LOCAL, PORT);
+	struct iovec iov = { "x", 1 };
+	struct cmsghdr control[2] = { { .cmsg_len = sizeof(control[0]), .cmsg_level = 9999 } };
+	struct msghdr message = {
+		.msg_name = &name, .msg_namelen = -1, .msg_iov = &iov, .msg_iovlen = 1
+	};
+
+	DO(os->sendmsg(fd, &message, 0));
+	DO(os->sendto(fd, "x", 1, 0, (struct sockaddr *)&name, -1));
+	message.msg_namelen = sizeof(name);
+	message.msg_controllen = sizeof(control[0]);
+	DO(os->sendmsg(fd, &message, 0)); // NULL
+	message.msg_control = control;
+	DO(os->sendmsg(fd, &message, 0)); // of a level that is not asked
+	control[0].cmsg_len = 3;
+	DO(os->sendmsg(fd, &message, 0));
+	control[0].cmsg_len = sizeof(control[0]) + 1;
+	DO(os->sendmsg(fd, &message, 0));
+	control[0].cmsg_len = SIZE_MAX;
+	DO(os->sendmsg(fd, &message, 0));
+	message.msg_controllen = sizeof(control);
+	control[0].cmsg_len = sizeof(control[0]);
+	DO(os->sendmsg(fd, &message, 0)); // the second is cut off
+	message.msg_controllen = sizeof(control) - 1;
+	DO(os->sendmsg(fd, &message, 0)); // there is no second
+	message.msg_controllen = sizeof(control[0]);
+	control[0].cmsg_level = SOL_SOCKET;
+	control[0].cmsg_type = 99;
+	DO(os->sendmsg(fd, &message, 0));
+	control[0].cmsg_level = IPPROTO_IP;
+	DO(os->sendmsg(fd, &message, 0));
+}
+
 static void connected_sendto_name_is_ignored(void)
 {
 	struct pair pair = new_pair();
@@ -446,6 +483,7 @@ void ft_cases_stream(void)
 	RUN(not_connected_data_calls);
 	RUN(data_other_calls);
 	RUN(any_vector_bad);
+	RUN_EACH(any_message_extras, 2);
 	RUN(connected_sendto_name_is_ignored);
 	RUN(connected_recvfrom_no_name);
 	RUN(any_unknown_flags);
