@@ -166,7 +166,7 @@ int ft_setsockopt(int fd, int level, int name, const void *value, socklen_t leng
 
 // F_GETFL, F_SETFL (O_NONBLOCK), F_GETFD, F_SETFD (kept, without effect), F_DUPFD, F_DUPFD_CLOEXEC.
 int ft_fcntl(int fd, int command, ...);
-// FIONREAD, FIONBIO, SIOCOUTQ, SIOCOUTQNSD, SIOCATMARK.
+// FIONREAD, FIONBIO, SIOCOUTQ, SIOCOUTQNSD, SIOCATMARK; FIOCLEX, FIONCLEX: as F_SETFD.
 int ft_ioctl(int fd, unsigned long request, ...);
 
 // ---- waiting for many ----

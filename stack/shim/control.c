@@ -125,10 +125,13 @@ static int request_of(struct ft_socket *socket, unsigned long request, int *argu
 int ft_ioctl(int fd, unsigned long request, ...)
 {
 	struct ft_stack *stack;
-	struct ft_socket *socket = ft_call_socket(fd, &stack);
+	struct ft_socket *socket;
 	va_list arguments;
 	int *argument;
 
+	if (request == FIOCLEX || request == FIONCLEX)
+		return ft_fcntl(fd, F_SETFD, request == FIOCLEX ? FD_CLOEXEC : 0);
+	socket = ft_call_socket(fd, &stack);
 	if (socket == NULL)
 		return -1;
 	va_start(arguments, request);

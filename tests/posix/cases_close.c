@@ -222,6 +222,20 @@ static void linger_some_close_waits(void)
 }
 
 // Nothing is waited for then: the peer learns at once that its words were in vain.
+static void linger_some_nonblocking_close(void)
+{
+	static char bytes[65536];
+	struct pair pair = new_pair();
+	uint64_t since;
+
+	while (os->send(pair.server, bytes, sizeof(bytes), 0) > 0)
+		MUST(0); // until neither buffer has room, and the peer does not read
+	MUST(set_linger(pair.server, 1, 1));
+	since = ft_step_clock();
+	DO(os->close(pair.server));
+	DO(ft_step_has_passed(since, 900));
+}
+
 static void linger_some_unread_close_resets(void)
 {
 	struct pair pair = new_pair();
@@ -470,6 +484,7 @@ void ft_cases_close(void)
 	RUN(linger_zero_data_before_reset);
 	RUN(linger_zero_shutdown_is_orderly);
 	RUN(linger_some_close_waits);
+	RUN(linger_some_nonblocking_close);
 	RUN(linger_some_unread_close_resets);
 	RUN(linger_zero_dup_closed_is_no_close);
 	RUN(dup_shutdown_is_shared);

@@ -127,6 +127,34 @@ static void data_waitall_and_oob(void)
 	DO(put(from, "x", MSG_OOB));
 }
 
+static void any_control_without_value(void)
+{
+	struct sockaddr_in name = in4(LOCAL, PORT);
+	struct cmsghdr control = {
+		.cmsg_len = sizeof(control), .cmsg_level = IPPROTO_IP, .cmsg_type = IP_TTL
+	};
+	struct msghdr message = { .msg_name = &name,
+		.msg_namelen = sizeof(name),
+		.msg_control = &control,
+		.msg_controllen = sizeof(control) };
+
+	DO(os->sendmsg(new_udp(), &message, 0));
+}
+
+static void any_more(void)
+{
+	int fd = new_udp();
+
+	MUST(connect_to(fd, LOCAL, PORT));
+	DO(put(fd, "x", MSG_MORE));
+}
+
+static void any_error_queue(void)
+{
+	DO(take(new_udp(), 9, MSG_ERRQUEUE));
+	DO(take(new_pair().client, 9, MSG_ERRQUEUE));
+}
+
 static void data_counts_first(void)
 {
 	int to = new_udp_bound(), from = new_udp(), bytes = -1;
@@ -251,6 +279,13 @@ static void refused_then_somebody(void)
 	peer = new_udp_bound();
 	DO(put(fd, "x", 0));
 	DO(take(peer, 9, 0));
+}
+
+static void refused_then_broadcast(void)
+{
+	int fd = new_refused();
+
+	DO(put_to(fd, "x", INADDR_BROADCAST, PORT));
 }
 
 static void connected_names(void)
@@ -421,6 +456,9 @@ void ft_cases_datagram(void)
 	RUN(data_truncated);
 	RUN(data_recvmsg_tells);
 	RUN(data_waitall_and_oob);
+	RUN(any_control_without_value);
+	RUN(any_more);
+	RUN(any_error_queue);
 	RUN(data_counts_first);
 	RUN(any_sizes);
 	RUN(any_send_bad_address);
@@ -430,6 +468,7 @@ void ft_cases_datagram(void)
 	RUN(refused_send_tells);
 	RUN(refused_data_first);
 	RUN(refused_then_somebody);
+	RUN(refused_then_broadcast);
 	RUN(connected_names);
 	RUN(unconnected_disconnect_unbinds_chosen);
 	RUN(bound_any_disconnected_is_any);

@@ -106,6 +106,29 @@ static void any_ioctl(void)
 	DO(os->ioctl(new_listener(), FIONREAD, &value));
 }
 
+// Who is to be told by SIGIO: nobody. And a flag that means nothing to a socket.
+static void any_signals_and_append(void)
+{
+	int fd = new_tcp(), on = 1;
+
+	DO(os->fcntl(fd, F_SETFL, O_APPEND));
+	DO(os->fcntl(fd, F_GETFL));
+	DO(os->fcntl(fd, F_SETFL, O_ASYNC));
+	DO(os->fcntl(fd, F_GETFL) & ~O_APPEND);
+	DO(os->fcntl(fd, F_GETOWN));
+	DO(os->ioctl(fd, FIOASYNC, &on));
+}
+
+static void any_close_on_exec_by_ioctl(void)
+{
+	int fd = new_tcp();
+
+	DO(os->ioctl(fd, FIOCLEX));
+	DO(os->fcntl(fd, F_GETFD));
+	DO(os->ioctl(fd, FIONCLEX));
+	DO(os->fcntl(fd, F_GETFD));
+}
+
 static void closed_close_again(void)
 {
 	int fd = new_tcp();
@@ -219,6 +242,8 @@ void ft_cases_descriptors(void)
 	RUN(any_close_on_exec);
 	RUN(any_flags);
 	RUN(any_ioctl);
+	RUN(any_signals_and_append);
+	RUN(any_close_on_exec_by_ioctl);
 	RUN(closed_close_again);
 	RUN(never_open_calls);
 	RUN(negative_calls);

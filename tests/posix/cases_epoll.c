@@ -134,6 +134,33 @@ static void peer_resets(int mode)
 	look_twice(epoll);
 }
 
+// What has failed is looked at again; is that news?
+static void edge_refused_connect_again(void)
+{
+	int epoll = new_epoll(), fd = new_tcp_nonblocking();
+
+	DO(connect_to(fd, LOCAL, PORT));
+	DO(watch(epoll, EPOLL_CTL_ADD, fd, ALL | EPOLLET));
+	look_twice(epoll);
+	DO(take_error(fd));
+	look_twice(epoll);
+	DO(connect_to(fd, LOCAL, PORT));
+	look_twice(epoll);
+}
+
+static void edge_reset_shutdown(void)
+{
+	struct pair pair = new_pair();
+	int epoll = new_epoll();
+
+	DO(watch(epoll, EPOLL_CTL_ADD, pair.server, ALL | EPOLLET));
+	MUST(set_linger(pair.client, 1, 0));
+	MUST(os->close(pair.client));
+	look_twice(epoll);
+	DO(os->shutdown(pair.server, SHUT_RDWR));
+	look_twice(epoll);
+}
+
 static void both_half_close(int mode)
 {
 	struct pair pair = new_pair();
@@ -463,6 +490,8 @@ void ft_cases_epoll(void)
 	RUN_EACH(peer_half_closes, MODES);
 	RUN_EACH(peer_closes, MODES);
 	RUN_EACH(peer_resets, MODES);
+	RUN(edge_refused_connect_again);
+	RUN(edge_reset_shutdown);
 	RUN_EACH(both_half_close, MODES);
 	RUN_EACH(own_shutdown, 3);
 	RUN_EACH(listener_shut_down, MODES);

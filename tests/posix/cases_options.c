@@ -267,6 +267,41 @@ static void refused_so_error_is_cleared(void)
 	DO(take_error(fd));
 }
 
+static void any_quick_ack(void)
+{
+	int fd = new_tcp();
+
+	DO(get(fd, IPPROTO_TCP, TCP_QUICKACK));
+	DO(set(fd, IPPROTO_TCP, TCP_QUICKACK, 0));
+	DO(get(fd, IPPROTO_TCP, TCP_QUICKACK));
+	DO(set(fd, IPPROTO_TCP, TCP_QUICKACK, 1));
+	DO(get(fd, IPPROTO_TCP, TCP_QUICKACK));
+}
+
+static void any_probe_the_path(void)
+{
+	DO(set(new_udp(), IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_PROBE));
+}
+
+// What Linux has, and is left out.
+static void any_option_not_served(void)
+{
+	int fd = new_tcp(), udp = new_udp();
+
+	DO(get(fd, SOL_SOCKET, SO_RCVLOWAT));
+	DO(set(fd, SOL_SOCKET, SO_RCVLOWAT, 2));
+	DO(get(fd, SOL_SOCKET, SO_PRIORITY));
+	DO(set(fd, SOL_SOCKET, SO_PRIORITY, 1));
+	DO(set(fd, IPPROTO_TCP, TCP_SYNCNT, 3));
+	DO(get(fd, IPPROTO_TCP, TCP_SYNCNT));
+	DO(get(fd, IPPROTO_TCP, TCP_DEFER_ACCEPT));
+	DO(set(fd, IPPROTO_TCP, TCP_DEFER_ACCEPT, 1));
+	DO(get(udp, IPPROTO_IP, IP_PKTINFO));
+	DO(set(udp, IPPROTO_IP, IP_PKTINFO, 1));
+	DO(get(udp, IPPROTO_IP, IP_RECVERR));
+	DO(set(udp, IPPROTO_IP, IP_RECVERR, 1));
+}
+
 void ft_cases_options(void)
 {
 	RUN_EACH(tcp_option_values, OPTIONS);
@@ -280,5 +315,8 @@ void ft_cases_options(void)
 	RUN(any_congestion);
 	RUN(any_info);
 	RUN(any_mtu);
+	RUN(any_quick_ack);
+	RUN(any_probe_the_path);
+	RUN(any_option_not_served);
 	RUN(refused_so_error_is_cleared);
 }

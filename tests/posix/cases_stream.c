@@ -135,6 +135,11 @@ static void nothing_there_receive(void)
 	DO(ft_step_has_passed(since, 30));
 }
 
+static void nothing_there_read_to_null(void)
+{
+	DO(os->read(new_pair().server, NULL, 1));
+}
+
 static void not_connected_data_calls(void)
 {
 	int fd = new_tcp(), bytes = -1;
@@ -480,6 +485,7 @@ void ft_cases_stream(void)
 	RUN(data_waitall_peek);
 	RUN(waitall_reset);
 	RUN(nothing_there_receive);
+	RUN(nothing_there_read_to_null);
 	RUN(not_connected_data_calls);
 	RUN(data_other_calls);
 	RUN(any_vector_bad);
