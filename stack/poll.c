@@ -125,11 +125,15 @@ static void deliver_whole(struct ft_stack *stack, struct rte_mbuf *pkt, ft_time 
 
 static enum ft_drop deliver_fragment(struct ft_stack *stack, struct rte_mbuf *pkt, ft_time now)
 {
+	uint8_t recorded = ft_pkt_info(pkt)->recorded;
 	struct rte_mbuf *whole = NULL;
 	enum ft_drop reason = ft_reassembly_input(stack, pkt, now, &whole);
 
-	if (whole != NULL)
-		deliver_whole(stack, whole, now);
+	if (whole == NULL)
+		return reason;
+	if (unlikely(stack->recorder != NULL))
+		ft_recorder_assembled(stack->recorder, recorded, whole);
+	deliver_whole(stack, whole, now);
 	return reason;
 }
 

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "base/recorder.h"
 #include "base/trace.h"
 #include "socket/socket.h"
 
@@ -160,5 +161,7 @@ void ft_stack_drop_late(struct ft_stack *stack, struct rte_mbuf *pkt, enum ft_dr
 {
 	stack->counters.dropped_late[reason]++;
 	ft_trace(stack, FT_TRACE_DROP, "discarded after it was taken: %s", ft_drop_text(reason));
+	if (unlikely(stack->recorder != NULL))
+		ft_recorder_drop(stack->recorder, pkt, reason);
 	rte_pktmbuf_free(pkt);
 }

@@ -28,6 +28,7 @@
 
 // Frames whose outcome is not known yet.
 struct stage {
+	const struct rte_mbuf *pkts[FT_RECORDER_BURST];
 	uint8_t *bytes; // FT_RECORDER_BURST times snap_bytes
 	struct ft_pcapng_frame frames[FT_RECORDER_BURST];
 	char comments[FT_RECORDER_BURST][FT_PCAPNG_COMMENT_MAX];
@@ -173,6 +174,7 @@ static uint8_t *stage_frame(struct ft_recorder *recorder, struct stage *stage,
 	uint16_t slot = stage->count++;
 	uint8_t *bytes = stage->bytes + (size_t)slot * recorder->snap_bytes;
 
+	stage->pkts[slot] = pkt;
 	stage->comments[slot][0] = '\0';
 	stage->frames[slot] = (struct ft_pcapng_frame){
 		.is_sent = is_sent,
@@ -195,15 +197,32 @@ void ft_recorder_receive(
 	}
 }
 
-// TCP_CONSUMED is what a good ACK comes to; nobody should look for a fault there.
-void ft_recorder_drop(struct ft_recorder *recorder, struct rte_mbuf *pkt, enum ft_drop reason)
+void ft_recorder_assembled(struct ft_recorder *recorder, uint8_t recorded, struct rte_mbuf *whole)
+{
+	if (recorded == 0 || recorded > recorder->received.count)
+		return;
+	recorder->received.pkts[recorded - 1] = whole;
+	ft_pkt_info(whole)->recorded = recorded;
+}
+
+// A packet kept from an earlier burst may have the number of one that came now, but not its mbuf: it still
+// occupies its own.
+static bool is_of_this_burst(const struct stage *received, struct rte_mbuf *pkt)
 {
 	uint8_t recorded = ft_pkt_info(pkt)->recorded;
 
-	if (recorded == 0 || recorded > recorder->received.count || reason == FT_DROP_TCP_CONSUMED)
+	return recorded > 0 && recorded <= received->count && received->pkts[recorded - 1] == pkt;
+}
+
+// TCP_CONSUMED is what a good ACK comes to; nobody should look for a fault there.
+void ft_recorder_drop(struct ft_recorder *recorder, struct rte_mbuf *pkt, enum ft_drop reason)
+{
+	struct stage *received = &recorder->received;
+
+	if (!is_of_this_burst(received, pkt) || reason == FT_DROP_TCP_CONSUMED)
 		return;
-	snprintf(recorder->received.comments[recorded - 1], FT_PCAPNG_COMMENT_MAX, "%s: %s",
-		ft_drop_name(reason), ft_drop_text(reason));
+	snprintf(received->comments[ft_pkt_info(pkt)->recorded - 1], FT_PCAPNG_COMMENT_MAX,
+		"%s: %s", ft_drop_name(reason), ft_drop_text(reason));
 }
 
 void ft_recorder_received(struct ft_recorder *recorder)

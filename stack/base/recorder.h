@@ -1,11 +1,13 @@
 // Writes what passes the wire into a pcapng file, with the reason when a frame was dropped or sent
 // again as its comment: [capture], or --capture FILE. Off, stack->recorder is NULL and that is asked
-// twice a burst.
+// twice a burst and for each drop.
 //
 // A frame received is copied as it came, before anybody reads it, and written when its burst has been
-// delivered. What happens later to a packet that was taken (a reassembly that times out, a queue
-// thrown away) is not told. A frame sent is written when the NIC has taken it, with the checksums
-// that the NIC fills in. Packets to ourselves pass no wire and are not there.
+// delivered. Until then a drop is told, also of a packet that was taken first; the last fragment to come
+// stands for a datagram put together. What happens in a later burst (a reassembly that times out, a queue
+// thrown away) is not told, nor of one receiver's copy of a multicast. A frame sent is written when the NIC
+// has taken it, with the checksums that the NIC fills in. Packets to ourselves pass no wire and are not
+// there.
 //
 // The loop never waits for the file. A reader of a pipe that does not keep up misses frames, which are
 // counted (CAPTURE_LOST); any other error ends the capture with a warning, and what comes after is lost.
@@ -30,11 +32,17 @@ struct ft_recorder *ft_recorder_open(const char *path, const char *interface, ui
 // has a second to come for the rest.
 void ft_recorder_close(struct ft_recorder *recorder);
 
-// Before a burst of at most FT_RECORDER_BURST is parsed, for each packet that is dropped, and after.
+// Before a burst of at most FT_RECORDER_BURST is parsed, for each packet that is dropped (one of an earlier
+// burst, or of none, is ignored), and after.
 #define FT_RECORDER_BURST 32
 void ft_recorder_receive(
 	struct ft_recorder *recorder, struct rte_mbuf **pkts, uint16_t count, ft_time now);
 void ft_recorder_drop(struct ft_recorder *recorder, struct rte_mbuf *pkt, enum ft_drop reason);
+
+// A packet of this burst, whose info->recorded was `recorded`, has completed a datagram: what becomes of the
+// whole is said of that packet's frame.
+void ft_recorder_assembled(struct ft_recorder *recorder, uint8_t recorded, struct rte_mbuf *whole);
+
 void ft_recorder_received(struct ft_recorder *recorder);
 
 // Before packets are handed to the NIC: returns how many may be handed over (at most

@@ -1,9 +1,14 @@
 #include "../host.h"
+#include "../recorded.h"
 #include "../told.h"
 
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <netinet/in.h>
+
+#include "base/recorder.h"
 
 #define MORE RTE_IPV4_HDR_MF_FLAG
 
@@ -439,6 +444,44 @@ static void fragments_are_told_until_they_are_whole_or_too_late(void **state)
 	test_host_forget();
 }
 
+// ---- what the capture says ----
+
+static void expect_comment(struct ft_recorded *recorded, const char *comment)
+{
+	struct ft_recorded_frame frame;
+
+	assert_true(ft_recorded_next(recorded, &frame));
+	assert_string_equal(frame.comment, comment);
+}
+
+// The datagram is dropped when its last fragment has come, whichever of them that is.
+static void fragment_that_completes_a_bad_datagram_has_the_reason(void **state)
+{
+	char path[] = "/tmp/ft-test-fragments-XXXXXX";
+	struct ft_recorded recorded;
+	uint64_t lost = 0;
+
+	close(mkstemp(path));
+	host.stack.recorder = ft_recorder_open(path, "nic", 2048, 0, &lost);
+	assert_non_null(host.stack.recorder);
+	make_udp(2000);
+	payload[1999] ^= 1;
+	receive(1, 0, 1480, MORE);
+	receive(1, 1480, 520, 0);
+	receive(2, 1480, 520, 0);
+	receive(2, 0, 1480, MORE);
+	ft_recorder_close(host.stack.recorder);
+	host.stack.recorder = NULL;
+	assert_int_equal(host.stack.counters.dropped_late[FT_DROP_UDP_BAD_CHECKSUM], 2);
+	assert_true(ft_recorded_open(&recorded, path));
+	unlink(path);
+	for (int i = 0; i < 2; i++) {
+		expect_comment(&recorded, "");
+		expect_comment(&recorded, "udp_bad_checksum: UDP checksum wrong");
+	}
+	ft_recorded_close(&recorded);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, test_host_start, test_host_stop)
 
 int main(void)
@@ -469,6 +512,7 @@ int main(void)
 		TEST(free_gives_everything_back),
 		TEST(random_fragments_never_make_a_wrong_datagram),
 		TEST(fragments_are_told_until_they_are_whole_or_too_late),
+		TEST(fragment_that_completes_a_bad_datagram_has_the_reason),
 	};
 
 	ft_test_start_eal();

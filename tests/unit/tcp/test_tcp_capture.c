@@ -1,4 +1,5 @@
-// What the capture says of segments sent again: the cause stands on the right frame, and on no other.
+// What the capture says of segments sent again, and of those dropped after they were taken: it stands on
+// the right frame, and on no other.
 #include <errno.h>
 #include <netinet/in.h>
 #include <stdlib.h>
@@ -34,13 +35,13 @@ static void describe(char *line, size_t room, const struct ft_recorded_frame *fr
 	uint8_t flags = tcp->tcp_flags;
 
 	snprintf(line, room, "seq %u, %u bytes%s%s%s%s\n",
-		rte_be_to_cpu_32(tcp->sent_seq) - peer.iss,
+		rte_be_to_cpu_32(tcp->sent_seq) - (frame->is_sent ? peer.iss : peer.peer_iss),
 		rte_be_to_cpu_16(ip->total_length) - header, flags & SYN ? ", SYN" : "",
 		flags & FIN ? ", FIN" : "", frame->comment[0] != 0 ? ": " : "", frame->comment);
 }
 
-// All segments sent since record().
-static void expect_recorded(const char *wanted)
+// All segments sent, or all received, since record().
+static void expect_frames(bool are_sent, const char *wanted)
 {
 	struct ft_recorded recorded;
 	struct ft_recorded_frame frame;
@@ -51,10 +52,20 @@ static void expect_recorded(const char *wanted)
 	assert_true(ft_recorded_open(&recorded, path));
 	unlink(path);
 	while (ft_recorded_next(&recorded, &frame))
-		if (frame.is_sent && frame.bytes[12] == 0x08 && frame.bytes[13] == 0x00)
+		if (frame.is_sent == are_sent && frame.bytes[12] == 0x08 && frame.bytes[13] == 0x00)
 			describe(lines + strlen(lines), sizeof(lines) - strlen(lines), &frame);
 	ft_recorded_close(&recorded);
 	assert_string_equal(lines, wanted);
+}
+
+static void expect_recorded(const char *wanted)
+{
+	expect_frames(true, wanted);
+}
+
+static void expect_received(const char *wanted)
+{
+	expect_frames(false, wanted);
 }
 
 static void duplicate_acks(uint32_t ack, int count)
@@ -342,6 +353,50 @@ static void established_data_and_fin_again(void **state)
 	expect_recorded("seq 1, 5 bytes, FIN: retransmission after a timeout, no. 1\n");
 }
 
+// ---- received, taken, and dropped after all ----
+
+static void established_data_nobody_will_read_has_a_reason(void **state)
+{
+	peer_enter(FT_TCP_ESTABLISHED);
+	assert_int_equal(ft_tcp_shutdown(&peer.stack, peer.conn, true, false, peer.now), 0);
+	record();
+	TAKES(.seq = 1, .ack = 1, .flags = ACK, .text = "hello");
+	peer_take_all();
+	expect_received(
+		"seq 1, 5 bytes: shutdown: discarded because its connection, socket or stack went away\n");
+}
+
+static void established_segment_discarded_in_its_burst_has_a_reason(void **state)
+{
+	peer_enter(FT_TCP_ESTABLISHED);
+	record();
+	QUEUE(.seq = 1, .ack = 1, .flags = ACK);
+	QUEUE(.seq = 6, .ack = 1, .flags = ACK, .text = "there");
+	QUEUE(.seq = 1, .flags = RST);
+	peer_turn();
+	peer_take_all();
+	expect_received(
+		"seq 1, 0 bytes\n"
+		"seq 6, 5 bytes: shutdown: discarded because its connection, socket or stack went away\n"
+		"seq 1, 0 bytes\n");
+}
+
+// What was kept stood first in its burst, and its frame is in the file. The first of this burst is another.
+static void established_segment_discarded_later_leaves_no_reason(void **state)
+{
+	peer_enter(FT_TCP_ESTABLISHED);
+	record();
+	TAKES(.seq = 6, .ack = 1, .flags = ACK, .text = "there");
+	QUEUE(.seq = 1, .ack = 1, .flags = ACK);
+	QUEUE(.seq = 1, .flags = RST);
+	peer_turn();
+	assert_int_equal(peer.stack.counters.dropped_late[FT_DROP_SHUTDOWN], 1);
+	peer_take_all();
+	expect_received("seq 6, 5 bytes\n"
+			"seq 1, 0 bytes\n"
+			"seq 1, 0 bytes\n");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -362,6 +417,9 @@ int main(void)
 		PEER_TEST(established_keepalives_are_counted),
 		PEER_TEST(fin_wait_1_fin_again),
 		PEER_TEST(established_data_and_fin_again),
+		PEER_TEST(established_data_nobody_will_read_has_a_reason),
+		PEER_TEST(established_segment_discarded_in_its_burst_has_a_reason),
+		PEER_TEST(established_segment_discarded_later_leaves_no_reason),
 	};
 
 	ft_test_start_eal();
