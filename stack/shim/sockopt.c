@@ -1,5 +1,6 @@
 // getsockopt(2) and setsockopt(2): a switch for each level. What TCP must know stands in struct
 // ft_tcp_options, which the socket keeps and its connection is told; a listener reads the socket's.
+#include <assert.h>
 #include <errno.h>
 #include <string.h>
 
@@ -60,6 +61,7 @@ int ft_sockopt_apply(
 			return error;
 	}
 	if (socket->is_udp) {
+		assert(socket->udp != NULL);
 		socket->udp->ttl = options->ttl;
 		socket->udp->tos = options->tos;
 		socket->udp->receive_bytes.limit = options->receive_buffer;

@@ -297,6 +297,7 @@ static uint32_t many_bytes(const struct ft_stack *stack, const struct ft_tcp_con
 		RTE_MIN((uint32_t)stack->netif.tso_bytes, SEGMENTS_CUT * (uint32_t)conn->mss);
 	uint32_t bytes = RTE_MIN(ft_conn_unsent_bytes(conn), usable_bytes(conn));
 
+	assert(conn->mss > 0);
 	if (most < conn->mss || conn->is_sending_urgent ||
 		ft_seq_is_before(conn->snd.nxt, conn->snd.max))
 		return conn->mss;
