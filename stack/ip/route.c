@@ -75,20 +75,6 @@ static bool is_single_host(const struct ft_addr *addr)
 	       !ft_addr_is_equal(addr, &limited_broadcast);
 }
 
-// ---- what was found last ----
-
-static uint32_t memo_index(const struct ft_addr *destination)
-{
-	uint32_t last = rte_be_to_cpu_32(destination->words[3]);
-
-	return (last ^ last >> 8) % FT_ROUTE_MEMOS;
-}
-
-static bool is_about(const struct ft_route_memo *memo, const struct ft_addr *destination)
-{
-	return ft_addr_is_equal(&memo->destination, destination) && memo->route.mtu != 0;
-}
-
 bool ft_route_is_foreign(const struct ft_stack *stack, const struct ft_addr *addr)
 {
 	return is_single_host(addr) && !ft_route_is_taken(&stack->ip.routes, addr);
@@ -188,6 +174,20 @@ int ft_route_find(struct ft_stack *stack, const struct ft_addr *destination, ft_
 		return route_to_group(stack, route);
 	route->source = local->addr;
 	return 0;
+}
+
+// ---- what was found last ----
+
+static uint32_t memo_index(const struct ft_addr *destination)
+{
+	uint32_t last = rte_be_to_cpu_32(destination->words[3]);
+
+	return (last ^ last >> 8) % FT_ROUTE_MEMOS;
+}
+
+static bool is_about(const struct ft_route_memo *memo, const struct ft_addr *destination)
+{
+	return ft_addr_is_equal(&memo->destination, destination) && memo->route.mtu != 0;
 }
 
 // Which way does not change, but the path's MTU does.
