@@ -145,8 +145,11 @@ static uint16_t take_nothing(void *driver, struct rte_mbuf **pkts, uint16_t coun
 	return 0;
 }
 
+static uint16_t (*transmit)(void *, struct rte_mbuf **, uint16_t); // of the NIC that is behind
+
 static void fill_transmit_queue(void)
 {
+	transmit = peer.stack.netif.transmit;
 	peer.stack.netif.transmit = take_nothing;
 	while (peer.stack.tx_count < FT_TX_QUEUE)
 		ft_stack_transmit(&peer.stack, ft_stack_new_packet(&peer.stack));
@@ -156,35 +159,30 @@ static void empty_transmit_queue(void)
 {
 	struct ft_stack *stack = &peer.stack;
 
+	stack->netif.transmit = transmit;
 	for (; stack->tx_count > 0; stack->tx_count--, stack->tx_first++)
 		rte_pktmbuf_free(stack->tx[stack->tx_first % FT_TX_QUEUE]);
 }
 
 static void established_full_transmit_queue_ack_waits(void **state)
 {
-	uint16_t (*transmit)(void *, struct rte_mbuf **, uint16_t) = peer.stack.netif.transmit;
-
 	peer_enter(FT_TCP_ESTABLISHED);
 	fill_transmit_queue();
 	TAKES(.seq = 5, .ack = 1, .flags = ACK, .text = "x"); // out of order: acknowledged at once
 	peer_pass(FT_MILLISECOND);
 	assert_int_equal(peer.stack.counters.dropped_output[FT_DROP_TX_FULL], 0);
 	empty_transmit_queue();
-	peer.stack.netif.transmit = transmit;
 	peer_pass(FT_MILLISECOND);
 	EXPECT(.seq = 1, .ack = 1, .flags = ACK);
 }
 
 static void listen_full_transmit_queue_syn_ack_waits(void **state)
 {
-	uint16_t (*transmit)(void *, struct rte_mbuf **, uint16_t) = peer.stack.netif.transmit;
-
 	peer_enter(FT_TCP_LISTEN);
 	fill_transmit_queue();
 	TAKES(.flags = SYN);
 	assert_int_equal(peer.stack.counters.dropped_output[FT_DROP_TX_FULL], 0);
 	empty_transmit_queue();
-	peer.stack.netif.transmit = transmit;
 	peer_pass(FT_MILLISECOND);
 	EXPECT(.ack = 1, .flags = SYN | ACK);
 }
