@@ -75,11 +75,6 @@ static bool is_single_host(const struct ft_addr *addr)
 	       !ft_addr_is_equal(addr, &limited_broadcast);
 }
 
-bool ft_route_is_foreign(const struct ft_stack *stack, const struct ft_addr *addr)
-{
-	return is_single_host(addr) && !ft_route_is_taken(&stack->ip.routes, addr);
-}
-
 // ---- path MTUs ----
 
 static struct ft_path_mtu *path_slot(struct ft_stack *stack, const struct ft_addr *destination)

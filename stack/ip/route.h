@@ -82,9 +82,6 @@ bool ft_route_is_on_link(const struct ft_stack *stack, const struct ft_addr *add
 // 255.255.255.255, or the directed broadcast address of one of our prefixes.
 bool ft_route_is_broadcast(const struct ft_stack *stack, const struct ft_addr *addr);
 
-// Another host may have it: neither our own nor a broadcast address.
-bool ft_route_is_foreign(const struct ft_stack *stack, const struct ft_addr *addr);
-
 // Notes a lower path MTU, as told by an ICMP message already found genuine. Values below 576 (552
 // is Linux's floor; RFC 1191 says 68) are raised to 576, values not below what is known are
 // ignored. Returns the MTU now in force.
