@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "bench_number.h"
+#include "apps/value.h"
 #include "demux/conn_table.h"
 #include "demux_bench.h"
 #include "tcp/anchor.h"
@@ -97,7 +97,7 @@ static uint64_t read_number(
 {
 	uint64_t number;
 
-	if (!bench_number_read(text, lowest, highest, &number))
+	if (!value_read_count(text, lowest, highest, &number))
 		refuse(text, expected);
 	return number;
 }

@@ -16,6 +16,7 @@
 
 #include <arpa/inet.h>
 
+#include "apps/value.h"
 #include "fourtuple.h"
 
 #define ECHO_PORT 7 // IANA's
@@ -383,10 +384,9 @@ static int serve(const struct ports *tcp, const struct ports *udp)
 
 static bool add_port(struct ports *ports, const char *text)
 {
-	char *end;
-	unsigned long port = strtoul(text, &end, 10);
+	uint16_t port;
 
-	if (text[0] < '0' || text[0] > '9' || *end != '\0' || port < 1 || port > 65535) {
+	if (!value_read_port(text, &port)) {
 		fprintf(stderr, "ft-echo: %s: expected a port from 1 to 65535\n", text);
 		return false;
 	}
@@ -394,7 +394,7 @@ static bool add_port(struct ports *ports, const char *text)
 		fprintf(stderr, "ft-echo: expected at most %d ports\n", PORTS);
 		return false;
 	}
-	ports->list[ports->count++] = (uint16_t)port;
+	ports->list[ports->count++] = port;
 	return true;
 }
 

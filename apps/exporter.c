@@ -1,6 +1,7 @@
 // ft-exporter: what fourtuple's applications count, for Prometheus. It reads their telemetry from outside,
 // so a scrape costs them what ft-ss -s costs: a question, answered between two turns of the loop.
 #include "apps/exporter.h"
+#include "apps/value.h"
 
 #include <arpa/inet.h>
 #include <getopt.h>
@@ -71,21 +72,13 @@ static enum MHD_Result answer(void *arg, struct MHD_Connection *connection, cons
 	return answer_text(connection, MHD_HTTP_NOT_FOUND, "not here; try /metrics\n");
 }
 
-// ADDRESS:PORT, :PORT for every address.
+// ADDRESS:PORT, or :PORT for every address.
 static bool read_listen(const char *text, struct sockaddr_in *name)
 {
-	const char *colon = strrchr(text, ':');
-	char address[INET_ADDRSTRLEN] = "0.0.0.0", *end;
-	unsigned long port;
+	char whole[64];
 
-	if (colon == NULL || (size_t)(colon - text) >= sizeof(address))
-		return false;
-	if (colon != text)
-		snprintf(address, sizeof(address), "%.*s", (int)(colon - text), text);
-	port = strtoul(colon + 1, &end, 10);
-	*name = (struct sockaddr_in){ .sin_family = AF_INET, .sin_port = htons((uint16_t)port) };
-	return colon[1] >= '0' && colon[1] <= '9' && *end == '\0' && port >= 1 && port <= 65535 &&
-	       inet_pton(AF_INET, address, &name->sin_addr) == 1;
+	snprintf(whole, sizeof(whole), "%s%s", text[0] == ':' ? "0.0.0.0" : "", text);
+	return strlen(text) < sizeof(whole) / 2 && value_read_address(whole, name) == NULL;
 }
 
 static int serve(const char *listen)

@@ -5,10 +5,7 @@
 #include <rte_common.h>
 
 #include "apps/exporter.h"
-#include "apps/telemetry_client.h"
 #include "base/counters.h"
-
-#define APPS 64
 
 // What one application answered; a member that it did not answer is NULL.
 struct answers {
@@ -271,11 +268,9 @@ static void write_all(FILE *to, const struct answers *all, int count)
 		"available", all, count);
 }
 
-void ft_exporter_write_page(FILE *to)
+void ft_exporter_write_answers(FILE *to, const struct ft_app *apps, int count)
 {
-	struct ft_app apps[APPS];
-	static struct answers all[APPS];
-	int count = ft_client_find(apps, APPS, NULL);
+	static struct answers all[FT_EXPORTER_APPS];
 
 	for (int i = 0; i < count; i++) {
 		all[i] = (struct answers){ .app = apps[i] };
@@ -284,4 +279,12 @@ void ft_exporter_write_page(FILE *to)
 	write_all(to, all, count);
 	for (int i = 0; i < count; i++)
 		forget(&all[i]);
+}
+
+void ft_exporter_write_page(FILE *to)
+{
+	struct ft_app apps[FT_EXPORTER_APPS];
+	int count = ft_client_find(apps, FT_EXPORTER_APPS, NULL);
+
+	ft_exporter_write_answers(to, apps, count);
 }

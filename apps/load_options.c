@@ -6,9 +6,9 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "apps/value.h"
 #include "fourtuple.h"
 #include "load.h"
-#include "load_value.h"
 
 // The ports that ft-load gives the stack to choose from: all that need no privilege.
 #define FIRST_PORT 1024
@@ -125,25 +125,25 @@ static void __attribute__((noreturn)) refuse(const char *text, const char *expec
 
 // ---- values ----
 
-static double read_number(const char *text, const struct load_unit *units, double lowest,
+static double read_number(const char *text, const struct value_unit *units, double lowest,
 	double highest, const char *expected)
 {
 	double number;
 
-	if (!load_read_number(text, units, lowest, highest, &number))
+	if (!value_read_number(text, units, lowest, highest, &number))
 		refuse(text, expected);
 	return number;
 }
 
 static int64_t read_duration(const char *text, double lowest)
 {
-	return (int64_t)read_number(text, load_durations, lowest, 1e6 * 1e9,
+	return (int64_t)read_number(text, value_durations, lowest, 1e6 * 1e9,
 		"a time with its unit, like 500 ms, 10 s or 5 min");
 }
 
 static uint32_t read_size(const char *text)
 {
-	return (uint32_t)read_number(text, load_sizes, 0, MOST_BYTES, "bytes, from 0 to 64M");
+	return (uint32_t)read_number(text, value_sizes, 0, MOST_BYTES, "bytes, from 0 to 64M");
 }
 
 static enum load_mode read_mode(const char *text)
@@ -160,7 +160,7 @@ static void read_destination(struct load_options *options, const char *text)
 
 	if (options->destination_count == LOAD_DESTINATIONS)
 		refuse(text, "at most 64 destinations");
-	expected = load_read_address(text, &options->destinations[options->destination_count++]);
+	expected = value_read_address(text, &options->destinations[options->destination_count++]);
 	if (expected != NULL)
 		refuse(text, expected);
 }
@@ -210,18 +210,18 @@ static void read_option(struct load_options *options, int option, const char *te
 		break;
 	case CONNECTIONS:
 		options->connections = (uint32_t)read_number(
-			text, load_counts, 1, LOAD_MOST, "connections, from 1 to 16M");
+			text, value_counts, 1, LOAD_MOST, "connections, from 1 to 16M");
 		break;
 	case RATE:
 		options->rate = read_number(
-			text, load_counts, 0.001, 1e9, "requests a second, from 0.001 to 1000M");
+			text, value_counts, 0.001, 1e9, "requests a second, from 0.001 to 1000M");
 		break;
 	case ARRIVAL:
 		read_arrival(options, text);
 		break;
 	case OUTSTANDING:
 		options->outstanding = (uint32_t)read_number(
-			text, load_counts, 1, LOAD_MOST, "requests, from 1 to 16M");
+			text, value_counts, 1, LOAD_MOST, "requests, from 1 to 16M");
 		break;
 	case SIZE:
 		options->size = read_size(text);
@@ -243,13 +243,13 @@ static void read_option(struct load_options *options, int option, const char *te
 		break;
 	case OPENING:
 		options->opening = (uint32_t)read_number(
-			text, load_counts, 1, LOAD_MOST, "connections, from 1 to 16M");
+			text, value_counts, 1, LOAD_MOST, "connections, from 1 to 16M");
 		break;
 	case RESET:
 		options->is_reset = true;
 		break;
 	case SEED:
-		options->seed = (long)read_number(text, load_counts, 0, 1e9, "a number");
+		options->seed = (long)read_number(text, value_counts, 0, 1e9, "a number");
 		break;
 	case JSON:
 		options->json_path = text;

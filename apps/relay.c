@@ -17,6 +17,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "apps/value.h"
 #include "fourtuple.h"
 
 #define EVENTS 64
@@ -322,38 +323,20 @@ static int serve(uint16_t port)
 
 static bool read_port(const char *text, uint16_t *port)
 {
-	char *end;
-	unsigned long number = strtoul(text, &end, 10);
-
-	if (text[0] < '0' || text[0] > '9' || *end != '\0' || number < 1 || number > 65535) {
-		fprintf(stderr, "ft-relay: %s: expected a port from 1 to 65535\n", text);
-		return false;
-	}
-	*port = (uint16_t)number;
-	return true;
+	if (value_read_port(text, port))
+		return true;
+	fprintf(stderr, "ft-relay: %s: expected a port from 1 to 65535\n", text);
+	return false;
 }
 
 // "10.9.0.1:80"
 static bool read_destination(const char *text)
 {
-	const char *colon = strchr(text, ':');
-	char address[INET_ADDRSTRLEN];
-	uint16_t port;
+	const char *expected = value_read_address(text, &destination);
 
-	if (colon == NULL || colon - text >= (ptrdiff_t)sizeof(address)) {
-		fprintf(stderr, "ft-relay: %s: expected ADDRESS:PORT\n", text);
-		return false;
-	}
-	memcpy(address, text, colon - text);
-	address[colon - text] = '\0';
-	if (inet_pton(AF_INET, address, &destination.sin_addr) != 1) {
-		fprintf(stderr, "ft-relay: %s: expected an IPv4 address\n", address);
-		return false;
-	}
-	if (!read_port(colon + 1, &port))
-		return false;
-	destination.sin_port = htons(port);
-	return true;
+	if (expected != NULL)
+		fprintf(stderr, "ft-relay: %s: expected %s\n", text, expected);
+	return expected == NULL;
 }
 
 static bool read_options(int argc, char **argv, uint16_t *port)

@@ -1,6 +1,6 @@
 // ft-ss: lists the sockets of running applications, from outside, as ss(8) lists the kernel's.
 //
-//	main ─► read_options ─► ss_apps ─► for each application: list ─► telemetry_client, ss_filter ─► ss_print
+//	main ─► read_options ─► ss_apps ─► for each application: ss_list ─► telemetry_client, ss_filter ─► ss_print
 //	                                                         or ss_summary
 #include <arpa/inet.h>
 #include <getopt.h>
@@ -12,163 +12,19 @@
 #include <unistd.h>
 
 #include "apps/ss_apps.h"
-#include "apps/ss_filter.h"
-#include "apps/ss_print.h"
+#include "apps/ss_list.h"
 #include "apps/ss_summary.h"
-#include "apps/telemetry_client.h"
+#include "apps/value.h"
 
 static struct options {
 	struct ss_style style;
-	struct ss_filter filter;
-	bool is_tcp, is_udp, is_listening, is_all, is_bound, is_summary, is_nic, is_kill, is_json;
+	struct ss_wanted wanted;
+	bool is_summary, is_nic;
 	double watch_s; // 0: once
 	const char *app;
 } options;
 
-// ---- one application's sockets ----
-
-static uint32_t wanted_states(void)
-{
-	const uint32_t quiet = SS_BIT(SS_LISTEN) | SS_BIT(SS_CLOSED);
-
-	if (options.filter.states != 0)
-		return options.filter.states;
-	if (options.is_bound)
-		return SS_BIT(SS_CLOSED);
-	if (options.is_all)
-		return SS_ALL_STATES;
-	if (options.is_listening)
-		return quiet;
-	return SS_ALL_STATES & ~quiet & ~SS_BIT(SS_TIME_WAIT) & ~SS_BIT(SS_SYN_RECEIVED);
-}
-
-static bool read_address(
-	const json_t *record, const char *ip_key, const char *port_key, struct ss_address *address)
-{
-	const char *text = json_string_value(json_object_get(record, ip_key));
-	struct in_addr ip4;
-
-	address->port = (uint16_t)json_integer_value(json_object_get(record, port_key));
-	if (text == NULL)
-		return false;
-	if (inet_pton(AF_INET6, text, &address->ip) == 1)
-		return true;
-	address->ip = (struct in6_addr){ .s6_addr = { [10] = 0xff, [11] = 0xff } };
-	memcpy(&address->ip.s6_addr[12], &ip4, inet_pton(AF_INET, text, &ip4) == 1 ? 4 : 0);
-	return true;
-}
-
-static bool read_socket(const json_t *record, struct ss_socket *socket)
-{
-	static const char *const states[SS_STATES] = { "CLOSED", "LISTEN", "SYN-SENT",
-		"SYN-RECEIVED", "ESTABLISHED", "FIN-WAIT-1", "FIN-WAIT-2", "CLOSE-WAIT", "CLOSING",
-		"LAST-ACK", "TIME-WAIT" };
-	const char *protocol = json_string_value(json_object_get(record, "proto"));
-	const char *state = json_string_value(json_object_get(record, "state"));
-
-	*socket = (struct ss_socket){ .is_udp = protocol != NULL && strcmp(protocol, "udp") == 0 };
-	for (int i = 0; state != NULL && i < SS_STATES; i++)
-		if (strcmp(state, states[i]) == 0)
-			socket->state = (enum ss_state)i;
-	return read_address(record, "local", "lport", &socket->local) &&
-	       read_address(record, "remote", "rport", &socket->remote);
-}
-
-// In CLOSED, -l means UDP sockets, and not TCP ones, which are bound and do nothing.
-static bool is_wanted(const struct ss_socket *socket)
-{
-	bool is_bound_only = !socket->is_udp && socket->state == SS_CLOSED;
-
-	if (is_bound_only && options.is_listening && !options.is_all && !options.is_bound &&
-		options.filter.states == 0)
-		return false;
-	return (socket->is_udp ? options.is_udp : options.is_tcp) &&
-	       ss_filter_matches(&options.filter, socket);
-}
-
-static bool is_resettable(const struct ss_socket *socket)
-{
-	return !socket->is_udp && socket->state != SS_LISTEN && socket->state != SS_CLOSED;
-}
-
-// False when it was not there any more, or the application did not answer.
-static bool reset(struct ft_app *app, const json_t *record, const struct ss_socket *socket)
-{
-	char command[256];
-	json_t *answer;
-	bool was_reset;
-
-	snprintf(command, sizeof(command), "/fourtuple/reset,%s,%u,%s,%u",
-		json_string_value(json_object_get(record, "local")), socket->local.port,
-		json_string_value(json_object_get(record, "remote")), socket->remote.port);
-	answer = ft_client_ask(app, command);
-	was_reset = json_integer_value(json_object_get(answer, "reset")) == 1;
-	json_decref(answer);
-	return was_reset;
-}
-
-struct result {
-	struct ss_table table;
-	json_t *list; // for --json
-};
-
-static void add_app(json_t *object, const struct ft_app *app)
-{
-	json_object_set_new(object, "app", json_string(app->name));
-	json_object_set_new(object, "program", json_string(app->program));
-	json_object_set_new(object, "pid", json_integer(app->pid));
-}
-
-static bool take_record(struct ft_app *app, json_t *record, struct result *result)
-{
-	struct ss_socket socket;
-
-	if (!read_socket(record, &socket) || !is_wanted(&socket))
-		return true;
-	if (options.is_kill && (!is_resettable(&socket) || !reset(app, record, &socket)))
-		return true;
-	if (!options.is_json)
-		return ss_table_add(
-			&result->table, &options.style, &socket, record, app->program, app->pid);
-	add_app(record, app);
-	return json_array_append(result->list, record) == 0;
-}
-
-static bool take_page(struct ft_app *app, json_t *page, struct result *result)
-{
-	const char *key;
-	json_t *record;
-
-	json_object_foreach(page, key, record)
-	{
-		if (json_is_object(record) && !take_record(app, record, result)) {
-			fprintf(stderr, "ft-ss: out of memory\n");
-			return false;
-		}
-	}
-	return true;
-}
-
-static bool list(struct ft_app *app, struct result *result)
-{
-	uint32_t mask = wanted_states() | (options.is_udp ? SS_UDP : 0);
-	bool is_detailed = options.style.has_details || options.is_json;
-	long long cursor = 0;
-	bool is_good;
-
-	do {
-		char command[128];
-		json_t *page;
-
-		snprintf(command, sizeof(command), "/fourtuple/sockets,%lld,%u%s", cursor, mask,
-			is_detailed ? ",details" : "");
-		page = ft_client_ask(app, command);
-		is_good = page != NULL && take_page(app, page, result);
-		cursor = json_integer_value(json_object_get(page, "next"));
-		json_decref(page);
-	} while (is_good && cursor != 0);
-	return is_good;
-}
+// ---- the sockets of all applications ----
 
 // All that --json prints: one document.
 static void print_json(const json_t *list)
@@ -179,18 +35,18 @@ static void print_json(const json_t *list)
 
 static int list_all(struct ss_apps *apps)
 {
-	struct result result = { .list = json_array() };
+	struct ss_list list = { .records = json_array() };
 	int status = 0;
 
 	for (int i = 0; i < apps->count; i++)
-		if (!list(&apps->list[i].link, &result))
+		if (!ss_list_add(&list, &options.wanted, &options.style, &apps->list[i].link))
 			status = 1;
-	if (options.is_json)
-		print_json(result.list);
+	if (options.wanted.is_json)
+		print_json(list.records);
 	else
-		ss_table_print(&result.table, &options.style);
-	json_decref(result.list);
-	ss_table_free(&result.table);
+		ss_table_print(&list.table, &options.style);
+	json_decref(list.records);
+	ss_table_free(&list.table);
 	return status;
 }
 
@@ -248,7 +104,7 @@ static int show_json(struct ss_apps *apps)
 		struct ft_app *app = &apps->list[i].link;
 		json_t *object = json_object();
 
-		add_app(object, app);
+		ss_list_name(object, app);
 		if (options.is_summary)
 			status |= add_answer(object, "summary", ss_summary_ask(app));
 		if (options.is_nic)
@@ -266,7 +122,7 @@ static int show(struct ss_apps *apps)
 
 	if (!options.is_summary && !options.is_nic)
 		return list_all(apps);
-	if (options.is_json)
+	if (options.wanted.is_json)
 		return show_json(apps);
 	for (int i = 0; i < apps->count; i++) {
 		if (options.is_summary)
@@ -363,20 +219,20 @@ static bool take_flag(int option)
 		int option;
 		bool *flag;
 	} flags[] = {
-		{ 't', &options.is_tcp },
-		{ 'u', &options.is_udp },
-		{ 'l', &options.is_listening },
-		{ 'a', &options.is_all },
-		{ 'B', &options.is_bound },
+		{ 't', &options.wanted.is_tcp },
+		{ 'u', &options.wanted.is_udp },
+		{ 'l', &options.wanted.is_listening },
+		{ 'a', &options.wanted.is_all },
+		{ 'B', &options.wanted.is_bound },
 		{ 'n', &options.style.is_numeric },
 		{ 'p', &options.style.has_processes },
 		{ 'o', &options.style.has_timers },
 		{ 'i', &options.style.has_details },
 		{ 'H', &options.style.has_no_header },
 		{ 's', &options.is_summary },
-		{ 'K', &options.is_kill },
+		{ 'K', &options.wanted.is_kill },
 		{ 'N', &options.is_nic },
-		{ 'J', &options.is_json },
+		{ 'J', &options.wanted.is_json },
 	};
 
 	for (size_t i = 0; i < sizeof(flags) / sizeof(flags[0]); i++) {
@@ -390,10 +246,9 @@ static bool take_flag(int option)
 
 static bool take_watch(const char *seconds)
 {
-	char *end = "";
-
-	options.watch_s = seconds != NULL ? strtod(seconds, &end) : 1;
-	if (*end == '\0' && options.watch_s >= 0.1 && options.watch_s <= 86400)
+	options.watch_s = 1;
+	if (seconds == NULL ||
+		value_read_number(seconds, value_seconds, 0.1, 86400, &options.watch_s))
 		return true;
 	fprintf(stderr, "ft-ss: --watch=%s: expected seconds from 0.1 to 86400\n", seconds);
 	return false;
@@ -403,12 +258,12 @@ static void settle(void)
 {
 	uint32_t states;
 
-	if (!options.is_tcp && !options.is_udp) {
-		options.is_tcp = true;
-		options.is_udp = !options.is_bound;
+	if (!options.wanted.is_tcp && !options.wanted.is_udp) {
+		options.wanted.is_tcp = true;
+		options.wanted.is_udp = !options.wanted.is_bound;
 	}
-	states = wanted_states();
-	options.style.has_netid = options.is_tcp && options.is_udp;
+	states = ss_wanted_states(&options.wanted);
+	options.style.has_netid = options.wanted.is_tcp && options.wanted.is_udp;
 	options.style.has_state = (states & (states - 1)) != 0;
 }
 
@@ -445,16 +300,18 @@ static int read_options(int argc, char **argv)
 		else if (option == 'W' ? !take_watch(optarg) : !take_flag(option))
 			return 2;
 	}
-	if (!ss_filter_parse(&options.filter, argc - optind, argv + optind, resolve, error)) {
+	if (!ss_filter_parse(
+		    &options.wanted.filter, argc - optind, argv + optind, resolve, error)) {
 		fprintf(stderr, "ft-ss: %s\n", error);
 		return 2;
 	}
-	if ((options.is_summary || options.is_nic) && (options.is_kill || optind < argc)) {
+	if ((options.is_summary || options.is_nic) && (options.wanted.is_kill || optind < argc)) {
 		fprintf(stderr, "ft-ss: -s and --nic are about whole applications: they go with "
 				"neither -K nor a filter\n");
 		return 2;
 	}
-	if (options.is_kill && options.filter.root < 0 && options.filter.states == 0) {
+	if (options.wanted.is_kill && options.wanted.filter.root < 0 &&
+		options.wanted.filter.states == 0) {
 		fprintf(stderr, "ft-ss: -K without a filter would reset everything: "
 				"\"state all\" says so\n");
 		return 2;

@@ -257,16 +257,16 @@ static void measure(const struct ss_table *table, int widths[COLUMNS])
 }
 
 // Addresses end at the colon, ports begin there.
-static void print_row(const struct ss_style *style, const int *w, const char *const cells[COLUMNS],
-	const char *rest)
+static void print_cells(
+	const struct ss_style *style, const int *w, const char *const cells[COLUMNS])
 {
 	if (style->has_netid)
 		printf("%-*s ", w[NETID], cells[NETID]);
 	if (style->has_state)
 		printf("%-*s ", w[STATE], cells[STATE]);
-	printf("%-*s %-*s %*s:%-*s %*s:%-*s%s\n", w[RECV_Q], cells[RECV_Q], w[SEND_Q],
+	printf("%-*s %-*s %*s:%-*s %*s:%-*s", w[RECV_Q], cells[RECV_Q], w[SEND_Q],
 		cells[SEND_Q], w[LOCAL], cells[LOCAL], w[LOCAL_PORT], cells[LOCAL_PORT], w[PEER],
-		cells[PEER], w[PEER_PORT], cells[PEER_PORT], rest);
+		cells[PEER], w[PEER_PORT], cells[PEER_PORT]);
 }
 
 void ss_table_print(const struct ss_table *table, const struct ss_style *style)
@@ -276,17 +276,18 @@ void ss_table_print(const struct ss_table *table, const struct ss_style *style)
 	int widths[COLUMNS];
 
 	measure(table, widths);
-	if (!style->has_no_header)
-		print_row(style, widths, heads, style->has_processes ? " Process" : "");
+	if (!style->has_no_header) {
+		print_cells(style, widths, heads);
+		printf("%s\n", style->has_processes ? " Process" : "");
+	}
 	for (int i = 0; i < table->count; i++) {
 		const struct ss_row *row = &table->rows[i];
 		const char *cells[COLUMNS];
-		char rest[1024];
 
 		for (int column = 0; column < COLUMNS; column++)
 			cells[column] = cell(row, column);
-		snprintf(rest, sizeof(rest), " %s", row->rest != NULL ? row->rest : "");
-		print_row(style, widths, cells, rest);
+		print_cells(style, widths, cells);
+		printf(" %s\n", row->rest != NULL ? row->rest : "");
 		if (row->details != NULL)
 			printf("%s\n", row->details);
 	}

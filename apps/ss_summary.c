@@ -55,7 +55,7 @@ static void print_numbers(const char *title, json_t *now, const json_t *before, 
 		has_title = true;
 		printf("%16lld  %-24s", number, name);
 		if (before != NULL)
-			printf(" %.1f/s", (double)(number - old) / seconds);
+			printf(" %.1f/s", ((double)number - (double)old) / seconds);
 		printf("\n");
 	}
 }

@@ -73,8 +73,7 @@ static const char *text_of(const json_t *object, const char *key)
 	return text != NULL ? text : "";
 }
 
-// False when it is no application of ours; or with errno when it does not answer.
-static bool greet(struct ft_app *app)
+bool ft_client_greet(struct ft_app *app)
 {
 	json_t *hello, *info;
 	bool is_ours;
@@ -106,7 +105,7 @@ static bool open_app(struct ft_app *app, const char *directory, const char *name
 
 	snprintf(path, sizeof(path), "%s/%s/" SOCKET_NAME, directory, name);
 	*app = (struct ft_app){ .fd = open_socket(path) };
-	if (app->fd >= 0 && greet(app))
+	if (app->fd >= 0 && ft_client_greet(app))
 		return true;
 	error = errno;
 	ft_client_close(app);

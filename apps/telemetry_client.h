@@ -15,6 +15,11 @@ struct ft_app {
 // Returns how many, at most `most`. One that is there and does not answer is told of on stderr, and counts:
 // only its name is known, and whatever it is asked, the answer is NULL.
 int ft_client_find(struct ft_app *apps, int most, const char *name);
+
+// Learns who is at the other end of app->fd, which DPDK's greeting is still to come from. False when that
+// is no application of ours; or with errno when it does not answer.
+bool ft_client_greet(struct ft_app *app);
+
 void ft_client_close(struct ft_app *app);
 
 // What it answers to "/fourtuple/counters"; the caller's to json_decref(). NULL: it did not answer, or

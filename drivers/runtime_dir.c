@@ -163,8 +163,7 @@ void ft_runtime_dir_release(void)
 
 // ---- what others left ----
 
-// `name` itself, or "NAME-PID" of a process that is no more.
-static bool is_namesake(const char *entry, const char *name)
+bool ft_runtime_dir_is_left(const char *entry, const char *name)
 {
 	size_t bytes = strlen(name);
 	char *end;
@@ -203,7 +202,7 @@ void ft_runtime_dir_sweep(const char *name)
 	if (entries == NULL)
 		return;
 	while ((entry = readdir(entries)) != NULL)
-		if (is_namesake(entry->d_name, name))
+		if (ft_runtime_dir_is_left(entry->d_name, name))
 			clear(base, entry->d_name);
 	closedir(entries);
 }

@@ -12,6 +12,10 @@ void ft_runtime_dir_base(char *path, size_t bytes);
 
 bool ft_runtime_dir_is_name(const char *name);
 
+// Whether a directory there may be what an ended process called `name` left: its entry is `name` itself, or
+// "NAME-PID" of a process that is no more. Whether it is held is for its lock to say.
+bool ft_runtime_dir_is_left(const char *entry, const char *name);
+
 // Removes what processes called `name` or "NAME-PID" left when they were killed: directories, and the
 // files of their hugepages. What is somebody's stays.
 void ft_runtime_dir_sweep(const char *name);

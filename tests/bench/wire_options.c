@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "apps/bench_number.h"
+#include "apps/value.h"
 
 enum {
 	CONNECTIONS = 1,
@@ -88,7 +88,7 @@ static uint64_t read_number(
 {
 	uint64_t number;
 
-	if (!bench_number_read(text, lowest, highest, &number))
+	if (!value_read_count(text, lowest, highest, &number))
 		refuse(text, expected);
 	return number;
 }

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """Writes the inputs that fuzzing starts from: make_corpus.py DIRECTORY."""
 
+import json
 import pathlib
 import struct
 import sys
@@ -122,7 +123,8 @@ CONNECTION = {
 }
 
 # The parsers by number, as in target_words.c; a word a line.
-FILTER, PATTERN, TRACE, DEVICE, ARGUMENTS, NUMBER, VALUE, ADDRESS, TELEMETRY = (bytes([i]) for i in range(9))
+FILTER, PATTERN, TRACE, DEVICE, ARGUMENTS, NUMBER, VALUE, ADDRESS, TELEMETRY, PORT, ENTRY = (
+    bytes([i]) for i in range(11))
 WORDS = {
     "filter": FILTER + b"state\nestablished\n( dport = :ssh or sport != 7 ) and not dst 10.0.0.0/8",
     "filter-signs": FILTER + b"exclude bucket src [2001:db8::1]:7 || !(sport<=1024&dport>echo)",
@@ -154,10 +156,59 @@ WORDS = {
     "address-without-port": ADDRESS + b"10.9.0.1:",
     "telemetry-page": TELEMETRY + b"0,0x7ff,details",
     "telemetry-reset": TELEMETRY + b"10.9.0.2,7,10.9.0.1,40000",
+    "port": PORT + b"65535",
+    "port-none": PORT + b"65536",
+    "watch": VALUE + b".5",
+    "entry": ENTRY + b"ft-echo-4194304\nft-echo",
+    "entry-of-another": ENTRY + b"ft-echo2\nft-echo",
+}
+
+# Who asks, by number, as in target_answers.c; a message a line.
+GREET, LIST, LIST_JSON, KILL, SUMMARIZE, NIC, PAGE = (bytes([i]) for i in range(7))
+
+
+def answer(command, content):
+    return json.dumps({"/fourtuple/" + command: content}).encode() + b"\n"
+
+
+LISTENER = {"proto": "tcp", "state": "LISTEN", "recvq": 0, "sendq": 511, "local": "0.0.0.0", "lport": 7,
+            "remote": "0.0.0.0", "rport": 0, "fds": "4"}
+BOUND = {"proto": "udp", "state": "CLOSED", "recvq": 0, "sendq": 0, "local": "::", "lport": 53, "remote": "::",
+         "rport": 0, "fds": "5,6,7,8,9,10,11,12", "more_fds": 3}
+CONNECTED = {"proto": "tcp", "state": "ESTABLISHED", "recvq": 1, "sendq": 20, "local": "10.9.0.2", "lport": 7,
+             "remote": "10.9.0.1", "rport": 40000, "timer": "on", "timer_ms": 204, "retries": 1,
+             "timestamps": 1, "wscale": 1, "snd_wscale": 7, "rcv_wscale": 7, "rto_us": 204000, "backoff": 1,
+             "rtt_us": 150, "rttvar_us": 75, "mss": 1448, "pmtu": 1500, "rcvmss": 536, "advmss": 1448,
+             "cwnd": 10, "ssthresh": 2147483647, "unacked": 1, "lost": 1, "retrans": 2, "lastsnd_ms": 60000,
+             "lastrcv_ms": 61000, "lastack_ms": 3, "rcv_space": 14480, "congestion": "reno"}
+PAGES = (answer("sockets", {"next": 4294967296, "0": LISTENER, "1": BOUND}) +
+         answer("sockets", {"next": 0, "0": CONNECTED}))
+INFO = answer("info", {"name": "ft-echo", "program": "ft-echo", "pid": 7, "version": "1", "device": "net_tap0"})
+COUNTERS = answer("counters", {"packets_received": 12, "segments_sent": 9223372036854775807})
+DROPS = answer("drops", {"input": {"NO_SOCKET": 3}, "late": {}, "output": {"NO_MBUF": 1}})
+STATES = answer("states", {"ESTABLISHED": 3, "udp": 1})
+DEVICE_NOW = answer("nic", {"driver": "net_tap", "link": "up", "mtu": 1500, "offloads": {"checksum": "off: no"},
+                            "receive_pool": {"packets": 4096, "available": 4000}})
+ANSWERS = {
+    "greet": GREET + b'{"version": "DPDK 22.11", "pid": 7, "max_output_len": 16384}\n' + INFO,
+    "greet-stranger": GREET + b'{"version": "DPDK 22.11"}\n' + answer("info", None),
+    "list": LIST + PAGES,
+    "list-json": LIST_JSON + PAGES,
+    "list-same-again": LIST + answer("sockets", {"next": 1}) * 3,
+    "list-no-socket": LIST + answer("sockets", {"next": 0, "0": {"proto": "tcp"}}),
+    "list-error": LIST + answer("sockets", {"error": "no"}),
+    "list-torn": LIST + PAGES[:300],
+    "kill": KILL + answer("sockets", {"next": 0, "0": CONNECTED}) + answer("reset", {"reset": 1}),
+    "summarize": SUMMARIZE + (STATES + COUNTERS + DROPS) * 2,
+    "summarize-back": SUMMARIZE + STATES + answer("counters", {"a": -9223372036854775808}) + DROPS + STATES +
+    answer("counters", {"a": 9223372036854775807}) + DROPS,
+    "nic": NIC + DEVICE_NOW,
+    "page": PAGE + INFO + COUNTERS + DROPS + STATES + answer("bursts", {"0": 5, "1": 3, "32": 2}) + DEVICE_NOW,
+    "page-unanswered": PAGE + INFO,
 }
 
 TARGETS = {"frame": FRAME, "reassembly": REASSEMBLY, "segment": SEGMENT, "config": CONFIG,
-           "connection": CONNECTION, "words": WORDS}
+           "connection": CONNECTION, "words": WORDS, "answers": ANSWERS}
 
 for target, inputs in TARGETS.items():
     folder = pathlib.Path(sys.argv[1], target)

@@ -7,18 +7,19 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <rte_common.h>
 #include <rte_log.h>
 
-#include "apps/bench_number.h"
-#include "apps/load_value.h"
 #include "apps/ss_filter.h"
+#include "apps/value.h"
 #include "base/log.h"
 #include "base/trace.h"
 #include "config/config.h"
 #include "demux/tuple_pattern.h"
 #include "drivers/device.h"
+#include "drivers/runtime_dir.h"
 #include "fuzz_host.h"
 #include "target.h"
 #include "telemetry/telemetry.h"
@@ -171,49 +172,76 @@ static void parse_arguments(char *text)
 
 // ---- numbers and addresses of what measures ----
 
-static void parse_bench_number(char *text)
+static void parse_count(char *text)
 {
 	uint64_t number, again;
 	char digits[32];
 
-	if (!bench_number_read(text, 1, 1000000000, &number))
+	if (!value_read_count(text, 1, 1000000000, &number))
 		return;
 	fuzz_check(number >= 1 && number <= 1000000000);
 	snprintf(digits, sizeof(digits), "%lu", number);
-	fuzz_check(bench_number_read(digits, 1, 1000000000, &again) && again == number);
+	fuzz_check(value_read_count(digits, 1, 1000000000, &again) && again == number);
 }
 
-static void parse_load_number(char *text)
+static void parse_number(char *text)
 {
 	double number, again;
 	char digits[64];
 
-	if (load_read_number(text, load_durations, 1, 1e15, &number)) {
+	if (value_read_number(text, value_durations, 1, 1e15, &number)) {
 		snprintf(digits, sizeof(digits), "%.17g us", number / 1e3);
 		fuzz_check(number >= 1 && number <= 1e15);
-		fuzz_check(load_read_number(digits, load_durations, 0.9, 1.1e15, &again));
+		fuzz_check(value_read_number(digits, value_durations, 0.9, 1.1e15, &again));
 		fuzz_check(again > number * 0.999999 && again < number * 1.000001);
 	}
-	if (load_read_number(text, load_sizes, 0, 64 << 20, &number))
+	if (value_read_number(text, value_sizes, 0, 64 << 20, &number))
 		fuzz_check(number >= 0 && number <= 64 << 20);
-	if (load_read_number(text, load_counts, 0.001, 1e9, &number))
+	if (value_read_number(text, value_seconds, 0.1, 86400, &number))
+		fuzz_check(number >= 0.1 && number <= 86400);
+	if (value_read_number(text, value_counts, 0.001, 1e9, &number))
 		fuzz_check(number >= 0.001 && number <= 1e9);
 }
 
-static void parse_load_address(char *text)
+static void parse_port(char *text)
+{
+	uint16_t port, again;
+	char digits[8];
+
+	if (!value_read_port(text, &port))
+		return;
+	snprintf(digits, sizeof(digits), "%u", port);
+	fuzz_check(port != 0 && value_read_port(digits, &again) && again == port);
+}
+
+static void parse_address(char *text)
 {
 	struct sockaddr_in address, again;
 	char shown[INET_ADDRSTRLEN + 8], host[INET_ADDRSTRLEN];
 
-	if (load_read_address(text, &address) != NULL)
+	if (value_read_address(text, &address) != NULL)
 		return;
 	fuzz_check(inet_ntop(AF_INET, &address.sin_addr, host, sizeof(host)) != NULL);
 	snprintf(shown, sizeof(shown), "%s:%u", host, ntohs(address.sin_port));
-	fuzz_check(load_read_address(shown, &again) == NULL);
+	fuzz_check(value_read_address(shown, &again) == NULL);
 	fuzz_check(memcmp(&again, &address, sizeof(address)) == 0);
 }
 
 // ---- other processes: telemetry's parameters ----
+
+// An entry of the runtime directory, and whose it might be.
+static void parse_entry(char *text)
+{
+	char *words[WORDS + 1], entry[TEXT_MOST + 16];
+
+	if (split(text, words) != 2)
+		return;
+	if (ft_runtime_dir_is_left(words[0], words[1]))
+		fuzz_check(strncmp(words[0], words[1], strlen(words[1])) == 0);
+	fuzz_check(ft_runtime_dir_is_left(words[0], words[0]));
+	snprintf(entry, sizeof(entry), "%s-%d", words[0], getpid()); // we are still there
+	fuzz_check(!ft_runtime_dir_is_left(entry, words[0]));
+}
 
 // No stack is there to be asked, so all that is understood comes to "the application has ended".
 static void parse_telemetry(char *text)
@@ -229,8 +257,8 @@ static void parse_telemetry(char *text)
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 {
 	static void (*const parsers[])(char *) = { parse_filter, parse_tuple_pattern, parse_trace,
-		parse_device, parse_arguments, parse_bench_number, parse_load_number,
-		parse_load_address, parse_telemetry };
+		parse_device, parse_arguments, parse_count, parse_number, parse_address,
+		parse_telemetry, parse_port, parse_entry };
 	char *text;
 
 	if (size == 0 || size > TEXT_MOST / 2 - 16)

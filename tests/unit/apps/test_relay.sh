@@ -17,7 +17,7 @@ expect 1 'No such file' --config /nowhere/fourtuple.conf
 	expect 2 '65536: expected a port from 1 to 65535' $stack --listen 65536 --to 10.9.0.1:80
 	expect 2 '0: expected a port from 1 to 65535' $stack --listen 7777 --to 10.9.0.1:0
 	expect 2 '10.9.0.1: expected ADDRESS:PORT' $stack --listen 7777 --to 10.9.0.1
-	expect 2 'somewhere: expected an IPv4 address' $stack --listen 7777 --to somewhere:80
+	expect 2 'somewhere:80: expected an IPv4 address' $stack --listen 7777 --to somewhere:80
 	expect 2 'unrecognized option' $stack --listn 7777
 
 	"$program" $stack --listen 7777 --to 10.9.0.1:80 >"$log" 2>&1 &
