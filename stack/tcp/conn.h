@@ -133,7 +133,7 @@ _Static_assert(offsetof(struct ft_tcp_conn, snd) == 64,
 	"the checks on a segment need one line of the block: line 0");
 _Static_assert(offsetof(struct ft_tcp_conn, rtt) <= 128,
 	"a pure ACK that moves SND.UNA touches lines 0 and 1, then rtt, retransmit and cc");
-_Static_assert(sizeof(struct ft_tcp_conn) <= 640,
+_Static_assert(sizeof(struct ft_tcp_conn) <= 704,
 	"a core's cache holds the blocks of a thousand connections at work");
 
 // A block, its bytes as the last user left them. When all are in use the connections that can rest do,

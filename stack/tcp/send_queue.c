@@ -31,11 +31,29 @@ static struct rte_mbuf *tail_with_room(
 	return tail;
 }
 
-static uint64_t append_bytes(struct ft_send_queue *queue, const uint8_t *from, uint64_t bytes,
+static inline bool has_few(const struct ft_send_queue *queue)
+{
+	return queue->packets.first == NULL;
+}
+
+// They become the first of the first mbuf. False when there is none to be had.
+static bool move_few(struct ft_send_queue *queue, const struct ft_send_memory *memory)
+{
+	struct rte_mbuf *first = tail_with_room(queue, memory);
+
+	if (first == NULL)
+		return false;
+	memcpy(rte_pktmbuf_append(first, queue->bytes), queue->few, queue->bytes);
+	return true;
+}
+
+static uint64_t append_to_packets(struct ft_send_queue *queue, const uint8_t *from, uint64_t bytes,
 	const struct ft_send_memory *memory)
 {
 	uint64_t done = 0;
 
+	if (has_few(queue) && queue->bytes > 0 && !move_few(queue, memory))
+		return 0;
 	while (done < bytes) {
 		struct rte_mbuf *tail = tail_with_room(queue, memory);
 		uint16_t count;
@@ -48,6 +66,16 @@ static uint64_t append_bytes(struct ft_send_queue *queue, const uint8_t *from, u
 	}
 	queue->bytes += done;
 	return done;
+}
+
+static uint64_t append_bytes(struct ft_send_queue *queue, const uint8_t *from, uint64_t bytes,
+	const struct ft_send_memory *memory)
+{
+	if (!has_few(queue) || bytes > sizeof(queue->few) - queue->bytes)
+		return append_to_packets(queue, from, bytes, memory);
+	memcpy(queue->few + queue->bytes, from, bytes);
+	queue->bytes += bytes;
+	return bytes;
 }
 
 uint64_t ft_send_queue_append(struct ft_send_queue *queue, const struct iovec *iov, int iov_count,
@@ -85,7 +113,7 @@ static inline void drop_first(struct ft_send_queue *queue, const struct ft_send_
 	ft_budget_give(memory->held, 1);
 }
 
-void ft_send_queue_drop(
+static void drop_from_packets(
 	struct ft_send_queue *queue, uint64_t bytes, const struct ft_send_memory *memory)
 {
 	while (bytes > 0 && bytes >= queue->packets.first->data_len) {
@@ -98,6 +126,18 @@ void ft_send_queue_drop(
 	queue->bytes -= bytes;
 	if (queue->cursor != queue->packets.first)
 		queue->cursor_offset -= bytes;
+}
+
+void ft_send_queue_drop(
+	struct ft_send_queue *queue, uint64_t bytes, const struct ft_send_memory *memory)
+{
+	if (!has_few(queue)) {
+		drop_from_packets(queue, bytes, memory);
+		return;
+	}
+	queue->bytes -= bytes;
+	if (queue->bytes > 0)
+		memmove(queue->few, queue->few + bytes, queue->bytes);
 }
 
 // Moves the cursor to the mbuf that holds the byte at `offset`, which is in the queue.
@@ -138,6 +178,10 @@ bool ft_send_queue_copy(
 	to = (uint8_t *)rte_pktmbuf_append(pkt, bytes);
 	if (to == NULL)
 		return false;
+	if (has_few(queue)) {
+		memcpy(to, queue->few + offset, bytes);
+		return true;
+	}
 	// Retransmissions begin at the front: the cursor stays where new data is sent from.
 	if (offset < queue->packets.first->data_len) {
 		copy_from(queue->packets.first, offset, to, bytes);

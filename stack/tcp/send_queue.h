@@ -1,5 +1,6 @@
 // Bytes from SND.UNA on, sent or not: a FIFO of mbufs filled to their last byte. A segment copies
-// its payload from here; an acknowledgment drops bytes from the front.
+// its payload from here; an acknowledgment drops bytes from the front. A few bytes, as a short answer is,
+// stay in the queue itself and need no mbuf.
 //
 //	front = SND.UNA          offset                            end
 //	|###################|###################|###################|.......|
@@ -14,11 +15,14 @@
 
 struct rte_mempool;
 
+#define FT_SEND_QUEUE_FEW 64
+
 struct ft_send_queue {
-	struct ft_pkt_queue packets; // single mbufs; info->next links them
+	struct ft_pkt_queue packets; // single mbufs, which info->next links; none: all is in `few`
 	uint64_t bytes;		     // from SND.UNA to the end
 	struct rte_mbuf *cursor;     // the mbuf where the last copy began: the next begins nearby
 	uint64_t cursor_offset;	     // of the cursor's first byte from the front
+	uint8_t few[FT_SEND_QUEUE_FEW];
 };
 
 // Where the mbufs come from and how many may be held by all connections together.

@@ -61,16 +61,16 @@ static void open_sockets_are_told_by_kind(void **state)
 static void unread_bytes_hold_a_packet(void **state)
 {
 	struct pair pair = new_pair();
-	char byte;
+	char bytes[100] = { 0 };
 
-	assert_int_equal(ft_send(pair.client, "x", 1, 0), 1);
-	assert_int_equal(ft_recv(pair.server, &byte, 1, MSG_PEEK), 1);
-	// The ACK is delayed: the byte is held on both sides.
+	assert_int_equal(ft_send(pair.client, bytes, sizeof(bytes), 0), sizeof(bytes));
+	assert_int_equal(ft_recv(pair.server, bytes, 1, MSG_PEEK), 1);
+	// The ACK is delayed: the bytes are held on both sides.
 	assert_in_use(
 		"1 receive_packets, 1 receive_packets_held, 1 send_packets_held, 2 tcp_connections, 2 tcp_connections_active, "
 		"2 sockets, "
 		"2 descriptors, ");
-	assert_int_equal(ft_recv(pair.server, &byte, 1, 0), 1);
+	assert_int_equal(ft_recv(pair.server, bytes, sizeof(bytes), 0), sizeof(bytes));
 	assert_in_use("1 send_packets_held, 2 tcp_connections, 2 tcp_connections_active, "
 		      "2 sockets, 2 descriptors, ");
 	close_pair(pair);

@@ -174,17 +174,35 @@ static void established_urgent_send_points_behind_its_last_byte(void **state)
 // Without packet buffers nothing is lost: the application is told when there are some again.
 static void established_no_packet_buffers_makes_the_writer_wait(void **state)
 {
+	static const char text[] =
+		"more than the few bytes that a send queue has room for without any "
+		"packet buffer";
 	const uint64_t limit = peer.stack.send_held.limit;
 
 	peer_enter(FT_TCP_ESTABLISHED);
 	peer.stack.send_held.limit = 0;
-	assert_int_equal(send_flagged("hello", 0), -EAGAIN);
+	assert_int_equal(send_flagged(text, 0), -EAGAIN);
 	assert_int_equal(readiness(), 0);
 	peer.stack.send_held.limit = limit;
 	peer_turn();
 	assert_int_equal(readiness(), EPOLLOUT);
+	assert_int_equal(send_flagged(text, 0), strlen(text));
+	EXPECT(.seq = 1, .ack = 1, .flags = PSH | ACK, .text = text);
+}
+
+static void established_few_bytes_need_no_packet_buffer_to_wait(void **state)
+{
+	const uint64_t limit = peer.stack.send_held.limit;
+
+	peer_enter(FT_TCP_ESTABLISHED);
+	peer.stack.send_held.limit = 0;
 	assert_int_equal(send_flagged("hello", 0), 5);
 	EXPECT(.seq = 1, .ack = 1, .flags = PSH | ACK, .text = "hello");
+	peer_pass(FT_SECOND / 2);
+	EXPECT(.seq = 1, .ack = 1, .flags = PSH | ACK, .text = "hello");
+	SEND(.seq = 1, .ack = 6, .flags = ACK);
+	EXPECT_NOTHING;
+	peer.stack.send_held.limit = limit;
 }
 
 static void established_empty_pool_delays_the_segment(void **state)
@@ -503,6 +521,7 @@ int main(void)
 		PEER_TEST(established_flush_goes_through_the_cork),
 		PEER_TEST(established_urgent_send_points_behind_its_last_byte),
 		PEER_TEST(established_no_packet_buffers_makes_the_writer_wait),
+		PEER_TEST(established_few_bytes_need_no_packet_buffer_to_wait),
 		PEER_TEST(established_empty_pool_delays_the_segment),
 		PEER_TEST(established_peek_leaves_and_discard_takes),
 		PEER_TEST(established_shut_reading_ends_the_stream_and_acks_on),

@@ -64,6 +64,39 @@ static void small_appends_share_an_mbuf(void **state)
 	assert_copy(0, 2000, 0);
 }
 
+static void few_bytes_need_no_mbuf(void **state)
+{
+	assert_int_equal(append(0, 40), 40);
+	assert_int_equal(append(40, FT_SEND_QUEUE_FEW - 40), FT_SEND_QUEUE_FEW - 40);
+	assert_int_equal(held.used, 0);
+	assert_copy(0, FT_SEND_QUEUE_FEW, 0);
+	ft_send_queue_drop(&queue, 10, &memory);
+	assert_copy(0, FT_SEND_QUEUE_FEW - 10, 10);
+	assert_copy(FT_SEND_QUEUE_FEW - 11, 1, FT_SEND_QUEUE_FEW - 1);
+	assert_int_equal(append(FT_SEND_QUEUE_FEW, 10), 10);
+	assert_int_equal(held.used, 0);
+	assert_copy(0, FT_SEND_QUEUE_FEW, 10);
+	ft_send_queue_drop(&queue, FT_SEND_QUEUE_FEW, &memory);
+	assert_int_equal(queue.bytes, 0);
+	assert_int_equal(append(100, 1), 1);
+	assert_copy(0, 1, 100);
+}
+
+static void one_byte_more_than_few_takes_all_to_an_mbuf(void **state)
+{
+	assert_int_equal(append(0, FT_SEND_QUEUE_FEW), FT_SEND_QUEUE_FEW);
+	assert_int_equal(append(FT_SEND_QUEUE_FEW, 1), 1);
+	assert_int_equal(held.used, 1);
+	assert_copy(0, FT_SEND_QUEUE_FEW + 1, 0);
+	ft_send_queue_drop(&queue, FT_SEND_QUEUE_FEW, &memory);
+	assert_copy(0, 1, FT_SEND_QUEUE_FEW);
+	ft_send_queue_drop(&queue, 1, &memory);
+	assert_int_equal(held.used, 0);
+	assert_int_equal(append(200, 3), 3);
+	assert_copy(0, 3, 200);
+	assert_int_equal(held.used, 0);
+}
+
 static void sequential_copies_give_the_stream(void **state)
 {
 	assert_int_equal(append(0, 20000), 20000);
@@ -137,6 +170,22 @@ static void exhausted_pool_takes_what_fits(void **state)
 	rte_pktmbuf_free_bulk(taken, PACKETS - 1);
 }
 
+static void exhausted_pool_leaves_the_few_as_they_are(void **state)
+{
+	struct rte_mbuf *taken[PACKETS];
+
+	assert_int_equal(rte_pktmbuf_alloc_bulk(pool, taken, PACKETS), 0);
+	assert_int_equal(append(0, 60), 60);
+	assert_int_equal(append(60, 5), 1);
+	assert_int_equal(append(61, 10), 3);
+	assert_int_equal(append(64, 1000), 0);
+	assert_int_equal(held.used, 0);
+	rte_pktmbuf_free_bulk(taken, PACKETS);
+	assert_copy(0, 64, 0);
+	assert_int_equal(append(64, 1000), 1000);
+	assert_copy(0, 1064, 0);
+}
+
 static void limit_of_bytes_is_kept(void **state)
 {
 	struct iovec iov[] = { { stream, 100 }, { stream + 100, 100 } };
@@ -162,6 +211,9 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(small_appends_share_an_mbuf, begin, end),
+		cmocka_unit_test_setup_teardown(few_bytes_need_no_mbuf, begin, end),
+		cmocka_unit_test_setup_teardown(
+			one_byte_more_than_few_takes_all_to_an_mbuf, begin, end),
 		cmocka_unit_test_setup_teardown(sequential_copies_give_the_stream, begin, end),
 		cmocka_unit_test_setup_teardown(copies_in_any_order_give_the_stream, begin, end),
 		cmocka_unit_test_setup_teardown(
@@ -171,6 +223,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(emptied_queue_starts_again, begin, end),
 		cmocka_unit_test_setup_teardown(exhausted_budget_takes_what_fits, begin, end),
 		cmocka_unit_test_setup_teardown(exhausted_pool_takes_what_fits, begin, end),
+		cmocka_unit_test_setup_teardown(
+			exhausted_pool_leaves_the_few_as_they_are, begin, end),
 		cmocka_unit_test_setup_teardown(limit_of_bytes_is_kept, begin, end),
 		cmocka_unit_test_setup_teardown(copy_beyond_the_end_is_refused, begin, end),
 	};
