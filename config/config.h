@@ -62,6 +62,7 @@ struct ft_config {
 		uint32_t backlog;	 // the most that listen() grants (Linux: somaxconn)
 		uint64_t receive_buffer; // bytes, SO_RCVBUF's default
 		uint64_t send_buffer;
+		uint64_t send_buffer_max;
 		uint32_t mss;		 // most we announce and send; 0: what the MTU allows
 		uint32_t initial_window; // segments, RFC 6928
 		char congestion[16];

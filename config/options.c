@@ -84,6 +84,7 @@ const struct ft_option ft_options[] = {
 	NUMBER(tcp, backlog, 1, 65535, "4096", "the most listen() grants"),
 	BYTES(tcp, receive_buffer, 4 * KIB, GIB, "256K", "received bytes a connection may hold"),
 	BYTES(tcp, send_buffer, 4 * KIB, GIB, "256K", "unacknowledged and unsent bytes a connection may hold"),
+	BYTES(tcp, send_buffer_max, 4 * KIB, GIB, "4M", "what that grows to as the congestion window does"),
 	NUMBER(tcp, mss, 0, 65495, "0", "largest segment's payload, 0: what the MTU allows"),
 	NUMBER(tcp, initial_window, 1, 100, "10", "segments sent before the first ACK"),
 	CHOICE(tcp, congestion, "newreno", "newreno reno", "congestion control"),

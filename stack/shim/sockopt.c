@@ -258,6 +258,7 @@ static int set_socket_flag(struct ft_stack *stack, struct ft_socket *socket, int
 		break;
 	case SO_SNDBUF:
 		options.send_buffer = buffer_bytes(number);
+		options.is_send_buffer_set = true;
 		break;
 	default:
 		return -ENOPROTOOPT;

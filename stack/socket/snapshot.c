@@ -156,7 +156,7 @@ static bool fill_connection(struct ft_stack *stack, void *object, uint32_t wante
 	record->receive_queue = conn->receive_queue.bytes;
 	record->send_queue = conn->send_queue.bytes;
 	record->receive_buffer = conn->options.receive_buffer;
-	record->send_buffer = conn->options.send_buffer;
+	record->send_buffer = conn->send_limit;
 	memcpy(record->congestion, conn->options.congestion, sizeof(record->congestion));
 	ft_conn_info(stack, conn, now, &record->info);
 	fill_timer(record, conn, now);

@@ -140,6 +140,7 @@ void ft_conn_init(struct ft_stack *stack, struct ft_tcp_conn *conn, const struct
 	memset(conn, 0, sizeof(*conn));
 	conn->tuple = *tuple;
 	conn->options = *options;
+	conn->send_limit = (uint32_t)options->send_buffer;
 	conn->reuse = reuse;
 	ft_conn_set_receive_buffer(conn, options->receive_buffer);
 	conn->receive_memory.packets = &stack->receive_held;

@@ -54,7 +54,7 @@ struct ft_tcp {
 // to the connections it accepts.
 struct ft_tcp_options {
 	uint64_t receive_buffer; // bytes
-	uint64_t send_buffer;
+	uint64_t send_buffer;	 // what a connection begins with, unless is_send_buffer_set
 	ft_time keepalive_idle;
 	ft_time keepalive_interval;
 	ft_time user_timeout; // 0: the configured default
@@ -64,11 +64,12 @@ struct ft_tcp_options {
 	uint8_t tos;
 	bool reuse_address;
 	bool reuse_port;
-	bool no_delay;	 // TCP_NODELAY: Nagle off
-	bool cork;	 // TCP_CORK
-	bool quick_ack;	 // TCP_QUICKACK
-	bool keepalive;	 // SO_KEEPALIVE
-	bool oob_inline; // SO_OOBINLINE
+	bool no_delay;		 // TCP_NODELAY: Nagle off
+	bool cork;		 // TCP_CORK
+	bool quick_ack;		 // TCP_QUICKACK
+	bool keepalive;		 // SO_KEEPALIVE
+	bool oob_inline;	 // SO_OOBINLINE
+	bool is_send_buffer_set; // SO_SNDBUF: it does not grow by itself
 	char congestion[16];
 };
 

@@ -127,6 +127,22 @@ static void control_congestion(
 	}
 }
 
+// A window must fit twice: once in flight, once waiting to follow, or the ACK that opens it would find
+// nothing to send (Linux does the same, tcp_sndbuf_expand()). While more than half of the packets to send
+// are held already, nobody gets more.
+static void grow_send_buffer(struct ft_stack *stack, struct ft_tcp_conn *conn)
+{
+	uint64_t wanted = RTE_MIN(2 * (uint64_t)conn->cc.cwnd, stack->config.tcp.send_buffer_max);
+	bool was_writable = ft_tcp_is_writable(conn);
+
+	if (conn->options.is_send_buffer_set || wanted <= conn->send_limit ||
+		stack->send_held.used > stack->send_held.limit / 2)
+		return;
+	conn->send_limit = (uint32_t)wanted;
+	if (!was_writable && ft_tcp_is_writable(conn))
+		ft_conn_notify(stack, conn, EPOLLOUT);
+}
+
 static void acknowledge_new(struct ft_arrival *arrival)
 {
 	struct ft_tcp_conn *conn = arrival->conn;
@@ -138,6 +154,7 @@ static void acknowledge_new(struct ft_arrival *arrival)
 	drop_acked(arrival, acked);
 	event = ft_retransmit_acked(&conn->retransmit, arrival->seg.ack);
 	control_congestion(arrival, event, acked);
+	grow_send_buffer(arrival->stack, conn);
 	may_restart = event != FT_RETRANSMIT_PARTIAL || conn->retransmit.partial_acks <= 1;
 	ft_tcp_timers_acked(arrival->stack, conn, may_restart, arrival->now);
 	conn->soft_error = 0;

@@ -78,6 +78,8 @@ int ft_tcp_set_options(struct ft_stack *stack, struct ft_tcp_anchor *anchor,
 	if (error != 0)
 		return error;
 	conn->options = *options;
+	if (before.send_buffer != options->send_buffer)
+		conn->send_limit = (uint32_t)options->send_buffer;
 	ft_conn_set_receive_buffer(conn, options->receive_buffer);
 	if (ft_conn_is_synchronized(conn))
 		apply(stack, conn, &before, now);

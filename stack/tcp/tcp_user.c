@@ -39,10 +39,10 @@ static ssize_t queue_bytes(
 	struct ft_send_memory memory = ft_conn_send_memory(stack);
 	uint64_t queued;
 
-	if (conn->send_queue.bytes >= conn->options.send_buffer)
+	if (conn->send_queue.bytes >= conn->send_limit)
 		return -EAGAIN;
 	queued = ft_send_queue_append(&conn->send_queue, iov, iov_count,
-		conn->options.send_buffer - conn->send_queue.bytes, &memory);
+		conn->send_limit - conn->send_queue.bytes, &memory);
 	if (queued == 0) {
 		ft_conn_owe(stack, conn, FT_OWE_ROOM, "word of packet buffers");
 		return -EAGAIN;

@@ -68,6 +68,93 @@ static void established_full_send_buffer_takes_what_fits(void **state)
 	assert_int_equal(ft_tcp_unacked_bytes(peer.conn), 4096);
 }
 
+static uint32_t write_all_that_fits(void)
+{
+	static uint8_t bytes[1 << 17];
+	const struct iovec iov = { bytes, sizeof(bytes) };
+
+	return (uint32_t)ft_tcp_send(&peer.stack, peer.conn, &iov, 1, 0, peer.now);
+}
+
+// One with a send buffer of 28,500 bytes fills it; `segments` of 1,000 are acknowledged, one by one. It
+// began with a window of 10, so that its buffer is to be 20,000 bytes and 2,000 for each.
+static void fill_send_buffer(uint32_t segments)
+{
+	peer.config.tcp.send_buffer = 28500;
+	peer_restart();
+	ESTABLISH();
+	assert_int_equal(write_all_that_fits(), 28500);
+	peer_turn();
+	for (uint32_t i = 1; i <= segments; i++)
+		SEND(.seq = 1, .ack = 1 + 1000 * i, .flags = ACK);
+	peer_take_all();
+}
+
+static void established_send_buffer_grows_with_cwnd(void **state)
+{
+	fill_send_buffer(9);
+	assert_int_equal(write_all_that_fits(), 20000 + 9 * 2000 - (28500 - 9 * 1000));
+	peer_turn();
+	peer_take_all();
+}
+
+// After the seventh 21,500 bytes are left: more than two thirds of 32,000, less than of 34,000.
+static void established_send_buffer_that_grows_wakes_the_writer(void **state)
+{
+	uint64_t notified;
+
+	fill_send_buffer(6);
+	assert_int_equal(readiness(), 0);
+	notified = peer.stack.sockets->notifications;
+	SEND(.seq = 1, .ack = 1 + 7000, .flags = ACK);
+	assert_int_equal(readiness(), EPOLLOUT);
+	assert_int_equal(peer.stack.sockets->notifications, notified + 1);
+	peer_take_all();
+}
+
+static void established_send_buffer_grows_no_further_than_its_maximum(void **state)
+{
+	peer.config.tcp.send_buffer_max = 30000;
+	fill_send_buffer(9);
+	assert_int_equal(write_all_that_fits(), 30000 - (28500 - 9 * 1000));
+	peer_turn();
+	peer_take_all();
+}
+
+static void established_send_buffer_does_not_grow_while_packets_are_scarce(void **state)
+{
+	const uint64_t most = PEER_PACKETS - PEER_PACKETS / 4;
+
+	fill_send_buffer(0);
+	assert_int_equal(peer.stack.send_held.limit, most);
+	peer.stack.send_held.limit = peer.stack.send_held.used + 1; // others hold the rest
+	for (uint32_t i = 1; i <= 9; i++)
+		SEND(.seq = 1, .ack = 1 + 1000 * i, .flags = ACK);
+	peer.stack.send_held.limit = most;
+	assert_int_equal(write_all_that_fits(), 9000);
+	peer_turn();
+	peer_take_all();
+}
+
+static void established_send_buffer_that_was_set_does_not_grow(void **state)
+{
+	struct ft_tcp_options options;
+
+	fill_send_buffer(0);
+	ft_tcp_get_options(&peer.stack, peer.conn, &options);
+	options.is_send_buffer_set = true;
+	set_options(&options);
+	for (uint32_t i = 1; i <= 9; i++)
+		SEND(.seq = 1, .ack = 1 + 1000 * i, .flags = ACK);
+	peer_take_all();
+	assert_int_equal(write_all_that_fits(), 9000);
+	options.send_buffer = 50000;
+	set_options(&options);
+	assert_int_equal(write_all_that_fits(), 50000 - 28500);
+	peer_turn();
+	peer_take_all();
+}
+
 static void established_more_waits_for_the_rest(void **state)
 {
 	peer_enter(FT_TCP_ESTABLISHED);
@@ -513,6 +600,11 @@ int main(void)
 		PEER_TEST(syn_sent_send_waits),
 		PEER_TEST(established_send_after_shutdown_is_a_broken_pipe),
 		PEER_TEST(established_full_send_buffer_takes_what_fits),
+		PEER_TEST(established_send_buffer_grows_with_cwnd),
+		PEER_TEST(established_send_buffer_that_grows_wakes_the_writer),
+		PEER_TEST(established_send_buffer_grows_no_further_than_its_maximum),
+		PEER_TEST(established_send_buffer_does_not_grow_while_packets_are_scarce),
+		PEER_TEST(established_send_buffer_that_was_set_does_not_grow),
 		PEER_TEST(established_more_waits_for_the_rest),
 		PEER_TEST(established_more_alone_goes_after_200_ms),
 		PEER_TEST(established_more_goes_with_the_next_ack),
