@@ -158,7 +158,7 @@ static void write_link(FILE *to, const struct answers *all, int count)
 static void write_pools(FILE *to, const char *metric, const char *help, const char *key,
 	const struct answers *all, int count)
 {
-	static const char *const pools[] = { "receive_pool", "send_pool" };
+	static const char *const pools[] = { "receive_pool", "send_pool", "small_pool" };
 
 	write_head(to, metric, "gauge", help);
 	for (int i = 0; i < count; i++) {

@@ -90,7 +90,8 @@ struct ft_config {
 		uint32_t descriptors; // the most a process (here: a stack) may have open
 	} socket;
 	struct {
-		uint32_t packets; // mbufs in the receive pool, and again as many for sending
+		uint32_t packets;	// mbufs in the receive pool, and again as many for sending
+		uint32_t small_packets; // of FT_PKT_SMALL_BYTES
 	} memory;
 	struct {
 		bool enabled;

@@ -110,6 +110,7 @@ const struct ft_option ft_options[] = {
 	NUMBER(socket, descriptors, 16, 16777216, "131072", "descriptors open at once"),
 
 	NUMBER(memory, packets, 512, 16777216, "16384", "packets to receive into, and as many to send"),
+	NUMBER(memory, small_packets, 64, 16777216, "16384", "small packets for few bytes that wait to be read"),
 
 	FLAG(telemetry, enabled, "yes", "let ft-ss, ft-exporter and dpdk-telemetry.py look inside"),
 	TEXT(telemetry, name, NULL, "what this running application is called; default the program's name"),

@@ -61,14 +61,15 @@ static bool is_given(const struct ft_config *config, const char *options)
 	return false;
 }
 
-// What both pools, the device and dpdk-dumpcap take.
+// What the pools, the device and dpdk-dumpcap take.
 static uint64_t memory_bytes(const struct ft_config *config)
 {
 	uint64_t frame_bytes = RTE_MAX(config->nic.mtu, (uint32_t)RTE_MBUF_DEFAULT_DATAROOM);
-	uint64_t packet_bytes = sizeof(struct rte_mbuf) + sizeof(struct ft_pkt_info) +
-				RTE_PKTMBUF_HEADROOM + frame_bytes + 4 * RTE_CACHE_LINE_SIZE;
+	uint64_t besides =
+		sizeof(struct rte_mbuf) + sizeof(struct ft_pkt_info) + 4 * RTE_CACHE_LINE_SIZE;
 
-	return 2 * config->memory.packets * packet_bytes + DEVICE_MEMORY +
+	return 2 * config->memory.packets * (besides + RTE_PKTMBUF_HEADROOM + frame_bytes) +
+	       config->memory.small_packets * (besides + FT_PKT_SMALL_BYTES) + DEVICE_MEMORY +
 	       (config->nic.dumpcap ? DUMPCAP_MEMORY : 0);
 }
 

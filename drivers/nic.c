@@ -261,16 +261,19 @@ static int create_pools(struct ft_nic *nic, const struct ft_config *config, cons
 {
 	int socket = rte_eth_dev_socket_id(nic->ethdev);
 
-	nic->receive_pool =
-		ft_pkt_pool_create("ft_receive", config->memory.packets, plan->room_bytes, socket);
-	nic->send_pool =
-		ft_pkt_pool_create("ft_send", config->memory.packets, plan->room_bytes, socket);
-	if (nic->receive_pool != NULL && nic->send_pool != NULL)
+	nic->pools = (struct ft_pkt_pools){
+		.receive = ft_pkt_pool_create(
+			"ft_receive", config->memory.packets, plan->room_bytes, socket),
+		.send = ft_pkt_pool_create(
+			"ft_send", config->memory.packets, plan->room_bytes, socket),
+		.small = ft_pkt_small_pool_create("ft_small", config->memory.small_packets, socket),
+	};
+	if (nic->pools.receive != NULL && nic->pools.send != NULL && nic->pools.small != NULL)
 		return 0;
 	ft_log_error(
-		"no memory for twice %u packets: %s; lower [memory] packets, or raise what [eal] "
-		"sets aside",
-		config->memory.packets, rte_strerror(rte_errno));
+		"no memory for twice %u packets and %u small ones: %s; lower [memory] packets, "
+		"or raise what [eal] sets aside",
+		config->memory.packets, config->memory.small_packets, rte_strerror(rte_errno));
 	return -ENOMEM;
 }
 
@@ -291,7 +294,7 @@ static int set_up_queues(struct ft_nic *nic, struct plan *plan)
 	rx.offloads = plan->conf.rxmode.offloads;
 	tx.offloads = plan->conf.txmode.offloads;
 	error = rte_eth_rx_queue_setup(
-		nic->ethdev, 0, plan->rx_descriptors, socket, &rx, nic->receive_pool);
+		nic->ethdev, 0, plan->rx_descriptors, socket, &rx, nic->pools.receive);
 	if (error != 0)
 		return error;
 	return rte_eth_tx_queue_setup(nic->ethdev, 0, plan->tx_descriptors, socket, &tx);
@@ -375,7 +378,7 @@ static void note_held_packets(
 	struct ft_nic *nic, const struct ft_device *device, const struct plan *plan)
 {
 	nic->held_packets =
-		RTE_MAX(rte_mempool_in_use_count(nic->receive_pool), plan->rx_descriptors);
+		RTE_MAX(rte_mempool_in_use_count(nic->pools.receive), plan->rx_descriptors);
 	if (device->family.sends_from_receive_pool)
 		nic->held_packets += plan->tx_descriptors;
 }
@@ -447,8 +450,9 @@ static void stop(struct ft_nic *nic)
 void ft_nic_close(struct ft_nic *nic)
 {
 	stop(nic);
-	rte_mempool_free(nic->receive_pool);
-	rte_mempool_free(nic->send_pool);
+	rte_mempool_free(nic->pools.receive);
+	rte_mempool_free(nic->pools.send);
+	rte_mempool_free(nic->pools.small);
 	if (nic->kernel_socket >= 0)
 		close(nic->kernel_socket);
 }

@@ -2,6 +2,7 @@
 #pragma once
 #include <net/if.h>
 
+#include "base/pkt.h"
 #include "config/config.h"
 #include "drivers/device.h"
 #include "netif.h"
@@ -9,9 +10,8 @@
 struct ft_nic {
 	struct ft_netif netif; // its driver is this struct, which so must stay where it is
 	uint16_t ethdev;       // DPDK's number for it
-	struct rte_mempool *receive_pool;
-	struct rte_mempool *send_pool;
-	uint32_t held_packets; // of receive_pool, that the device keeps or may come to need
+	struct ft_pkt_pools pools;
+	uint32_t held_packets; // of the receive pool, that the device keeps or may come to need
 	int kernel_socket;     // to ask the kernel about `interface`, or -1
 	char interface[IF_NAMESIZE];
 	bool is_merging;      // received segments: drivers/gro.h
@@ -19,7 +19,7 @@ struct ft_nic {
 	bool is_quiet;	      // hide what drivers print: unless [log] level is debug
 };
 
-// Probes, configures and starts the device; the EAL must run. Makes both pools. Returns 0; or a
+// Probes, configures and starts the device; the EAL must run. Makes the pools. Returns 0; or a
 // negative errno, and has logged what was wrong and what to do about it, with nothing left behind.
 int ft_nic_open(struct ft_nic *nic, const struct ft_config *config, const struct ft_device *device);
 

@@ -23,7 +23,7 @@ static int set_budgets(struct ft_stack *stack)
 			packets, nic_share);
 		return -EINVAL;
 	}
-	stack->receive_held.limit = packets - nic_share;
+	stack->receive_held.mbufs.limit = packets - nic_share;
 	stack->send_held.limit = packets - packets / 4;
 	return 0;
 }
@@ -78,8 +78,7 @@ no_arp:
 }
 
 int ft_stack_init(struct ft_stack *stack, const struct ft_config *config,
-	const struct ft_netif *netif, struct rte_mempool *receive_pool,
-	struct rte_mempool *send_pool, uint64_t seed, ft_time now)
+	const struct ft_netif *netif, const struct ft_pkt_pools *pools, uint64_t seed, ft_time now)
 {
 	int error;
 
@@ -87,8 +86,9 @@ int ft_stack_init(struct ft_stack *stack, const struct ft_config *config,
 	stack->netif = *netif;
 	stack->config = *config;
 	stack->now = now;
-	stack->receive_pool = receive_pool;
-	stack->send_pool = send_pool;
+	stack->receive_pool = pools->receive;
+	stack->send_pool = pools->send;
+	stack->receive_held.small_pool = pools->small;
 	ft_mailbox_init(&stack->mailbox);
 	ft_wheel_init(&stack->wheel, now);
 	ft_random_init(&stack->random, seed);

@@ -5,6 +5,7 @@
 
 #include "base/counters.h"
 #include "base/hash.h"
+#include "base/held.h"
 #include "base/mailbox.h"
 #include "base/pkt.h"
 #include "base/random.h"
@@ -42,8 +43,8 @@ struct ft_stack {
 
 	struct rte_mempool *receive_pool; // what the netif fills
 	struct rte_mempool *send_pool;	  // what we make
-	// mbufs of receive_pool that queues hold; the rest always stays with the NIC.
-	struct ft_budget receive_held;
+	// What queues hold of receive_pool; the rest always stays with the NIC.
+	struct ft_held receive_held;
 	// mbufs of send_pool that send queues hold; the rest is for ACKs, resets, ARP, ICMP.
 	struct ft_budget send_held;
 
@@ -59,12 +60,10 @@ struct ft_stack {
 	struct ft_sockets *sockets;
 };
 
-// Makes a stack. `netif` is copied. The pools must come from ft_pkt_pool_create() and outlive the
-// stack; both have config->memory.packets packets. `seed` feeds every random choice and secret. On
-// an error returns a negative errno and has logged a sentence; nothing is left allocated.
+// Makes a stack. `netif` is copied. The pools outlive the stack. `seed` feeds every random choice and secret. On an error returns a
+// negative errno and has logged a sentence; nothing is left allocated.
 int ft_stack_init(struct ft_stack *stack, const struct ft_config *config,
-	const struct ft_netif *netif, struct rte_mempool *receive_pool,
-	struct rte_mempool *send_pool, uint64_t seed, ft_time now);
+	const struct ft_netif *netif, const struct ft_pkt_pools *pools, uint64_t seed, ft_time now);
 
 // Gives everything back: connections are reset without a word to their peers (call ft_stack_poll()
 // after closing the sockets for a polite end), packets freed.

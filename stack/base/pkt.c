@@ -20,6 +20,32 @@ struct rte_mempool *ft_pkt_pool_create(
 		RTE_PKTMBUF_HEADROOM + data_bytes, socket);
 }
 
+// The headroom, which a copy has no use for, counts as room.
+struct rte_mempool *ft_pkt_small_pool_create(const char *name, uint32_t count, int socket)
+{
+	return ft_pkt_pool_create(name, count, FT_PKT_SMALL_BYTES - RTE_PKTMBUF_HEADROOM, socket);
+}
+
+struct rte_mbuf *ft_pkt_copy_small(struct rte_mbuf *pkt, struct rte_mempool *small_pool)
+{
+	const struct ft_pkt_info *info = ft_pkt_info(pkt);
+	struct rte_mbuf *copy;
+
+	if (info->payload_length > FT_PKT_SMALL_BYTES || (info->flags & FT_PKT_SMALL))
+		return NULL;
+	copy = rte_pktmbuf_alloc(small_pool);
+	if (copy == NULL)
+		return NULL;
+	*ft_pkt_info(copy) = *info;
+	ft_pkt_info(copy)->flags |= FT_PKT_SMALL;
+	ft_pkt_info(copy)->payload_offset = 0;
+	copy->data_off = 0;
+	copy->data_len = info->payload_length;
+	copy->pkt_len = info->payload_length;
+	ft_pkt_copy_out(pkt, info->payload_offset, rte_pktmbuf_mtod(copy, void *), copy->data_len);
+	return copy;
+}
+
 static void free_second_segment(struct rte_mbuf *pkt)
 {
 	struct rte_mbuf *second = pkt->next;

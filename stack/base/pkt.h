@@ -30,6 +30,7 @@ enum ft_pkt_flag {
 	FT_PKT_IP_CHECKSUM_GOOD = 0x08, // the NIC (or loopback) vouches for it
 	FT_PKT_L4_CHECKSUM_GOOD = 0x10,
 	FT_PKT_REASSEMBLED = 0x20, // put together from fragments
+	FT_PKT_SMALL = 0x40,	   // a copy in a buffer of the small pool
 };
 
 // Why a packet is sent that says nothing new, for the recorder.
@@ -101,6 +102,22 @@ static inline uint64_t ft_pkt_occupied_bytes(const struct rte_mbuf *pkt)
 // (SOCKET_ID_ANY for any). Returns NULL with rte_errno set.
 struct rte_mempool *ft_pkt_pool_create(
 	const char *name, uint32_t count, uint16_t data_bytes, int socket);
+
+// A pool of `count` packets with FT_PKT_SMALL_BYTES of room and no headroom. As above.
+#define FT_PKT_SMALL_BYTES 256
+struct rte_mempool *ft_pkt_small_pool_create(const char *name, uint32_t count, int socket);
+
+// Where a stack's packets come from.
+struct ft_pkt_pools {
+	struct rte_mempool *receive; // what the NIC fills: config->memory.packets
+	struct rte_mempool *send;    // what the stack makes: as many
+	struct rte_mempool *small;   // where few bytes wait (base/held.h): memory.small_packets
+};
+
+// A copy of a packet's payload, and of all that is noted about the packet, in one of a small pool. The
+// packet stays the caller's. NULL: the payload does not fit, or the packet is such a copy already, or the
+// pool is empty.
+struct rte_mbuf *ft_pkt_copy_small(struct rte_mbuf *pkt, struct rte_mempool *small_pool);
 
 // What the functions below do when the packet is split over mbuf segments, or has to be cut.
 void *ft_pkt_pull_together(struct rte_mbuf *pkt, uint32_t bytes);

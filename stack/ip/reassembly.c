@@ -117,7 +117,7 @@ static uint64_t memory_of(const struct rte_mbuf *pkt)
 static bool can_hold(struct ft_stack *stack, const struct rte_mbuf *pkt)
 {
 	const struct ft_budget *bytes = &stack->ip.reassembly.bytes;
-	const struct ft_budget *mbufs = &stack->receive_held;
+	const struct ft_budget *mbufs = &stack->receive_held.mbufs;
 
 	return bytes->used + memory_of(pkt) <= bytes->limit &&
 	       mbufs->used + pkt->nb_segs <= mbufs->limit;
@@ -128,7 +128,7 @@ static void hold(struct ft_stack *stack, struct datagram *datagram, struct rte_m
 	uint64_t bytes = memory_of(pkt);
 
 	ft_budget_take(&stack->ip.reassembly.bytes, bytes);
-	ft_budget_take(&stack->receive_held, pkt->nb_segs);
+	ft_budget_take(&stack->receive_held.mbufs, pkt->nb_segs);
 	datagram->held_bytes += bytes;
 	datagram->held_mbufs += pkt->nb_segs;
 	ft_pkt_queue_append(&datagram->fragments, pkt);
@@ -138,7 +138,7 @@ static void hold(struct ft_stack *stack, struct datagram *datagram, struct rte_m
 static void release(struct ft_stack *stack, struct datagram *datagram)
 {
 	ft_budget_give(&stack->ip.reassembly.bytes, datagram->held_bytes);
-	ft_budget_give(&stack->receive_held, datagram->held_mbufs);
+	ft_budget_give(&stack->receive_held.mbufs, datagram->held_mbufs);
 	datagram->held_bytes = 0;
 	datagram->held_mbufs = 0;
 	datagram->first = NULL;

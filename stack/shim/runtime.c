@@ -89,7 +89,7 @@ static int start_stack(void)
 	// A device may have rounded up, or keep packets beside its ring: the stack leaves it those.
 	runtime.config.nic.rx_descriptors = runtime.nic.held_packets;
 	error = ft_stack_init(&runtime.stack, &runtime.config, &runtime.nic.netif,
-		runtime.nic.receive_pool, runtime.nic.send_pool, seed, present(NULL));
+		&runtime.nic.pools, seed, present(NULL));
 	if (error != 0)
 		return error;
 	error = start_recorder();

@@ -44,8 +44,10 @@ static void print_in_use(FILE *to, const struct ft_stack *stack)
 		"packets of the receive pool, those in the NIC's ring among them");
 	print(to, rte_mempool_in_use_count(stack->send_pool), "send_packets",
 		"packets of the send pool");
-	print(to, stack->receive_held.used, "receive_packets_held",
+	print(to, stack->receive_held.mbufs.used, "receive_packets_held",
 		"packets that wait to be read or put in order");
+	print(to, rte_mempool_in_use_count(stack->receive_held.small_pool), "receive_packets_small",
+		"few bytes that wait, moved to small buffers");
 	print(to, stack->send_held.used, "send_packets_held",
 		"packets that wait to be sent or acknowledged");
 	print(to, stack->ip.reassembly.datagrams.in_use, "ip_datagrams",

@@ -143,7 +143,7 @@ void ft_conn_init(struct ft_stack *stack, struct ft_tcp_conn *conn, const struct
 	conn->send_limit = (uint32_t)options->send_buffer;
 	conn->reuse = reuse;
 	ft_conn_set_receive_buffer(conn, options->receive_buffer);
-	conn->receive_memory.packets = &stack->receive_held;
+	conn->receive_memory.held = &stack->receive_held;
 	ft_receive_queue_init(&conn->receive_queue);
 	ft_reorder_init(&conn->reorder);
 	ft_send_queue_init(&conn->send_queue);
@@ -275,7 +275,7 @@ void ft_conn_release(struct ft_stack *stack, struct ft_tcp_conn *conn)
 // segments: so those who read slowly do not starve those who read. What was offered stays offered.
 static uint64_t buffer_offered(const struct ft_tcp_conn *conn)
 {
-	const struct ft_budget *packets = conn->receive_memory.packets;
+	const struct ft_budget *packets = &conn->receive_memory.held->mbufs;
 	uint64_t modest = SEGMENTS_UNDER_PRESSURE * conn->rcv_mss;
 
 	if (packets->used <= packets->limit / 4 * 3)

@@ -5,32 +5,37 @@
 #pragma once
 #include "base/budget.h"
 #include "base/drop.h"
+#include "base/held.h"
 #include "base/pkt.h"
 
 struct ft_receive_memory {
-	struct ft_budget bytes;	   // of this connection's buffers; the limit is the owner's choice
-	struct ft_budget *packets; // mbufs, over all sockets of the stack: stack->receive_held
+	struct ft_budget bytes; // of this connection's buffers; the limit is the owner's choice
+	struct ft_held *held;	// over all sockets of the stack: stack->receive_held
 };
 
-// FT_TAKEN, or which bound was hit: the connection's (TCP_QUEUE_FULL) or the stack's
-// (RECEIVE_MEMORY).
+// FT_TAKEN, and `*pkt` is what to keep: the packet, or what ft_held_take() moved it to. Or which bound
+// was hit: the connection's (TCP_QUEUE_FULL) or the stack's (RECEIVE_MEMORY); then it is as it was.
 static inline enum ft_drop ft_receive_memory_take(
-	struct ft_receive_memory *memory, const struct rte_mbuf *pkt)
+	struct ft_receive_memory *memory, struct rte_mbuf **pkt)
 {
-	uint64_t bytes = ft_pkt_occupied_bytes(pkt);
+	const uint64_t bytes = ft_pkt_occupied_bytes(*pkt);
+	struct rte_mbuf *kept;
 
 	if (!ft_budget_take(&memory->bytes, bytes))
 		return FT_DROP_TCP_QUEUE_FULL;
-	if (!ft_budget_take(memory->packets, pkt->nb_segs)) {
-		ft_budget_give(&memory->bytes, bytes);
+	kept = ft_held_take(memory->held, *pkt);
+	if (likely(kept == *pkt))
+		return FT_TAKEN;
+	ft_budget_give(&memory->bytes, bytes);
+	if (kept == NULL)
 		return FT_DROP_RECEIVE_MEMORY;
-	}
+	memory->bytes.used += ft_pkt_occupied_bytes(kept);
+	*pkt = kept;
 	return FT_TAKEN;
 }
 
-static inline void ft_receive_memory_give(
-	struct ft_receive_memory *memory, const struct rte_mbuf *pkt)
+static inline void ft_receive_memory_give(struct ft_receive_memory *memory, struct rte_mbuf *pkt)
 {
 	ft_budget_give(&memory->bytes, ft_pkt_occupied_bytes(pkt));
-	ft_budget_give(memory->packets, pkt->nb_segs);
+	ft_held_give(memory->held, pkt);
 }

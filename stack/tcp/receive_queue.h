@@ -1,7 +1,8 @@
 // Bytes in order that wait for the application: a FIFO of received packets. A packet that fits into
 // the room left behind the last one is copied there, so any two neighbours hold more than one
 // buffer's worth: the memory held is at most about twice the payload, even when the peer sends
-// single bytes (and full-sized segments are never copied).
+// single bytes (and full-sized segments are never copied). What a queue of few bytes holds, and there may
+// be many such queues, is base/held.h's business.
 #pragma once
 #include <stdbool.h>
 #include <stdint.h>

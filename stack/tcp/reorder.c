@@ -130,9 +130,10 @@ enum ft_drop ft_reorder_insert(
 		reorder->bytes += info->payload_length;
 		rte_pktmbuf_free(pkt);
 	} else {
-		reason = ft_receive_memory_take(memory, pkt);
+		reason = ft_receive_memory_take(memory, &pkt);
 		if (reason != FT_TAKEN)
 			return reason;
+		info = ft_pkt_info(pkt);
 		reorder->bytes += info->payload_length;
 		info->next = NULL;
 		if (joins_before)

@@ -9,7 +9,7 @@
 // A new packet extends a block, joins two, or begins one. There are at most FT_REORDER_BLOCKS, so a
 // segment costs at most that many comparisons whatever the peer sends (CVE-2018-5390), in fact two
 // for the sender who loses a packet now and then. Small packets are copied together as in
-// receive_queue.h, and what is held is charged by its buffers. The blocks are what SACK will
+// receive_queue.h (base/held.h, too), and what is held is charged by its buffers. The blocks are what SACK will
 // report.
 #pragma once
 #include <stdbool.h>

@@ -141,8 +141,9 @@ static void answer(struct rte_tel_data *reply, const struct ft_telemetry_subject
 	add_link(reply, nic);
 	add_container(reply, "offloads", offloads_of(asked, &conf, &device));
 	add_container(reply, "stats", statistics_of(nic->ethdev));
-	add_container(reply, "receive_pool", pool_of(nic->receive_pool));
-	add_container(reply, "send_pool", pool_of(nic->send_pool));
+	add_container(reply, "receive_pool", pool_of(nic->pools.receive));
+	add_container(reply, "send_pool", pool_of(nic->pools.send));
+	add_container(reply, "small_pool", pool_of(nic->pools.small));
 }
 
 int ft_telemetry_nic(const char *command, const char *parameters, struct rte_tel_data *reply)

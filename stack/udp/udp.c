@@ -95,13 +95,14 @@ static __attribute__((cold)) void trace_queued(
 
 static enum ft_drop deliver(struct ft_stack *stack, struct ft_udp_socket *udp, struct rte_mbuf *pkt)
 {
+	const uint16_t bytes = ft_pkt_info(pkt)->payload_length;
 	enum ft_drop reason = ft_udp_queue_append(stack, udp, pkt);
 
 	if (reason != FT_TAKEN)
 		return reason;
 	ft_stack_count(stack, FT_COUNTER_UDP_DATAGRAMS_IN);
 	if (ft_is_traced(stack, FT_TRACE_UDP))
-		trace_queued(stack, udp, ft_pkt_info(pkt)->payload_length);
+		trace_queued(stack, udp, bytes);
 	ft_socket_notify(stack, udp->socket, EPOLLIN);
 	return FT_TAKEN;
 }

@@ -7,7 +7,8 @@ enum ft_drop ft_udp_queue_append(
 {
 	if (udp->receive_bytes.used >= udp->receive_bytes.limit)
 		return FT_DROP_UDP_QUEUE_FULL;
-	if (!ft_budget_take(&stack->receive_held, pkt->nb_segs))
+	pkt = ft_held_take(&stack->receive_held, pkt);
+	if (pkt == NULL)
 		return FT_DROP_RECEIVE_MEMORY;
 	udp->receive_bytes.used += ft_pkt_occupied_bytes(pkt);
 	ft_pkt_queue_append(&udp->received, pkt);
@@ -21,6 +22,6 @@ struct rte_mbuf *ft_udp_queue_take(struct ft_stack *stack, struct ft_udp_socket 
 	if (pkt == NULL)
 		return NULL;
 	ft_budget_give(&udp->receive_bytes, ft_pkt_occupied_bytes(pkt));
-	ft_budget_give(&stack->receive_held, pkt->nb_segs);
+	ft_held_give(&stack->receive_held, pkt);
 	return pkt;
 }

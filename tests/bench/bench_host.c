@@ -63,13 +63,15 @@ static void touch(struct rte_mempool *pool, void *arg, void *object, unsigned in
 	memset(pkt->buf_addr, 0, pkt->buf_len);
 }
 
-static struct rte_mempool *make_pool(uint32_t address, const char *what, uint32_t packets)
+static struct rte_mempool *make_pool(
+	uint32_t address, const char *what, uint32_t packets, bool is_small)
 {
 	char name[RTE_MEMPOOL_NAMESIZE];
 	struct rte_mempool *pool;
 
 	snprintf(name, sizeof(name), "%s-%x", what, address);
-	pool = ft_pkt_pool_create(name, packets, DATA_BYTES, SOCKET_ID_ANY);
+	pool = is_small ? ft_pkt_small_pool_create(name, packets, SOCKET_ID_ANY)
+			: ft_pkt_pool_create(name, packets, DATA_BYTES, SOCKET_ID_ANY);
 	if (pool == NULL)
 		errx(1, "%u packets: %s", packets, rte_strerror(rte_errno));
 	rte_mempool_obj_iter(pool, touch, NULL);
@@ -94,16 +96,19 @@ void bench_host_init(struct bench_host *host, struct bench_clock *clock, uint32_
 	config->tcp.connections = connections;
 	config->tcp.backlog = 65536;
 	config->socket.descriptors = connections + 16;
-	host->receive_pool = make_pool(address, "receive", packets);
-	host->send_pool = make_pool(address, "send", packets);
+	host->receive_pool = make_pool(address, "receive", packets, false);
+	host->send_pool = make_pool(address, "send", packets, false);
+	host->small_pool = make_pool(address, "small", config->memory.small_packets, true);
 }
 
 void bench_host_start(struct bench_host *host, struct memory_end *end, uint8_t number)
 {
 	struct ft_netif netif = memory_wire_netif(end, number);
 
-	if (ft_stack_init(&host->stack, &host->config, &netif, host->receive_pool, host->send_pool,
-		    number, bench_clock_now(host->clock)) != 0)
+	const struct ft_pkt_pools pools = { host->receive_pool, host->send_pool, host->small_pool };
+
+	if (ft_stack_init(&host->stack, &host->config, &netif, &pools, number,
+		    bench_clock_now(host->clock)) != 0)
 		errx(1, "the stack did not start");
 }
 

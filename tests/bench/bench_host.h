@@ -15,7 +15,7 @@ struct bench_clock {
 struct bench_host {
 	struct bench_clock *clock;
 	struct ft_config config;
-	struct rte_mempool *receive_pool, *send_pool;
+	struct rte_mempool *receive_pool, *send_pool, *small_pool;
 	struct ft_stack stack;
 };
 

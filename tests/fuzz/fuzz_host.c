@@ -183,6 +183,13 @@ static struct rte_mempool *pool(const char *name)
 	return found != NULL ? found : ft_pkt_pool_create(name, PACKETS, DATA_BYTES, SOCKET_ID_ANY);
 }
 
+static struct rte_mempool *small_pool(void)
+{
+	struct rte_mempool *found = rte_mempool_lookup("small");
+
+	return found != NULL ? found : ft_pkt_small_pool_create("small", PACKETS, SOCKET_ID_ANY);
+}
+
 static void fill_config(struct ft_config *config)
 {
 	ft_config_init(config);
@@ -210,13 +217,13 @@ void fuzz_host_start(uint64_t seed)
 		.mac = fuzz_us_mac,
 		.mtu = 1500 };
 	const struct ft_runner runner = { .now = present, .turn = turn };
+	const struct ft_pkt_pools pools = { pool("receive"), pool("send"), small_pool() };
 	struct ft_config config;
 
 	memset(&fuzz, 0, sizeof(fuzz));
 	fill_config(&config);
 	fuzz.now = 1000 * FT_SECOND;
-	fuzz_check(ft_stack_init(&fuzz.stack, &config, &netif, pool("receive"), pool("send"), seed,
-			   fuzz.now) == 0);
+	fuzz_check(ft_stack_init(&fuzz.stack, &config, &netif, &pools, seed, fuzz.now) == 0);
 	ft_thread_attach(&fuzz.stack, &runner);
 	fuzz_host_pass(3 * FT_SECOND);
 }
@@ -278,11 +285,12 @@ void fuzz_host_end_all(void)
 	fuzz_check(stack->sockets->sockets.in_use == 0);
 	fuzz_check(stack->ip.reassembly.datagrams.in_use == 0);
 	fuzz_check(stack->ip.reassembly.bytes.used == 0);
-	fuzz_check(stack->receive_held.used == 0);
+	fuzz_check(stack->receive_held.mbufs.used == 0);
 	fuzz_check(stack->send_held.used == 0);
 	fuzz_check(fuzz.outside_buffers == 0);
 	fuzz_check(rte_mempool_in_use_count(stack->receive_pool) == 0);
 	fuzz_check(rte_mempool_in_use_count(stack->send_pool) == 0);
+	fuzz_check(rte_mempool_in_use_count(stack->receive_held.small_pool) == 0);
 
 	ft_random_init(&stack->random, 1);
 	memset(fuzz.peers, 0, sizeof(fuzz.peers));

@@ -25,8 +25,8 @@ SEED = int(os.environ.get("FT_SOAK_SEED", "0")) or random.randrange(1, 2**32)
 PROCESSES = 4
 PATIENCE = 60  # seconds without a byte, on a machine that may be busy with other things
 TIME_WAIT = 2  # seconds, so that the end need not be waited for long
-IN_USE = ("receive_packets", "send_packets", "receive_packets_held", "send_packets_held", "ip_datagrams",
-          "tcp_connections", "tcp_connections_active", "tcp_listeners", "udp_sockets", "sockets", "epolls", "epoll_watches",
+IN_USE = ("receive_packets", "send_packets", "receive_packets_held", "receive_packets_small", "send_packets_held",
+          "ip_datagrams", "tcp_connections", "tcp_connections_active", "tcp_listeners", "udp_sockets", "sockets", "epolls", "epoll_watches",
           "descriptors")
 
 

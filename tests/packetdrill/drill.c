@@ -76,21 +76,22 @@ static void start(struct ft_drill *drill)
 {
 	const struct ft_device no_device = { 0 };
 	const uint16_t data_bytes = RTE_MAX(2048u, DATA_BYTES(drill->config.nic.mtu));
-	struct rte_mempool *send_pool;
+	struct ft_pkt_pools pools;
 	struct ft_netif netif;
 
 	if (ft_eal_start(&drill->config, &no_device) != 0)
 		die("DPDK does not start; was the object preloaded, too (LD_PRELOAD)?");
-	drill->wire.receive_pool =
-		ft_pkt_pool_create("receive", PACKETS, data_bytes, SOCKET_ID_ANY);
-	send_pool = ft_pkt_pool_create("send", PACKETS, data_bytes, SOCKET_ID_ANY);
-	if (drill->wire.receive_pool == NULL || send_pool == NULL)
+	pools.receive = ft_pkt_pool_create("receive", PACKETS, data_bytes, SOCKET_ID_ANY);
+	pools.send = ft_pkt_pool_create("send", PACKETS, data_bytes, SOCKET_ID_ANY);
+	pools.small = ft_pkt_small_pool_create("small", PACKETS, SOCKET_ID_ANY);
+	if (pools.receive == NULL || pools.send == NULL || pools.small == NULL)
 		die("not enough memory for packets");
+	drill->wire.receive_pool = pools.receive;
 	ft_drill_clock_init(drill);
 	ft_drill_wire_netif(drill, &netif);
 	drill->config.nic.rx_descriptors = RTE_DIM(drill->wire.arriving);
-	if (ft_stack_init(&drill->stack, &drill->config, &netif, drill->wire.receive_pool,
-		    send_pool, SEED, drill->clock.now) != 0)
+	if (ft_stack_init(&drill->stack, &drill->config, &netif, &pools, SEED, drill->clock.now) !=
+		0)
 		die("the stack does not start");
 }
 

@@ -33,6 +33,7 @@ void ft_network_config(struct ft_config *config)
 	ft_config_init(config);
 	config->nic.rx_descriptors = 64;
 	config->memory.packets = 4096;
+	config->memory.small_packets = 1024;
 	config->tcp.connections = 4096;
 	config->udp.sockets = 64;
 	config->ip.unprivileged_port_start = 0; // whoever runs the tests
@@ -41,14 +42,16 @@ void ft_network_config(struct ft_config *config)
 
 // Mapping pools costs more than a run, so each host number keeps its pools for the next seed; that
 // they are full again is checked in between.
-static struct rte_mempool *pool_of(uint32_t host, const char *what, uint32_t packets)
+static struct rte_mempool *pool_of(uint32_t host, const char *what, uint32_t packets, bool is_small)
 {
 	struct rte_mempool *pool;
 	char name[RTE_MEMPOOL_NAMESIZE];
 
 	snprintf(name, sizeof(name), "%s-%u-%u", what, host, packets);
 	pool = rte_mempool_lookup(name);
-	if (pool == NULL)
+	if (pool == NULL && is_small)
+		pool = ft_pkt_small_pool_create(name, packets, SOCKET_ID_ANY);
+	else if (pool == NULL)
 		pool = ft_pkt_pool_create(name, packets, DATA_BYTES, SOCKET_ID_ANY);
 	if (pool == NULL)
 		ft_scenario_fail(__FILE__, __LINE__, "pool %s: %s", name, rte_strerror(rte_errno));
@@ -77,12 +80,11 @@ static void start_stack(struct ft_host *host, const struct ft_config *config, ui
 {
 	struct ft_network *network = host->network;
 	uint64_t seed = ft_random_next(&network->random);
+	const struct ft_pkt_pools pools = { host->receive_pool, host->send_pool, host->small_pool };
 	struct ft_netif netif;
 
 	ft_sim_nic_fill(&netif, host, offloads);
-	ft_expect_equal(ft_stack_init(&host->stack, config, &netif, host->receive_pool,
-				host->send_pool, seed, network->now),
-		0);
+	ft_expect_equal(ft_stack_init(&host->stack, config, &netif, &pools, seed, network->now), 0);
 	host->poll_at = network->now;
 }
 
@@ -99,8 +101,9 @@ struct ft_host *ft_network_add(
 	own.ip.address[own.ip.address_count++] =
 		(struct ft_config_address){ .addr = host->address, .prefix_bits = 24 };
 	snprintf(own.log.trace, sizeof(own.log.trace), "%s", ft_scenario_trace());
-	host->receive_pool = pool_of(host->number, "receive", own.memory.packets);
-	host->send_pool = pool_of(host->number, "send", own.memory.packets);
+	host->receive_pool = pool_of(host->number, "receive", own.memory.packets, false);
+	host->send_pool = pool_of(host->number, "send", own.memory.packets, false);
+	host->small_pool = pool_of(host->number, "small", own.memory.small_packets, true);
 	start_stack(host, &own, offloads);
 	return host;
 }
@@ -194,10 +197,10 @@ static void check_memory(const struct ft_host *host)
 	uint64_t waiting = waiting_to_be_sent(stack) + stack->loopback.count +
 			   FT_NETWORK_HOSTS * config->arp.queue_packets;
 
-	ft_expect(stack->receive_held.used <= stack->receive_held.limit);
+	ft_expect(stack->receive_held.mbufs.used <= stack->receive_held.mbufs.limit);
 	ft_expect(stack->send_held.used <= stack->send_held.limit);
-	ft_expect(
-		rte_mempool_in_use_count(host->receive_pool) <= stack->receive_held.used + waiting);
+	ft_expect(rte_mempool_in_use_count(host->receive_pool) <=
+		  stack->receive_held.mbufs.used + waiting);
 	ft_expect(rte_mempool_in_use_count(host->send_pool) <= stack->send_held.used + waiting);
 }
 
@@ -309,7 +312,7 @@ static bool is_quiet(const struct ft_network *network)
 static void free_host(struct ft_host *host)
 {
 	if (!host->is_gone) {
-		ft_expect_equal(host->stack.receive_held.used, 0);
+		ft_expect_equal(host->stack.receive_held.mbufs.used, 0);
 		ft_expect_equal(host->stack.send_held.used, 0);
 		check_counters(host);
 	}
@@ -317,6 +320,7 @@ static void free_host(struct ft_host *host)
 	ft_stack_free(&host->stack);
 	ft_expect_equal(rte_mempool_in_use_count(host->receive_pool), 0);
 	ft_expect_equal(rte_mempool_in_use_count(host->send_pool), 0);
+	ft_expect_equal(rte_mempool_in_use_count(host->small_pool), 0);
 	free(host);
 }
 

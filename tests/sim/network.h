@@ -59,6 +59,7 @@ struct ft_host {
 	struct ft_addr address; // 10.9.0.1 for host 0, ...
 	struct rte_ether_addr mac;
 	struct rte_mempool *receive_pool;
+	struct rte_mempool *small_pool;
 	struct rte_mempool *send_pool;
 
 	struct ft_wire to_switch;

@@ -37,7 +37,7 @@ static void reader(void *arg)
 	ft_traffic_set(listener, SOL_SOCKET, SO_RCVBUF, 16384);
 	fd = ft_traffic_accept(listener);
 	ft_task_sleep(flow->sleep);
-	flow->held_most = flow->network.hosts[FT_SERVER]->stack.receive_held.used;
+	flow->held_most = flow->network.hosts[FT_SERVER]->stack.receive_held.mbufs.used;
 	if (flow->sip_bytes > 0)
 		sip(flow, fd);
 	else

@@ -163,13 +163,15 @@ int test_host_make_pools(void **state)
 {
 	host.receive_pool = ft_pkt_pool_create("receive", TEST_PACKETS, 2048, SOCKET_ID_ANY);
 	host.send_pool = ft_pkt_pool_create("send", TEST_PACKETS, 2048, SOCKET_ID_ANY);
-	return host.receive_pool == NULL || host.send_pool == NULL;
+	host.small_pool = ft_pkt_small_pool_create("small", TEST_PACKETS, SOCKET_ID_ANY);
+	return host.receive_pool == NULL || host.send_pool == NULL || host.small_pool == NULL;
 }
 
 int test_host_free_pools(void **state)
 {
 	rte_mempool_free(host.receive_pool);
 	rte_mempool_free(host.send_pool);
+	rte_mempool_free(host.small_pool);
 	return 0;
 }
 
@@ -181,9 +183,10 @@ static void set_address(struct ft_config_address *address, uint32_t ip4, uint8_t
 
 static void init_stack(void)
 {
-	assert_int_equal(ft_stack_init(&host.stack, &host.config, &host.netif, host.receive_pool,
-				 host.send_pool, 1, host.now),
-		0);
+	const struct ft_pkt_pools pools = { host.receive_pool, host.send_pool, host.small_pool };
+
+	assert_int_equal(
+		ft_stack_init(&host.stack, &host.config, &host.netif, &pools, 1, host.now), 0);
 	test_host_pass(3 * FT_SECOND);
 	test_host_forget();
 }
@@ -234,7 +237,8 @@ static void end_stack(void)
 	ft_stack_free(&host.stack);
 	assert_int_equal(rte_mempool_avail_count(host.receive_pool), TEST_PACKETS);
 	assert_int_equal(rte_mempool_avail_count(host.send_pool), TEST_PACKETS);
-	assert_int_equal(host.stack.receive_held.used, 0);
+	assert_int_equal(rte_mempool_avail_count(host.small_pool), TEST_PACKETS);
+	assert_int_equal(host.stack.receive_held.mbufs.used, 0);
 	assert_int_equal(host.stack.wheel.timer_count, 0);
 }
 

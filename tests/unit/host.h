@@ -25,6 +25,7 @@ struct test_host {
 	struct ft_config config;
 	struct ft_netif netif;
 	struct rte_mempool *receive_pool;
+	struct rte_mempool *small_pool;
 	struct rte_mempool *send_pool;
 	ft_time now;
 	bool is_link_up;

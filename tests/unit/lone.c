@@ -58,6 +58,13 @@ static struct rte_mempool *pool(const char *name)
 	return found != NULL ? found : ft_pkt_pool_create(name, PACKETS, DATA_BYTES, SOCKET_ID_ANY);
 }
 
+static struct rte_mempool *small_pool(void)
+{
+	struct rte_mempool *found = rte_mempool_lookup("small");
+
+	return found != NULL ? found : ft_pkt_small_pool_create("small", PACKETS, SOCKET_ID_ANY);
+}
+
 static void fill_config(struct ft_config *config, void (*configure)(struct ft_config *config))
 {
 	ft_config_init(config);
@@ -82,15 +89,14 @@ void ft_lone_start(struct ft_lone *lone, void (*configure)(struct ft_config *con
 		.mac = { { 2, 0, 0, 0, 0, 1 } },
 		.mtu = 1500 };
 	const struct ft_runner runner = { .arg = lone, .now = present, .turn = turn };
+	const struct ft_pkt_pools pools = { pool("receive"), pool("send"), small_pool() };
 	struct ft_config config;
 
 	fill_config(&config, configure);
 	memset(lone, 0, sizeof(*lone));
 	lone->transmit_room = UINT16_MAX;
 	lone->now = lone->next = FT_SECOND;
-	assert_int_equal(ft_stack_init(&lone->stack, &config, &netif, pool("receive"), pool("send"),
-				 1, lone->now),
-		0);
+	assert_int_equal(ft_stack_init(&lone->stack, &config, &netif, &pools, 1, lone->now), 0);
 	ft_thread_attach(&lone->stack, &runner);
 }
 
@@ -134,7 +140,7 @@ static void check_pools(const struct ft_stack *stack)
 	assert_int_equal(stack->sockets->epolls.in_use, 0);
 	assert_int_equal(stack->sockets->watches.in_use, 0);
 	assert_int_equal(stack->send_held.used, 0);
-	assert_int_equal(stack->receive_held.used, 0);
+	assert_int_equal(stack->receive_held.mbufs.used, 0);
 }
 
 void ft_lone_stop(struct ft_lone *lone)
@@ -147,4 +153,5 @@ void ft_lone_stop(struct ft_lone *lone)
 	ft_stack_free(&lone->stack);
 	assert_int_equal(rte_mempool_in_use_count(lone->stack.receive_pool), 0);
 	assert_int_equal(rte_mempool_in_use_count(lone->stack.send_pool), 0);
+	assert_int_equal(rte_mempool_in_use_count(lone->stack.receive_held.small_pool), 0);
 }

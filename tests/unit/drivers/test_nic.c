@@ -50,7 +50,7 @@ static void assert_said(const char *words)
 
 static struct rte_mbuf *new_frame(const char *text)
 {
-	struct rte_mbuf *pkt = rte_pktmbuf_alloc(nic.send_pool);
+	struct rte_mbuf *pkt = rte_pktmbuf_alloc(nic.pools.send);
 
 	assert_non_null(pkt);
 	strcpy(rte_pktmbuf_append(pkt, 60), text);
@@ -92,7 +92,7 @@ static void null_checksum_offload_missing_is_not_asked_for(void **state)
 	assert_int_equal(nic.netif.offloads & FT_OFFLOAD_TCP_CHECKSUM, 0);
 	assert_int_equal(nic.netif.receive(nic.netif.driver, received, 8), 8);
 	assert_int_equal(nic.netif.transmit(nic.netif.driver, received, 8), 8);
-	assert_int_equal(rte_mempool_in_use_count(nic.receive_pool), 0);
+	assert_int_equal(rte_mempool_in_use_count(nic.pools.receive), 0);
 	ft_nic_close(&nic);
 }
 
@@ -101,7 +101,7 @@ static void null_large_mtu_gets_the_room(void **state)
 	config.nic.mtu = 9000;
 	assert_int_equal(open_nic("net_null1"), 0);
 	assert_int_equal(nic.netif.mtu, 9000);
-	assert_true(rte_pktmbuf_data_room_size(nic.receive_pool) >=
+	assert_true(rte_pktmbuf_data_room_size(nic.pools.receive) >=
 		    RTE_PKTMBUF_HEADROOM + 9000 + RTE_ETHER_HDR_LEN);
 	ft_nic_close(&nic);
 }

@@ -72,7 +72,7 @@ static void check_delivered(uint32_t bytes)
 	assert_memory_equal(got, payload, bytes);
 	assert_int_equal(datagrams_under_way(), 0);
 	assert_int_equal(host.stack.ip.reassembly.bytes.used, 0);
-	assert_int_equal(host.stack.receive_held.used, 0);
+	assert_int_equal(host.stack.receive_held.mbufs.used, 0);
 }
 
 // ---- what an honest host sends ----
@@ -315,7 +315,7 @@ static void timeout_without_the_first_fragment_is_silent(void **state)
 	test_host_pass(host.config.ip.reassembly_timeout + FT_MILLISECOND);
 	assert_int_equal(datagrams_under_way(), 0);
 	assert_int_equal(host.sent_count, 0);
-	assert_int_equal(host.stack.receive_held.used, 0);
+	assert_int_equal(host.stack.receive_held.mbufs.used, 0);
 }
 
 static void each_datagram_has_its_own_lifetime(void **state)
@@ -353,7 +353,7 @@ static void memory_held_is_bounded_by_what_mbufs_occupy(void **state)
 			assert_true(host.stack.ip.reassembly.bytes.used <= 128 * 1024);
 		}
 	}
-	assert_true(host.stack.receive_held.used <= 128 * 1024 / 2048);
+	assert_true(host.stack.receive_held.mbufs.used <= 128 * 1024 / 2048);
 	assert_true(host.stack.counters.dropped_late[FT_DROP_IP_FRAGMENT_LIMIT] > 300);
 }
 
@@ -376,9 +376,9 @@ static void datagram_that_alone_holds_too_much_is_dropped(void **state)
 static void fragments_leave_receive_memory_to_others(void **state)
 {
 	make_udp(400);
-	host.stack.receive_held.used = host.stack.receive_held.limit;
+	host.stack.receive_held.mbufs.used = host.stack.receive_held.mbufs.limit;
 	assert_int_equal(receive(1, 0, 200, MORE), FT_DROP_IP_FRAGMENT_LIMIT);
-	host.stack.receive_held.used = 0;
+	host.stack.receive_held.mbufs.used = 0;
 	assert_int_equal(receive(2, 0, 200, MORE), FT_TAKEN);
 }
 

@@ -155,13 +155,13 @@ static void full_buffer_receive_drops_by_occupancy(void **state)
 		assert_int_equal(send_to(client, OURS, 7000, "x", 1), 1);
 		ft_lone_settle(&lone);
 	}
-	assert_true(lone.stack.receive_held.used > 0);
+	assert_true(lone.stack.receive_held.mbufs.used > 0);
 	while (ft_recv(server, &byte, 1, MSG_DONTWAIT) == 1)
 		received++;
 	// Single bytes, yet buffers of more than 2 KB each: fewer than ten fit into 20,000.
 	assert_in_range(received, 5, 10);
 	assert_int_equal(lone.stack.counters.dropped_input[FT_DROP_UDP_QUEUE_FULL], 100 - received);
-	assert_int_equal(lone.stack.receive_held.used, 0);
+	assert_int_equal(lone.stack.receive_held.mbufs.used, 0);
 }
 
 static void closed_with_datagrams_gives_their_memory_back(void **state)
@@ -171,9 +171,9 @@ static void closed_with_datagrams_gives_their_memory_back(void **state)
 	for (int i = 0; i < 5; i++)
 		send_to(client, OURS, 7000, "x", 1);
 	ft_lone_settle(&lone);
-	assert_int_equal(lone.stack.receive_held.used, 5);
+	assert_int_equal(lone.stack.receive_held.mbufs.used, 5);
 	ft_close(server);
-	assert_int_equal(lone.stack.receive_held.used, 0);
+	assert_int_equal(lone.stack.receive_held.mbufs.used, 0);
 	assert_int_equal(lone.stack.counters.dropped_late[FT_DROP_SHUTDOWN], 5);
 }
 

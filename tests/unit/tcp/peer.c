@@ -28,6 +28,7 @@ struct peer peer;
 
 static struct rte_mempool *receive_pool;
 static struct rte_mempool *send_pool;
+static struct rte_mempool *small_pool;
 static struct ft_pkt_queue arriving;
 static struct {
 	struct rte_mbuf *pkt;
@@ -180,13 +181,15 @@ int peer_make_pools(void **state)
 	send_pool = ft_pkt_pool_create("send", PEER_PACKETS, 2048, SOCKET_ID_ANY);
 	for (uint32_t i = 0; i < STREAM_BYTES; i++)
 		stream[i] = (uint8_t)(i % 251);
-	return receive_pool == NULL || send_pool == NULL;
+	small_pool = ft_pkt_small_pool_create("small", PEER_SMALL_PACKETS, SOCKET_ID_ANY);
+	return receive_pool == NULL || send_pool == NULL || small_pool == NULL;
 }
 
 int peer_free_pools(void **state)
 {
 	rte_mempool_free(receive_pool);
 	rte_mempool_free(send_pool);
+	rte_mempool_free(small_pool);
 	return 0;
 }
 
@@ -219,6 +222,7 @@ static void start_stack(void)
 		.mtu = 1500,
 		.offloads = FT_OFFLOAD_MULTI_SEGMENT,
 	};
+	const struct ft_pkt_pools pools = { receive_pool, send_pool, small_pool };
 
 	peer.now = 1000 * FT_SECOND;
 	peer.conn = NULL;
@@ -229,9 +233,8 @@ static void start_stack(void)
 	peer.peer_iss = 0xfffffff0; // wraps within the first bytes
 	written_bytes = 0;
 	read_bytes = 0;
-	assert_int_equal(ft_stack_init(&peer.stack, &peer.config, &netif, receive_pool, send_pool,
-				 peer.seed, peer.now),
-		0);
+	assert_int_equal(
+		ft_stack_init(&peer.stack, &peer.config, &netif, &pools, peer.seed, peer.now), 0);
 	peer.socket = ft_pool_take(&peer.stack.sockets->sockets);
 	clear_socket(peer.socket);
 	clear_socket(&peer.listening);
@@ -263,10 +266,11 @@ static void stop_stack(void)
 	taken = NULL;
 	while (arriving.count > 0) // too late
 		rte_pktmbuf_free(ft_pkt_queue_take(&arriving));
-	assert_int_equal(peer.stack.receive_held.used, 0);
+	assert_int_equal(peer.stack.receive_held.mbufs.used, 0);
 	assert_int_equal(peer.stack.send_held.used, 0);
 	assert_int_equal(rte_mempool_avail_count(receive_pool), PEER_PACKETS);
 	assert_int_equal(rte_mempool_avail_count(send_pool), PEER_PACKETS);
+	assert_int_equal(rte_mempool_avail_count(small_pool), PEER_SMALL_PACKETS);
 }
 
 int peer_begin(void **state)

@@ -20,10 +20,11 @@
 
 #include "../support.h"
 
-#define PEER_PACKETS 1024 // in each pool
-#define PEER_FRAMES  512  // that the stack may have sent, not yet looked at
-#define PEER_MSS     1000 // what the test's SYN announces
-#define PEER_WINDOW  60000
+#define PEER_PACKETS	   1024 // in each pool
+#define PEER_SMALL_PACKETS 4096
+#define PEER_FRAMES	   512	// that the stack may have sent, not yet looked at
+#define PEER_MSS	   1000 // what the test's SYN announces
+#define PEER_WINDOW	   60000
 #define PEER_EDGE \
 	65536 // the first sequence number beyond the window of a stack that has read nothing
 

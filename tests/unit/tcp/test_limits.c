@@ -201,22 +201,52 @@ static void tiny_mss_of_the_peer_is_raised(void **state)
 
 static void window_opens_no_further_while_packets_are_short(void **state)
 {
-	uint64_t held = peer.stack.receive_held.limit / 8 * 7;
+	uint64_t held = peer.stack.receive_held.mbufs.limit / 8 * 7;
 
 	peer_enter(FT_TCP_ESTABLISHED);
 	SEND(.seq = 1, .ack = 1, .flags = ACK, .bytes = 1000);
 	SEND(.seq = 1001, .ack = 1, .flags = ACK, .bytes = 1000);
 	peer_expect_read_bytes(2000);
 	EXPECT(.seq = 1, .ack = 2001, .flags = ACK, .window = 65535);
-	peer.stack.receive_held.used += held;
+	peer.stack.receive_held.mbufs.used += held;
 	SEND(.seq = 2001, .ack = 1, .flags = ACK, .bytes = 1000);
 	SEND(.seq = 3001, .ack = 1, .flags = ACK, .bytes = 1000);
 	peer_expect_read_bytes(2000);
 	EXPECT(.seq = 1, .ack = 4001, .flags = ACK, .window = 65535 - 2000);
-	peer.stack.receive_held.used -= held;
+	peer.stack.receive_held.mbufs.used -= held;
 	SEND(.seq = 4001, .ack = 1, .flags = ACK, .bytes = 1000);
 	SEND(.seq = 5001, .ack = 1, .flags = ACK, .bytes = 1000);
 	EXPECT(.seq = 1, .ack = 6001, .flags = ACK, .window = 65535);
+}
+
+enum { CROWD = 4 * PEER_PACKETS - 500 };
+
+// Each leaves one byte unread. They hold half of the packets, and who reads has the rest.
+static void established_crowd_of_unread_bytes_leaves_packets_to_others(void **state)
+{
+	const struct ft_held *held = &peer.stack.receive_held;
+	uint32_t iss;
+
+	peer.config.tcp.connections = CROWD + 1;
+	peer_restart();
+	ESTABLISH();
+	iss = peer.iss;
+	ft_tcp_set_backlog(peer.listener, UINT32_MAX - 1);
+	for (uint16_t i = 0; i < CROWD; i++) {
+		complete_from(50000 + i);
+		assert_int_equal(SEND(.seq = 1, .ack = 1, .flags = PSH | ACK, .text = "x",
+					 .from_port = 50000 + i),
+			FT_TAKEN);
+	}
+	assert_in_range(held->mbufs.used, 1, held->mbufs.limit / 2);
+	assert_in_range(
+		rte_mempool_in_use_count(held->small_pool), CROWD - held->mbufs.limit / 2, CROWD);
+	peer.is_flooding = true;
+	peer.iss = iss;
+	for (uint32_t seq = 1; seq < 100001; seq += 1000) {
+		TAKES(.seq = seq, .ack = 1, .flags = PSH | ACK, .bytes = 1000);
+		peer_expect_read_bytes(1000);
+	}
 }
 
 // ---- time ----
@@ -328,6 +358,7 @@ int main(void)
 		PEER_TEST(listen_full_transmit_queue_syn_ack_waits),
 		PEER_TEST(tiny_mss_of_the_peer_is_raised),
 		PEER_TEST(window_opens_no_further_while_packets_are_short),
+		PEER_TEST(established_crowd_of_unread_bytes_leaves_packets_to_others),
 		PEER_TEST(delayed_ack_of_zero_acks_at_once),
 		PEER_TEST(listen_hundred_thousand_half_open_pass),
 		PEER_TEST(listen_full_syn_queue_bounds_a_flood),

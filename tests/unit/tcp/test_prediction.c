@@ -134,7 +134,7 @@ static struct ft_tcp_conn without_pointers(const struct ft_tcp_conn *conn)
 	copy.receive_queue.packets.first = copy.receive_queue.packets.last = NULL;
 	copy.reorder.first_block = copy.reorder.last_block = NULL;
 	copy.timer.node = copy.owing_node = copy.queue_node = (struct ft_list){ 0 };
-	copy.receive_memory.packets = NULL;
+	copy.receive_memory.held = NULL;
 	copy.anchor = NULL;
 	copy.listener = NULL;
 	copy.socket = NULL;

@@ -4,10 +4,11 @@
 
 #include "../support.h"
 
-enum { PACKETS = 63, ROOM = 2048, HEADERS = 66, FULL = 1448 };
+enum { PACKETS = 63, SMALL_PACKETS = 31, ROOM = 2048, HEADERS = 66, FULL = 1448 };
 
 static struct rte_mempool *pool;
-static struct ft_budget held;
+static struct rte_mempool *small_pool;
+static struct ft_held held;
 static struct ft_receive_memory memory;
 static struct ft_receive_queue queue;
 static uint8_t stream[1 << 16];
@@ -16,15 +17,16 @@ static uint32_t arrived;
 static int make_pool(void **state)
 {
 	pool = ft_pkt_pool_create("receive", PACKETS, ROOM, SOCKET_ID_ANY);
+	small_pool = ft_pkt_small_pool_create("small", SMALL_PACKETS, SOCKET_ID_ANY);
 	for (uint32_t i = 0; i < sizeof(stream); i++)
 		stream[i] = i % 251;
-	return pool == NULL;
+	return pool == NULL || small_pool == NULL;
 }
 
 static int begin(void **state)
 {
-	held = (struct ft_budget){ .limit = PACKETS };
-	memory = (struct ft_receive_memory){ .bytes.limit = 1 << 20, .packets = &held };
+	held = (struct ft_held){ .mbufs.limit = PACKETS, .small_pool = small_pool };
+	memory = (struct ft_receive_memory){ .bytes.limit = 1 << 20, .held = &held };
 	ft_receive_queue_init(&queue);
 	arrived = 0;
 	return 0;
@@ -36,8 +38,9 @@ static int end(void **state)
 
 	while ((pkt = ft_receive_queue_pop(&queue, &memory)) != NULL)
 		rte_pktmbuf_free(pkt);
-	return queue.bytes != 0 || held.used != 0 || memory.bytes.used != 0 ||
-	       rte_mempool_avail_count(pool) != PACKETS;
+	return queue.bytes != 0 || held.mbufs.used != 0 || memory.bytes.used != 0 ||
+	       rte_mempool_avail_count(pool) != PACKETS ||
+	       rte_mempool_avail_count(small_pool) != SMALL_PACKETS;
 }
 
 // A segment as input hands it over: headers before the payload, which is the stream's next bytes.
@@ -135,7 +138,7 @@ static void single_bytes_share_mbufs(void **state)
 	for (int i = 0; i < 2000; i++)
 		arrive(1);
 	assert_int_equal(queue.bytes, 2000);
-	assert_in_range(held.used, 1, 2);
+	assert_in_range(held.mbufs.used, 1, 2);
 	assert_int_equal(peek(got, sizeof(got), UINT64_MAX), 2000);
 	assert_memory_equal(got, stream, 2000);
 }
@@ -149,7 +152,7 @@ static void memory_held_is_bounded_by_payload(void **state)
 	while (arrived < 40000) {
 		size = size * 1103515245 + 12345;
 		arrive(1 + (size >> 16) % FULL);
-		assert_true((held.used - 1) * (ROOM - HEADERS) <= 2 * queue.bytes);
+		assert_true((held.mbufs.used - 1) * (ROOM - HEADERS) <= 2 * queue.bytes);
 	}
 }
 
@@ -161,7 +164,7 @@ static void shared_mbuf_is_not_written_to(void **state)
 	assert_int_equal(ft_receive_queue_append(&queue, pkt, &memory), FT_TAKEN);
 	arrived += 10;
 	arrive(10);
-	assert_int_equal(held.used, 2);
+	assert_int_equal(held.mbufs.used, 2);
 	assert_int_equal(pkt->pkt_len, 10);
 	rte_mbuf_refcnt_update(pkt, -1);
 }
@@ -176,7 +179,7 @@ static void connection_bound_refuses_and_keeps_nothing(void **state)
 	pkt = next_segment(FULL);
 	assert_int_equal(ft_receive_queue_append(&queue, pkt, &memory), FT_DROP_TCP_QUEUE_FULL);
 	assert_int_equal(queue.bytes, 2 * FULL);
-	assert_int_equal(held.used, 2);
+	assert_int_equal(held.mbufs.used, 2);
 	rte_pktmbuf_free(pkt);
 	ft_receive_queue_discard(&queue, FULL, &memory);
 	arrive(FULL);
@@ -187,17 +190,95 @@ static void stack_bound_refuses_and_keeps_nothing(void **state)
 	const uint64_t before = memory.bytes.used;
 	struct rte_mbuf *pkt = next_segment(FULL);
 
-	held.limit = 0;
+	held.mbufs.limit = 0;
 	assert_int_equal(ft_receive_queue_append(&queue, pkt, &memory), FT_DROP_RECEIVE_MEMORY);
 	assert_int_equal(memory.bytes.used, before);
 	rte_pktmbuf_free(pkt);
+}
+
+// ---- more than half of what may be held is held ----
+
+static void scarce_small_segment_waits_in_a_small_buffer(void **state)
+{
+	uint8_t got[3 * 250];
+
+	held.mbufs.limit = 1;
+	for (int i = 0; i < 3; i++)
+		arrive(250);
+	assert_int_equal(held.mbufs.used, 0);
+	assert_int_equal(rte_mempool_in_use_count(small_pool), 3);
+	assert_true(memory.bytes.used < 3 * 700);
+	assert_int_equal(peek(got, sizeof(got), UINT64_MAX), sizeof(got));
+	assert_memory_equal(got, stream, sizeof(got));
+}
+
+static void scarce_single_bytes_share_small_buffers(void **state)
+{
+	uint8_t got[1000];
+
+	held.mbufs.limit = 1;
+	for (int i = 0; i < 1000; i++)
+		arrive(1);
+	assert_int_equal(rte_mempool_in_use_count(small_pool), 4);
+	assert_int_equal(
+		ft_receive_queue_take(&queue, &(struct iovec){ got, 1000 }, 1, UINT64_MAX, &memory),
+		1000);
+	assert_memory_equal(got, stream, 1000);
+}
+
+// One byte fits no small buffer, and the next large one still has its place.
+static void scarce_larger_segment_stays_where_it_is(void **state)
+{
+	held.mbufs.limit = 1;
+	arrive(FT_PKT_SMALL_BYTES + 1);
+	assert_int_equal(held.mbufs.used, 1);
+	assert_int_equal(rte_mempool_in_use_count(small_pool), 0);
+	arrive(FULL);
+	assert_int_equal(held.mbufs.used, 1); // copied behind it
+}
+
+static void scarce_no_small_buffer_keeps_the_large_one(void **state)
+{
+	held.mbufs.limit = 1;
+	ft_test_drain(small_pool, 0);
+	arrive(1);
+	assert_int_equal(held.mbufs.used, 1);
+	ft_test_refill();
+	ft_receive_queue_discard(&queue, 1, &memory);
+}
+
+static void scarce_chain_of_few_bytes_is_moved_whole(void **state)
+{
+	struct rte_mbuf *pkt = next_segment(20);
+	struct rte_mbuf *rest = rte_pktmbuf_alloc(pool);
+	uint8_t got[40];
+
+	memcpy(rte_pktmbuf_append(rest, 20), stream + 20, 20);
+	rte_pktmbuf_chain(pkt, rest);
+	ft_pkt_info(pkt)->payload_length += 20;
+	held.mbufs.limit = 1;
+	assert_int_equal(ft_receive_queue_append(&queue, pkt, &memory), FT_TAKEN);
+	assert_int_equal(held.mbufs.used, 0);
+	assert_int_equal(peek(got, sizeof(got), UINT64_MAX), 40);
+	assert_memory_equal(got, stream, 40);
+}
+
+static void scarce_connection_bound_counts_small_buffers(void **state)
+{
+	memory.bytes.limit = 3000;
+	held.mbufs.limit = 1;
+	arrive(1);
+	assert_in_range(memory.bytes.used, 256, 700);
+	for (int i = 0; i < 255; i++)
+		arrive(1);
+	assert_in_range(memory.bytes.used, 256, 700);
 }
 
 static void empty_segment_is_taken_and_freed(void **state)
 {
 	arrive(0);
 	assert_int_equal(queue.bytes, 0);
-	assert_int_equal(held.used, 0);
+	assert_int_equal(held.mbufs.used, 0);
 }
 
 // A datagram put together from fragments is a chain; the charge that went in comes out.
@@ -213,11 +294,11 @@ static void chain_is_charged_whole(void **state)
 	rte_pktmbuf_chain(pkt, rest);
 	ft_pkt_info(pkt)->payload_length += FULL;
 	assert_int_equal(ft_receive_queue_append(&queue, pkt, &memory), FT_TAKEN);
-	assert_int_equal(held.used, 2);
+	assert_int_equal(held.mbufs.used, 2);
 	assert_int_equal(peek(got, sizeof(got), UINT64_MAX), sizeof(got));
 	assert_memory_equal(got, stream, sizeof(got));
 	ft_receive_queue_discard(&queue, 2 * FULL - 1, &memory);
-	assert_int_equal(held.used, 2);
+	assert_int_equal(held.mbufs.used, 2);
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
@@ -234,6 +315,12 @@ int main(void)
 		TEST(shared_mbuf_is_not_written_to),
 		TEST(connection_bound_refuses_and_keeps_nothing),
 		TEST(stack_bound_refuses_and_keeps_nothing),
+		TEST(scarce_small_segment_waits_in_a_small_buffer),
+		TEST(scarce_single_bytes_share_small_buffers),
+		TEST(scarce_larger_segment_stays_where_it_is),
+		TEST(scarce_no_small_buffer_keeps_the_large_one),
+		TEST(scarce_chain_of_few_bytes_is_moved_whole),
+		TEST(scarce_connection_bound_counts_small_buffers),
 		TEST(empty_segment_is_taken_and_freed),
 		TEST(chain_is_charged_whole),
 	};

@@ -11,7 +11,8 @@
 enum { PACKETS = 1023, ROOM = 2048, HEADERS = 66, FIRST = 0xfffff000 };
 
 static struct rte_mempool *pool;
-static struct ft_budget held;
+static struct rte_mempool *small_pool;
+static struct ft_held held;
 static struct ft_receive_memory memory;
 static struct ft_reorder reorder;
 static uint8_t stream[1 << 16];
@@ -19,15 +20,16 @@ static uint8_t stream[1 << 16];
 static int make_pool(void **state)
 {
 	pool = ft_pkt_pool_create("reorder", PACKETS, ROOM, SOCKET_ID_ANY);
+	small_pool = ft_pkt_small_pool_create("small", PACKETS, SOCKET_ID_ANY);
 	for (uint32_t i = 0; i < sizeof(stream); i++)
 		stream[i] = i % 251;
-	return pool == NULL;
+	return pool == NULL || small_pool == NULL;
 }
 
 static int begin(void **state)
 {
-	held = (struct ft_budget){ .limit = PACKETS };
-	memory = (struct ft_receive_memory){ .bytes.limit = UINT64_MAX, .packets = &held };
+	held = (struct ft_held){ .mbufs.limit = PACKETS, .small_pool = small_pool };
+	memory = (struct ft_receive_memory){ .bytes.limit = UINT64_MAX, .held = &held };
 	ft_reorder_init(&reorder);
 	return 0;
 }
@@ -44,7 +46,9 @@ static int end(void **state)
 {
 	empty();
 	return reorder.bytes != 0 || reorder.block_count != 0 || reorder.last_block != NULL ||
-	       held.used != 0 || memory.bytes.used != 0 || rte_mempool_avail_count(pool) != PACKETS;
+	       held.mbufs.used != 0 || memory.bytes.used != 0 ||
+	       rte_mempool_avail_count(pool) != PACKETS ||
+	       rte_mempool_avail_count(small_pool) != PACKETS;
 }
 
 // A segment of the stream's bytes from `from` to `to`.
@@ -174,7 +178,7 @@ static void fin_alone_needs_no_packet(void **state)
 {
 	assert_int_equal(
 		ft_reorder_insert(&reorder, segment(2000, 2000, FT_TCP_FIN), &memory), FT_TAKEN);
-	assert_int_equal(held.used, 0);
+	assert_int_equal(held.mbufs.used, 0);
 	assert_true(ft_reorder_has_fin_at(&reorder, FIRST + 2000));
 }
 
@@ -189,7 +193,7 @@ static void scattered_bytes_are_bounded(void **state)
 		FT_REORDER_BLOCKS, 1, 128); // a list: what a segment costs is bounded by this
 	assert_int_equal(kept, FT_REORDER_BLOCKS);
 	assert_int_equal(reorder.block_count, FT_REORDER_BLOCKS);
-	assert_int_equal(held.used, FT_REORDER_BLOCKS);
+	assert_int_equal(held.mbufs.used, FT_REORDER_BLOCKS);
 	assert_int_equal(insert(5000, 5001), FT_DROP_TCP_QUEUE_FULL);
 	assert_int_equal(insert(2, 3), FT_TAKEN); // joining two makes room for one
 	assert_int_equal(insert(5000, 5001), FT_TAKEN);
@@ -200,13 +204,26 @@ static void single_bytes_share_mbufs(void **state)
 {
 	for (uint32_t at = 1; at < 1500; at++)
 		assert_int_equal(insert(at, at + 1), FT_TAKEN);
-	assert_int_equal(held.used, 1);
+	assert_int_equal(held.mbufs.used, 1);
 	assert_int_equal(take_from(1), 1500);
+}
+
+// When half of what may be held is, they are moved to small buffers, wherever they belong.
+static void scarce_memory_scattered_bytes_wait_in_small_buffers(void **state)
+{
+	held.mbufs.limit = 100;
+	for (uint32_t at = 1001; at > 900; at -= 2)
+		assert_int_equal(insert(at, at + 1), FT_TAKEN);
+	for (uint32_t at = 901; at < 1002; at += 2)
+		assert_int_equal(insert(at - 1, at), FT_TAKEN);
+	assert_int_equal(held.mbufs.used, 50);
+	assert_true(rte_mempool_in_use_count(small_pool) > 0);
+	assert_int_equal(take_from(900), 1002);
 }
 
 static void exhausted_memory_refuses(void **state)
 {
-	held.limit = 1;
+	held.mbufs.limit = 1;
 	insert(1000, 2400);
 	assert_int_equal(insert(3000, 4400), FT_DROP_RECEIVE_MEMORY);
 	memory.bytes.limit = memory.bytes.used;
@@ -251,6 +268,7 @@ int main(void)
 		TEST(fin_alone_needs_no_packet),
 		TEST(scattered_bytes_are_bounded),
 		TEST(single_bytes_share_mbufs),
+		TEST(scarce_memory_scattered_bytes_wait_in_small_buffers),
 		TEST(exhausted_memory_refuses),
 		TEST(random_segments_give_the_stream),
 	};

@@ -211,21 +211,48 @@ static void no_packet_left_broadcast_reaches_the_last(void **state)
 	assert_int_equal(got, 1);
 	assert_int_equal(input(0x0a0900ff, 7000, FT_PKT_IP_GROUP), FT_TAKEN);
 	assert_int_equal(*dropped, 2);
-	assert_int_equal(lone.stack.receive_held.used, 4);
+	assert_int_equal(lone.stack.receive_held.mbufs.used, 4);
 }
 
 static void no_memory_for_queues_input_is_dropped(void **state)
 {
 	int fd = new_named(ANY, 7000);
-	uint64_t limit = lone.stack.receive_held.limit;
+	uint64_t limit = lone.stack.receive_held.mbufs.limit;
 	char byte;
 
-	lone.stack.receive_held.limit = 1;
+	lone.stack.receive_held.mbufs.limit = 1;
+	ft_test_drain(lone.stack.receive_held.small_pool, 0);
 	assert_int_equal(input(OURS, 7000, 0), FT_TAKEN);
 	assert_int_equal(input(OURS, 7000, 0), FT_DROP_RECEIVE_MEMORY);
 	assert_int_equal(ft_recv(fd, &byte, 1, 0), 1);
 	assert_int_equal(input(OURS, 7000, 0), FT_TAKEN);
-	lone.stack.receive_held.limit = limit;
+	lone.stack.receive_held.mbufs.limit = limit;
+	ft_test_refill();
+}
+
+// Small datagrams that nobody reads leave half of the large buffers to the others.
+static void unread_small_datagrams_wait_in_small_buffers(void **state)
+{
+	int fd = new_named(ANY, 7000);
+	uint64_t limit = lone.stack.receive_held.mbufs.limit;
+	struct sockaddr_in from;
+	socklen_t length = sizeof(from);
+	char bytes[64];
+
+	lone.stack.receive_held.mbufs.limit = 8;
+	for (int i = 0; i < 20; i++)
+		assert_int_equal(input(OURS, 7000, 0), FT_TAKEN);
+	assert_int_equal(lone.stack.receive_held.mbufs.used, 4);
+	assert_int_equal(rte_mempool_in_use_count(lone.stack.receive_held.small_pool), 16);
+	for (int i = 0; i < 20; i++) {
+		assert_true(ft_recvfrom(fd, bytes, sizeof(bytes), 0, (struct sockaddr *)&from,
+				    &length) > 0);
+		assert_int_equal(bytes[0], 'p');
+		assert_int_equal(from.sin_addr.s_addr, RTE_BE32(STRANGER));
+		assert_int_equal(from.sin_port, RTE_BE16(9));
+	}
+	assert_int_equal(lone.stack.receive_held.mbufs.used, 0);
+	lone.stack.receive_held.mbufs.limit = limit;
 }
 
 // A datagram in many small buffers is charged for all of them.
@@ -248,7 +275,7 @@ static void scattered_datagram_is_charged_whole(void **state)
 	assert_int_equal(ft_udp_parse(&lone.stack, pkt), FT_TAKEN);
 	assert_int_equal(ft_udp_input(&lone.stack, pkt, NULL, lone.now), FT_TAKEN);
 	assert_int_equal(udp->receive_bytes.used, 6 * one);
-	assert_int_equal(lone.stack.receive_held.used, 6);
+	assert_int_equal(lone.stack.receive_held.mbufs.used, 6);
 
 	char bytes[3], rest[10];
 	struct iovec iov[] = { { bytes, 3 }, { rest, 10 } };
@@ -353,6 +380,7 @@ int main(void)
 		lone_test(broadcast_reaches_every_socket),
 		lone_test(no_packet_left_broadcast_reaches_the_last),
 		lone_test(no_memory_for_queues_input_is_dropped),
+		lone_test(unread_small_datagrams_wait_in_small_buffers),
 		lone_test(scattered_datagram_is_charged_whole),
 		lone_test(connected_error_about_the_peer_is_told),
 		lone_test(unconnected_error_is_ignored),
