@@ -70,6 +70,13 @@ static uint16_t transmit(void *driver, struct rte_mbuf **pkts, uint16_t count)
 	return sent;
 }
 
+static uint16_t prepare(void *driver, struct rte_mbuf **pkts, uint16_t count)
+{
+	struct ft_nic *nic = driver;
+
+	return rte_eth_tx_prepare(nic->ethdev, 0, pkts, count);
+}
+
 static bool is_link_up(void *driver)
 {
 	struct ft_nic *nic = driver;
@@ -388,13 +395,15 @@ static void fill_netif(struct ft_nic *nic, const struct ft_device *device, const
 	struct ft_netif *netif = &nic->netif;
 
 	netif->driver = nic;
+	netif->offloads = offloads_of(plan->conf.txmode.offloads);
 	netif->receive = nic->is_merging ? receive_and_merge : receive;
 	if (device->family.passes_sender_flags)
 		netif->receive = receive_and_clear_flags;
 	netif->transmit = transmit;
+	if (netif->offloads & ~FT_OFFLOAD_MULTI_SEGMENT)
+		netif->prepare = prepare;
 	netif->is_link_up = nic->kernel_socket >= 0 ? is_kernel_link_up : is_link_up;
 	netif->mtu = plan->mtu;
-	netif->offloads = offloads_of(plan->conf.txmode.offloads);
 	netif->tso_bytes = tso_bytes_of(plan);
 	choose_mac(nic, device);
 }

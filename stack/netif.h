@@ -21,6 +21,10 @@ struct ft_netif {
 	// Fills `pkts` with up to `count` frames, each beginning at its Ethernet header, and gives
 	// them to the caller. Returns how many.
 	uint16_t (*receive)(void *driver, struct rte_mbuf **pkts, uint16_t count);
+	// How many of these frames, from the front, may be transmitted. What they ask of the NIC through ol_flags
+	// is looked at, and made as it wants it, so each is asked about once. The one behind them the NIC
+	// never takes. NULL: it takes all.
+	uint16_t (*prepare)(void *driver, struct rte_mbuf **pkts, uint16_t count);
 	// Takes frames from the front of `pkts` and returns how many; the others stay the caller's.
 	uint16_t (*transmit)(void *driver, struct rte_mbuf **pkts, uint16_t count);
 	// Cheap enough to be asked a few times a second.

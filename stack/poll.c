@@ -282,6 +282,24 @@ static void discard_queue(struct ft_stack *stack, enum ft_drop reason)
 {
 	for (; stack->tx_count > 0; stack->tx_count--, stack->tx_first++)
 		ft_stack_drop_output(stack, stack->tx[stack->tx_first % FT_TX_QUEUE], reason);
+	stack->tx_prepared = 0;
+}
+
+// How many of the first `run` packets may go to the NIC. When it refuses the very first, that is dropped.
+static uint32_t prepare(struct ft_stack *stack, uint32_t run)
+{
+	struct rte_mbuf **pkts = stack->tx + stack->tx_first % FT_TX_QUEUE;
+	uint32_t known = stack->tx_prepared;
+
+	if (known < run)
+		stack->tx_prepared += stack->netif.prepare(
+			stack->netif.driver, pkts + known, (uint16_t)(run - known));
+	if (stack->tx_prepared == 0) {
+		ft_stack_drop_output(stack, pkts[0], FT_DROP_TX_REFUSED);
+		stack->tx_first++;
+		stack->tx_count--;
+	}
+	return RTE_MIN(stack->tx_prepared, run);
 }
 
 // Hands the queue to the NIC, as far as it takes it; the rest waits for the next turn.
@@ -297,6 +315,8 @@ static void flush(struct ft_stack *stack)
 		uint64_t bytes;
 
 		run = RTE_MIN(stack->tx_count, FT_TX_QUEUE - first);
+		if (netif->prepare != NULL && (run = prepare(stack, run)) == 0)
+			continue;
 		if (unlikely(stack->recorder != NULL))
 			run = ft_recorder_send(stack->recorder, stack->tx + first, run, stack->now);
 		bytes = bytes_of(stack->tx + first, run);
@@ -308,6 +328,7 @@ static void flush(struct ft_stack *stack)
 		stack->counters.count[FT_COUNTER_TX_BYTES] += bytes;
 		stack->tx_first += sent;
 		stack->tx_count -= sent;
+		stack->tx_prepared -= RTE_MIN(stack->tx_prepared, sent);
 		if (sent < run)
 			return;
 	}

@@ -51,6 +51,7 @@ struct ft_stack {
 	struct rte_mbuf *tx[FT_TX_QUEUE]; // a ring: tx_first .. tx_first + tx_count
 	uint32_t tx_first;
 	uint32_t tx_count;
+	uint32_t tx_prepared; // of these, at the front: netif.prepare has said yes
 	struct ft_pkt_queue loopback;
 
 	struct ft_arp arp;

@@ -230,6 +230,61 @@ static void transmit_queue_full_packet_is_dropped(void **state)
 	assert_int_equal(dropped(FT_DROP_TX_FULL), 1);
 }
 
+static struct rte_mbuf *refused;
+static uint32_t asked;
+
+static uint16_t nic_prepare(void *driver, struct rte_mbuf **pkts, uint16_t count)
+{
+	uint16_t ready = 0;
+
+	while (ready < count && pkts[ready] != refused)
+		ready++;
+	asked += ready;
+	return ready;
+}
+
+static void transmit_refused_packet_is_dropped_and_the_others_go(void **state)
+{
+	host.stack.netif.prepare = nic_prepare;
+	asked = 0;
+	for (int i = 0; i < 5; i++) {
+		struct rte_mbuf *pkt = make_udp(8);
+
+		if (i == 0 || i == 2)
+			refused = pkt;
+		output(pkt, TEST_PEER);
+		if (i == 0) {
+			test_host_pass(0);
+			refused = NULL; // the buffer has other lives
+		}
+	}
+	test_host_pass(0);
+	assert_int_equal(dropped(FT_DROP_TX_REFUSED), 2);
+	assert_int_equal(host.sent_count, 3);
+	assert_int_equal(asked, 3);
+}
+
+// Once it has said yes, it is not asked about the same packet again.
+static void transmit_prepared_packets_wait_for_a_full_nic(void **state)
+{
+	host.stack.netif.prepare = nic_prepare;
+	refused = NULL;
+	asked = 0;
+	host.is_nic_full = true;
+	for (int i = 0; i < 5; i++) {
+		output(make_udp(8), TEST_PEER);
+		test_host_pass(0);
+	}
+	assert_int_equal(asked, 5);
+	host.is_nic_full = false;
+	test_host_pass(0);
+	assert_int_equal(host.sent_count, 5);
+	assert_int_equal(asked, 5);
+	output(make_udp(8), TEST_PEER);
+	test_host_pass(0);
+	assert_int_equal(asked, 6);
+}
+
 // ---- no link ----
 
 static void link_down_packets_are_dropped_until_it_is_up(void **state)
@@ -267,6 +322,8 @@ int main(void)
 		TEST(no_packet_left_to_receive_in_packet_to_ourselves_is_dropped),
 		TEST(loopback_full_packet_to_ourselves_is_dropped),
 		TEST(transmit_queue_full_packet_is_dropped),
+		TEST(transmit_refused_packet_is_dropped_and_the_others_go),
+		TEST(transmit_prepared_packets_wait_for_a_full_nic),
 		TEST(link_down_packets_are_dropped_until_it_is_up),
 	};
 
