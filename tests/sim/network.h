@@ -60,6 +60,7 @@ struct ft_host {
 	struct rte_ether_addr mac;
 	struct rte_mempool *receive_pool;
 	struct rte_mempool *small_pool;
+	uint32_t segments_cut; // by the NIC: stack.netif.tso_bytes
 	struct rte_mempool *send_pool;
 
 	struct ft_wire to_switch;

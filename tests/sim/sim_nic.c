@@ -153,6 +153,44 @@ static void offload(const struct ft_host *host, struct rte_mbuf *pkt, uint8_t *f
 	}
 }
 
+// One of the segments: the packet's headers, as if the bytes from `offset` on were all, and these.
+static uint32_t make_segment(const struct rte_mbuf *pkt, uint32_t offset, uint8_t *frame)
+{
+	const uint32_t headers = pkt->l2_len + pkt->l3_len + pkt->l4_len;
+	const uint32_t bytes = RTE_MIN((uint32_t)pkt->tso_segsz, pkt->pkt_len - headers - offset);
+	struct rte_ipv4_hdr *ip = (void *)(frame + pkt->l2_len);
+	struct rte_tcp_hdr *tcp = (void *)(frame + pkt->l2_len + pkt->l3_len);
+
+	ft_expect_equal(ft_pkt_copy_out(pkt, 0, frame, headers), headers);
+	ft_expect_equal(ft_pkt_copy_out(pkt, headers + offset, frame + headers, bytes), bytes);
+	// DPDK's contract: the sum of a pseudo-header without the length, which is each segment's.
+	ft_expect_equal(tcp->cksum, rte_ipv4_phdr_cksum(ip, pkt->ol_flags));
+	ip->total_length = rte_cpu_to_be_16(headers + bytes - pkt->l2_len);
+	tcp->sent_seq = rte_cpu_to_be_32(rte_be_to_cpu_32(tcp->sent_seq) + offset);
+	if (headers + offset + bytes < pkt->pkt_len)
+		tcp->tcp_flags &= ~(RTE_TCP_FIN_FLAG | RTE_TCP_PSH_FLAG);
+	ip->hdr_checksum = 0;
+	ip->hdr_checksum = rte_ipv4_cksum(ip);
+	tcp->cksum = 0;
+	tcp->cksum = rte_ipv4_udptcp_cksum(ip, tcp);
+	return headers + bytes;
+}
+
+// TSO.
+static void send_segments(struct ft_host *host, const struct rte_mbuf *pkt)
+{
+	const uint32_t headers = pkt->l2_len + pkt->l3_len + pkt->l4_len;
+	uint8_t frame[ETHERNET + UINT16_MAX] __attribute__((aligned(8)));
+
+	ft_expect(pkt->pkt_len > headers && pkt->pkt_len - headers <= host->stack.netif.tso_bytes);
+	ft_expect(
+		pkt->tso_segsz > 0 && headers + pkt->tso_segsz <= ETHERNET + host->stack.netif.mtu);
+	for (uint32_t offset = 0; offset < pkt->pkt_len - headers; offset += pkt->tso_segsz) {
+		ft_frames_send(host, frame, make_segment(pkt, offset, frame));
+		host->segments_cut++;
+	}
+}
+
 static void send_packet(struct ft_host *host, struct rte_mbuf *pkt)
 {
 	uint8_t frame[ETHERNET + UINT16_MAX] __attribute__((aligned(8)));
@@ -161,6 +199,11 @@ static void send_packet(struct ft_host *host, struct rte_mbuf *pkt)
 
 	if (rte_mbuf_check(pkt, 1, &reason) != 0)
 		ft_scenario_fail(__FILE__, __LINE__, "sent a broken mbuf: %s", reason);
+	if (pkt->ol_flags & RTE_MBUF_F_TX_TCP_SEG) {
+		send_segments(host, pkt);
+		rte_pktmbuf_free(pkt);
+		return;
+	}
 	ft_expect(length >= ETHERNET && length <= ETHERNET + host->stack.netif.mtu);
 	ft_expect(pkt->nb_segs == 1 || (host->stack.netif.offloads & FT_OFFLOAD_MULTI_SEGMENT));
 	memset(frame, 0, SHORTEST);

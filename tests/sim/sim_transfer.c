@@ -178,6 +178,71 @@ static void smaller_path_mtu_is_learned(uint64_t seed)
 	ft_network_free(&transfer.network);
 }
 
+// ---- the NICs cut ----
+
+static void let_nics_cut(struct transfer *transfer)
+{
+	for (int i = 0; i < 2; i++)
+		transfer->network.hosts[i]->stack.netif.tso_bytes = 65415;
+}
+
+static void expect_cut(const struct transfer *transfer)
+{
+	for (int i = 0; i < 2; i++)
+		ft_expect(transfer->network.hosts[i]->segments_cut > 100);
+}
+
+static void cutting_nics_bad_wires_megabyte_arrives(uint64_t seed)
+{
+	struct transfer transfer = { .bytes = MEGABYTE };
+	static const struct ft_wire wire = { .delay = 5 * FT_MILLISECOND,
+		.jitter = FT_MILLISECOND,
+		.loss = 0.01,
+		.duplication = 0.01,
+		.corruption = 0.01 };
+
+	ft_network_pair(&transfer.network, seed, NULL, &wire);
+	let_nics_cut(&transfer);
+	run(&transfer);
+	expect_cut(&transfer);
+	ft_network_free(&transfer.network);
+}
+
+// Packets cut for the old path lie in the queue, as the NIC takes one at a time, when the path begins to
+// take less. What was lost comes again in smaller segments, and what follows is cut into such.
+static void shrink_path(void *arg)
+{
+	struct transfer *transfer = arg;
+
+	ft_task_sleep(40 * FT_MILLISECOND);
+	for (int i = 0; i < 2; i++) {
+		struct ft_host *host = transfer->network.hosts[i];
+
+		ft_expect(host->segments_cut > 0);
+		host->to_switch.mtu = 600;
+		host->to_switch.reports_mtu = true;
+		host->segments_cut = 0;
+	}
+}
+
+static void cutting_nics_path_shrinks_megabyte_arrives(uint64_t seed)
+{
+	struct transfer transfer = { .bytes = MEGABYTE };
+	static const struct ft_wire wire = { .delay = 3 * FT_MILLISECOND };
+
+	ft_network_pair(&transfer.network, seed, NULL, &wire);
+	let_nics_cut(&transfer);
+	for (int i = 0; i < 2; i++)
+		transfer.network.hosts[i]->transmit_room = 1;
+	ft_task_start(&transfer.network, NULL, shrink_path, &transfer);
+	run(&transfer);
+	for (int i = 0; i < 2; i++)
+		ft_expect(transfer.network.hosts[i]->to_switch.too_big > 0);
+	expect_cut(&transfer);
+	ft_expect(transfer.network.now < 60 * FT_SECOND);
+	ft_network_free(&transfer.network);
+}
+
 int main(int argc, char **argv)
 {
 	static const struct ft_scenario scenarios[] = {
@@ -188,6 +253,10 @@ int main(int argc, char **argv)
 		{ "long_path_is_filled", long_path_is_filled, 3 },
 		{ "little_memory_megabyte_arrives", little_memory_megabyte_arrives, 20 },
 		{ "smaller_path_mtu_is_learned", smaller_path_mtu_is_learned, 5 },
+		{ "cutting_nics_bad_wires_megabyte_arrives",
+			cutting_nics_bad_wires_megabyte_arrives, 20 },
+		{ "cutting_nics_path_shrinks_megabyte_arrives",
+			cutting_nics_path_shrinks_megabyte_arrives, 20 },
 		{ 0 },
 	};
 
