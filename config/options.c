@@ -55,7 +55,7 @@ const struct ft_option ft_options[] = {
 	NUMBER(nic, rx_descriptors, 32, 32768, "1024", "packets the NIC can hold before we fetch them"),
 	NUMBER(nic, tx_descriptors, 32, 32768, "1024", "packets the NIC can hold before they are sent"),
 	FLAG(nic, checksum_offload, "yes", "have the NIC compute checksums if it can"),
-	FLAG(nic, tso, "no", "have the NIC cut large packets into TCP segments if it can"),
+	FLAG(nic, tso, "no", "have large packets cut into TCP segments, by the NIC if it can"),
 	FLAG(nic, gro, "no", "merge TCP segments that were received in one burst"),
 	FLAG(nic, promiscuous, "no", "receive frames for other stations too"),
 	FLAG(nic, dumpcap, "no", "let dpdk-dumpcap attach; needs hugepages"),

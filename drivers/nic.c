@@ -56,7 +56,12 @@ static uint16_t receive_and_clear_flags(void *driver, struct rte_mbuf **pkts, ui
 
 static uint16_t receive_and_merge(void *driver, struct rte_mbuf **pkts, uint16_t count)
 {
-	return ft_gro_merge(pkts, receive(driver, pkts, count));
+	struct ft_nic *nic = driver;
+	uint16_t received = receive(driver, pkts, count);
+	uint16_t left = ft_gro_merge(pkts, received);
+
+	nic->merged += received - left;
+	return left;
 }
 
 static uint16_t transmit(void *driver, struct rte_mbuf **pkts, uint16_t count)
@@ -70,11 +75,29 @@ static uint16_t transmit(void *driver, struct rte_mbuf **pkts, uint16_t count)
 	return sent;
 }
 
+static uint16_t transmit_and_cut(void *driver, struct rte_mbuf **pkts, uint16_t count)
+{
+	struct ft_nic *nic = driver;
+
+	return ft_gso_transmit(&nic->gso, pkts, count);
+}
+
 static uint16_t prepare(void *driver, struct rte_mbuf **pkts, uint16_t count)
 {
 	struct ft_nic *nic = driver;
 
 	return rte_eth_tx_prepare(nic->ethdev, 0, pkts, count);
+}
+
+// Segments cut in software ask for nothing.
+static uint16_t prepare_others(void *driver, struct rte_mbuf **pkts, uint16_t count)
+{
+	uint16_t ready = 0;
+
+	while (ready < count && ((pkts[ready]->ol_flags & RTE_MBUF_F_TX_TCP_SEG) ||
+					prepare(driver, pkts + ready, 1) == 1))
+		ready++;
+	return ready;
 }
 
 static bool is_link_up(void *driver)
@@ -343,6 +366,29 @@ static int start(struct ft_nic *nic, const struct ft_config *config, const struc
 	return error;
 }
 
+static bool has_tso(const struct plan *plan)
+{
+	return plan->conf.txmode.offloads & RTE_ETH_TX_OFFLOAD_TCP_TSO;
+}
+
+static int start_cutting(
+	struct ft_nic *nic, const struct ft_config *config, const struct plan *plan)
+{
+	bool takes_chains = plan->conf.txmode.offloads & RTE_ETH_TX_OFFLOAD_MULTI_SEGS;
+	bool fits = plan->mtu + FRAME_OVERHEAD <= plan->room_bytes;
+
+	if (!config->nic.tso || has_tso(plan) || (!takes_chains && !fits))
+		return 0;
+	nic->is_cutting = true;
+	nic->gso = (struct ft_gso){
+		.transmit = transmit,
+		.driver = nic,
+		.headers = nic->pools.send,
+		.takes_chains = takes_chains,
+	};
+	return ft_gso_init(&nic->gso, plan->tx_descriptors, rte_eth_dev_socket_id(nic->ethdev));
+}
+
 static uint32_t offloads_of(uint64_t tx)
 {
 	uint32_t offloads = 0;
@@ -359,12 +405,14 @@ static uint32_t offloads_of(uint64_t tx)
 }
 
 // What fits an IP packet, in a chain that the device takes, behind its longest headers.
-static uint16_t tso_bytes_of(const struct plan *plan)
+static uint16_t tso_bytes_of(const struct ft_nic *nic, const struct plan *plan)
 {
 	uint32_t most = RTE_IPV4_MAX_PKT_LEN - 2 * 60;
 	uint32_t mbufs = plan->info.tx_desc_lim.nb_seg_max; // 0: as many as one likes
 
-	if (!(plan->conf.txmode.offloads & RTE_ETH_TX_OFFLOAD_TCP_TSO))
+	if (nic->is_cutting)
+		return (uint16_t)most;
+	if (!has_tso(plan))
 		return 0;
 	if (mbufs > 0)
 		most = RTE_MIN(most, (mbufs - 1) * plan->room_bytes);
@@ -399,12 +447,12 @@ static void fill_netif(struct ft_nic *nic, const struct ft_device *device, const
 	netif->receive = nic->is_merging ? receive_and_merge : receive;
 	if (device->family.passes_sender_flags)
 		netif->receive = receive_and_clear_flags;
-	netif->transmit = transmit;
+	netif->transmit = nic->is_cutting ? transmit_and_cut : transmit;
 	if (netif->offloads & ~FT_OFFLOAD_MULTI_SEGMENT)
-		netif->prepare = prepare;
+		netif->prepare = nic->is_cutting ? prepare_others : prepare;
 	netif->is_link_up = nic->kernel_socket >= 0 ? is_kernel_link_up : is_link_up;
 	netif->mtu = plan->mtu;
-	netif->tso_bytes = tso_bytes_of(plan);
+	netif->tso_bytes = tso_bytes_of(nic, plan);
 	choose_mac(nic, device);
 }
 
@@ -435,6 +483,8 @@ int ft_nic_open(struct ft_nic *nic, const struct ft_config *config, const struct
 		error = create_pools(nic, config, &plan);
 	if (error == 0)
 		error = start(nic, config, device, &plan);
+	if (error == 0)
+		error = start_cutting(nic, config, &plan);
 	if (error != 0) {
 		ft_nic_close(nic);
 		return error;
@@ -459,6 +509,8 @@ static void stop(struct ft_nic *nic)
 void ft_nic_close(struct ft_nic *nic)
 {
 	stop(nic);
+	if (nic->is_cutting)
+		ft_gso_free(&nic->gso);
 	rte_mempool_free(nic->pools.receive);
 	rte_mempool_free(nic->pools.send);
 	rte_mempool_free(nic->pools.small);

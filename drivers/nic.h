@@ -5,6 +5,7 @@
 #include "base/pkt.h"
 #include "config/config.h"
 #include "drivers/device.h"
+#include "drivers/gso.h"
 #include "netif.h"
 
 struct ft_nic {
@@ -14,7 +15,10 @@ struct ft_nic {
 	uint32_t held_packets; // of the receive pool, that the device keeps or may come to need
 	int kernel_socket;     // to ask the kernel about `interface`, or -1
 	char interface[IF_NAMESIZE];
-	bool is_merging;      // received segments: drivers/gro.h
+	bool is_merging; // received segments: drivers/gro.h
+	bool is_cutting; // segments, in software: drivers/gso.h
+	struct ft_gso gso;
+	uint64_t merged;      // received segments that went into the one before them
 	bool has_shorter_tso; // drivers/family.h
 	bool is_quiet;	      // hide what drivers print: unless [log] level is debug
 };

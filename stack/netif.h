@@ -32,7 +32,7 @@ struct ft_netif {
 	struct rte_ether_addr mac;
 	uint16_t mtu;	   // bytes of the largest IP packet, 1500 on Ethernet
 	uint32_t offloads; // enum ft_offload
-	// What the NIC cuts into segments by itself (TSO): bytes of TCP payload in one packet at most, a
-	// chain of mbufs; 0: it cannot. It implies the checksums and FT_OFFLOAD_MULTI_SEGMENT.
+	// What is cut into segments behind this waist (TSO): bytes of TCP payload in one packet at most, a
+	// chain of mbufs, without its checksums; 0: nothing is.
 	uint16_t tso_bytes;
 };

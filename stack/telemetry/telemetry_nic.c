@@ -29,14 +29,44 @@ static const struct offload {
 	{ "tx_tso", RTE_ETH_TX_OFFLOAD_TCP_TSO, true, NULL },
 };
 
-static const char *state_of(const struct offload *offload, const struct rte_eth_conf *conf,
-	const struct rte_eth_dev_info *info, const struct ft_config *config, char text[128])
+// Where it is wanted, it is done: by the device, or by drivers/gso.c.
+static const char *tso_state(
+	bool is_on, bool device_has_it, const struct ft_nic *nic, const struct ft_config *config)
 {
+	if (is_on)
+		return "on, in hardware";
+	if (!nic->is_cutting)
+		return "off: the device takes no chains, and a segment fits no packet buffer";
+	if (!device_has_it)
+		return "on, in software: the device does not have it";
+	if (!config->nic.checksum_offload)
+		return "on, in software: nic.checksum_offload is no";
+	return "on, in software: not with this device's checksums, or segments of this size";
+}
+
+static const char *gro_state(const struct ft_nic *nic, const struct rte_eth_conf *conf)
+{
+	const uint64_t verified = RTE_ETH_RX_OFFLOAD_IPV4_CKSUM | RTE_ETH_RX_OFFLOAD_TCP_CKSUM;
+
+	if (!nic->is_merging)
+		return "off: nic.gro is no";
+	if ((conf->rxmode.offloads & verified) != verified)
+		return "on, in vain: the device does not verify what is to be merged";
+	return "on, in software";
+}
+
+static const char *state_of(const struct offload *offload, const struct rte_eth_conf *conf,
+	const struct rte_eth_dev_info *info, const struct ft_telemetry_subject *asked,
+	char text[128])
+{
+	const struct ft_config *config = &asked->stack->config;
 	uint64_t on = offload->is_transmit ? conf->txmode.offloads : conf->rxmode.offloads;
 	uint64_t has = offload->is_transmit ? info->tx_offload_capa : info->rx_offload_capa;
 	bool is_tso = offload->flag == RTE_ETH_TX_OFFLOAD_TCP_TSO && offload->is_transmit;
 	bool is_checksum = is_tso || strstr(offload->name, "checksum") != NULL;
 
+	if (is_tso && config->nic.tso)
+		return tso_state(on & offload->flag, has & offload->flag, asked->nic, config);
 	if (on & offload->flag)
 		return "on";
 	if (!(has & offload->flag))
@@ -44,9 +74,7 @@ static const char *state_of(const struct offload *offload, const struct rte_eth_
 	if (is_checksum && !config->nic.checksum_offload)
 		return "off: nic.checksum_offload is no";
 	if (is_tso)
-		return config->nic.tso
-			       ? "off: not with this device's checksums, or segments of this size"
-			       : "off: nic.tso is no";
+		return "off: nic.tso is no";
 	if (offload->unused == NULL)
 		return "off: not needed, a frame of this MTU fits one packet buffer";
 	snprintf(text, 128, "off: %s", offload->unused);
@@ -76,17 +104,19 @@ static struct rte_tel_data *offloads_of(const struct ft_telemetry_subject *asked
 	char text[128];
 
 	for (size_t i = 0; dict != NULL && i < RTE_DIM(offloads); i++)
-		rte_tel_data_add_dict_string(dict, offloads[i].name,
-			state_of(&offloads[i], conf, info, &asked->stack->config, text));
+		rte_tel_data_add_dict_string(
+			dict, offloads[i].name, state_of(&offloads[i], conf, info, asked, text));
+	if (dict != NULL)
+		rte_tel_data_add_dict_string(dict, "rx_gro", gro_state(asked->nic, conf));
 	return dict;
 }
 
-static struct rte_tel_data *statistics_of(uint16_t ethdev)
+static struct rte_tel_data *statistics_of(const struct ft_nic *nic)
 {
 	struct rte_tel_data *dict = new_dict();
 	struct rte_eth_stats stats;
 
-	if (dict == NULL || rte_eth_stats_get(ethdev, &stats) != 0)
+	if (dict == NULL || rte_eth_stats_get(nic->ethdev, &stats) != 0)
 		return dict;
 	rte_tel_data_add_dict_u64(dict, "rx_packets", stats.ipackets);
 	rte_tel_data_add_dict_u64(dict, "tx_packets", stats.opackets);
@@ -96,6 +126,8 @@ static struct rte_tel_data *statistics_of(uint16_t ethdev)
 	rte_tel_data_add_dict_u64(dict, "rx_errors", stats.ierrors);
 	rte_tel_data_add_dict_u64(dict, "tx_errors", stats.oerrors);
 	rte_tel_data_add_dict_u64(dict, "rx_no_mbuf", stats.rx_nombuf);
+	rte_tel_data_add_dict_u64(dict, "rx_gro_merged", nic->merged);
+	rte_tel_data_add_dict_u64(dict, "tx_tso_in_software", nic->gso.packets);
 	return dict;
 }
 
@@ -140,7 +172,7 @@ static void answer(struct rte_tel_data *reply, const struct ft_telemetry_subject
 	rte_tel_data_add_dict_u64(reply, "promiscuous", rte_eth_promiscuous_get(nic->ethdev) == 1);
 	add_link(reply, nic);
 	add_container(reply, "offloads", offloads_of(asked, &conf, &device));
-	add_container(reply, "stats", statistics_of(nic->ethdev));
+	add_container(reply, "stats", statistics_of(nic));
 	add_container(reply, "receive_pool", pool_of(nic->pools.receive));
 	add_container(reply, "send_pool", pool_of(nic->pools.send));
 	add_container(reply, "small_pool", pool_of(nic->pools.small));

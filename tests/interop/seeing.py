@@ -14,7 +14,7 @@ import urllib.error
 import urllib.request
 
 from kernel_client import echo_megabytes, echo_once, expect_echo, receive_exactly, tcp, udp
-from wire import PROGRAMS, Skip, run, test, wait_for
+from wire import PROGRAMS, Skip, run, test, test_everywhere, wait_for
 
 
 def ss(*arguments):
@@ -224,12 +224,23 @@ def nic_cuts_segments_bytes_arrive(wire):
     """DPDK's tap has TSO, if segments leave room for the Ethernet header; the kernel receives them."""
     wire.start("--name", wire.namespace, "--nic.tso=yes", "--tcp.mss=1400")
     nic = "\n".join(ss("--nic", "--app", wire.namespace))
-    assert re.search(r"tx_tso +on", nic), nic
+    assert re.search(r"tx_tso +on, in hardware", nic), nic
     with tcp(wire) as connection:
         echo_megabytes(connection, 10)
 
 
 nic_cuts_segments_bytes_arrive.devices = ["tap"]
+
+
+@test_everywhere
+def software_cuts_and_merges_segments_bytes_arrive(wire):
+    """No device here has TSO for segments of its MTU."""
+    wire.start("--name", wire.namespace, "--nic.tso=yes", "--nic.gro=yes")
+    with tcp(wire) as connection:
+        echo_megabytes(connection, 10)
+    nic = "\n".join(ss("--nic", "--app", wire.namespace))
+    for pattern in r"tx_tso +on, in software: .+", r"tx_tso_in_software +[1-9]", r"rx_gro +on, in (software|vain: .+)":
+        assert re.search(pattern, nic), nic
 
 
 @test

@@ -6,11 +6,16 @@
 #include <string.h>
 #include <unistd.h>
 
+#include <netinet/in.h>
+
+#include <rte_ip.h>
 #include <rte_mempool.h>
+#include <rte_tcp.h>
 
 #include "base/log.h"
 #include "base/pkt.h"
 #include "drivers/nic.h"
+#include "ip/checksum.h"
 #include "tests/unit/support.h"
 
 static struct ft_config config;
@@ -159,11 +164,44 @@ static void memory_too_little_refused_and_nothing_left(void **state)
 	ft_nic_close(&nic);
 }
 
+// A TCP packet of 3 segments, as the stack makes it; the ring has no TSO, and gives the segments back.
+static void ring_tso_is_done_in_software(void **state)
+{
+	struct rte_mbuf *pkt, *received[4];
+	struct rte_ipv4_hdr *ip;
+	struct rte_tcp_hdr *tcp;
+
+	config.nic.tso = true;
+	assert_int_equal(open_nic("net_ring2"), 0);
+	assert_true(nic.netif.tso_bytes > 60000);
+	pkt = rte_pktmbuf_alloc(nic.pools.send);
+	ip = (struct rte_ipv4_hdr *)rte_pktmbuf_append(pkt, sizeof(*ip) + sizeof(*tcp) + 300);
+	memset(ip, 0, pkt->data_len);
+	ip->version_ihl = RTE_IPV4_VHL_DEF;
+	ip->next_proto_id = IPPROTO_TCP;
+	ip->total_length = rte_cpu_to_be_16(pkt->data_len);
+	tcp = (struct rte_tcp_hdr *)(ip + 1);
+	tcp->data_off = 5 << 4;
+	ft_checksum_offload_segments(pkt, offsetof(struct rte_tcp_hdr, cksum), 100);
+	memset(rte_pktmbuf_prepend(pkt, sizeof(struct rte_ether_hdr)), 0,
+		sizeof(struct rte_ether_hdr));
+	if (nic.netif.prepare != NULL)
+		assert_int_equal(nic.netif.prepare(nic.netif.driver, &pkt, 1), 1);
+	assert_int_equal(nic.netif.transmit(nic.netif.driver, &pkt, 1), 1);
+	assert_int_equal(nic.netif.receive(nic.netif.driver, received, 4), 3);
+	for (int i = 0; i < 3; i++)
+		assert_int_equal(received[i]->pkt_len,
+			sizeof(struct rte_ether_hdr) + sizeof(*ip) + sizeof(*tcp) + 100);
+	rte_pktmbuf_free_bulk(received, 3);
+	ft_nic_close(&nic);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup(ring_opened_describes_itself, setup),
 		cmocka_unit_test_setup(ring_frame_sent_comes_back_without_its_flags, setup),
+		cmocka_unit_test_setup(ring_tso_is_done_in_software, setup),
 		cmocka_unit_test_setup(null_checksum_offload_missing_is_not_asked_for, setup),
 		cmocka_unit_test_setup(null_large_mtu_gets_the_room, setup),
 		cmocka_unit_test_setup(null_mtu_below_ip_minimum_refused, setup),
