@@ -42,6 +42,20 @@ void memory_end_expect_tso(struct memory_end *end, struct rte_mempool *pool)
 		errx(1, "no memory for cutting segments");
 }
 
+static uint16_t transmit(void *driver, struct rte_mbuf **pkts, uint16_t count)
+{
+	return memory_end_transmit(driver, pkts, count);
+}
+
+void memory_end_cut(struct memory_end *end, struct rte_mempool *pool)
+{
+	end->gso = (struct ft_gso){
+		.transmit = transmit, .driver = end, .headers = pool, .takes_chains = true
+	};
+	if (ft_gso_init(&end->gso, MEMORY_WIRE_FRAMES, SOCKET_ID_ANY) != 0)
+		errx(1, "no memory for cutting segments");
+}
+
 // DPDK makes a chain of two of each segment; a NIC at the other end would receive it as one.
 static void cut(struct memory_end *end, struct rte_mbuf *pkt)
 {
@@ -121,9 +135,11 @@ static uint16_t receive_and_merge(void *driver, struct rte_mbuf **pkts, uint16_t
 	return ft_gro_merge(pkts, memory_end_receive(driver, pkts, count));
 }
 
-static uint16_t transmit(void *driver, struct rte_mbuf **pkts, uint16_t count)
+static uint16_t transmit_and_cut(void *driver, struct rte_mbuf **pkts, uint16_t count)
 {
-	return memory_end_transmit(driver, pkts, count);
+	struct memory_end *end = driver;
+
+	return ft_gso_transmit(&end->gso, pkts, count);
 }
 
 static bool is_link_up(void *driver)
@@ -136,7 +152,7 @@ struct ft_netif memory_wire_netif(struct memory_end *end, uint8_t number)
 	return (struct ft_netif){
 		.driver = end,
 		.receive = end->has_gro ? receive_and_merge : receive,
-		.transmit = transmit,
+		.transmit = end->has_tso && !end->has_offload ? transmit_and_cut : transmit,
 		.is_link_up = is_link_up,
 		.mac = { { 0x02, 0, 0, 0, 0, number } },
 		.mtu = 1500,

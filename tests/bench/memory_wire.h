@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "drivers/gso.h"
 #include "netif.h"
 
 #define MEMORY_WIRE_FRAMES   4096 // that one end can hold, a power of two
@@ -20,11 +21,12 @@ struct memory_end {
 	struct memory_ring arriving;
 	struct memory_end *other;
 	bool has_offload; // checksums: what arrives counts as verified, what is sent has none
-	bool has_tso;	  // cuts what it sends, with has_offload
+	bool has_tso;	  // cuts what it sends, with has_offload; else drivers/gso.c does
 	bool has_gro;	  // merges what arrives as drivers/gro.c does
 
 	// For an end that receives from one with TSO: a large packet's segments, and where they are made.
 	struct rte_mempool *pool, *indirect_pool;
+	struct ft_gso gso;
 	struct rte_mbuf *cut[MEMORY_WIRE_SEGMENTS];
 	uint32_t cut_first, cut_count;
 };
@@ -37,6 +39,8 @@ void memory_wire_init(struct memory_wire *wire, bool has_offload);
 
 // The other end has TSO: segments are made in `pool`.
 void memory_end_expect_tso(struct memory_end *end, struct rte_mempool *pool);
+// This end has TSO and no offload: it cuts in software, and takes headers from `pool`.
+void memory_end_cut(struct memory_end *end, struct rte_mempool *pool);
 void memory_wire_free(struct memory_wire *wire);
 
 // The netif of one end, with the MAC 02:00:00:00:00:`number`.

@@ -71,7 +71,8 @@ static const char help[] =
 	"  --client WORD       with --establish: mirror, or stack, which is a second stack with an\n"
 	"                      application and takes as much memory as the server (mirror)\n"
 	"  --checksum WORD     offload, software (offload)\n"
-	"  --tso WORD          on, off: the server's NIC cuts packets of up to 64 KB (off)\n"
+	"  --tso WORD          on, off: the server's NIC cuts packets of up to 64 KB (off); with\n"
+	"                      --checksum software its driver does, as with nic.tso\n"
 	"  --gro WORD          on, off: the server's driver merges segments it receives (off)\n"
 	"  --clock WORD        virtual: a turn takes a microsecond; real (virtual)\n"
 	"  --json FILE         the results; - for standard output\n"
@@ -190,8 +191,8 @@ struct wire_options wire_options_read(int argc, char **argv)
 
 	while ((option = getopt_long(argc, argv, "", long_options, NULL)) >= 0)
 		read_option(&options, option, optarg);
-	if (options.has_tso && (options.mode != WIRE_BULK || !options.has_offload))
-		refuse("--tso on", "--bulk, and --checksum offload, without which no NIC cuts");
+	if (options.has_tso && options.mode != WIRE_BULK)
+		refuse("--tso on", "--bulk");
 	if (optind < argc)
 		refuse(argv[optind], "an option");
 	if (options.client_is_stack && options.mode != WIRE_ESTABLISH)

@@ -388,7 +388,7 @@ static void start_peer(struct bench *bench)
 {
 	bench_host_init(&bench->peer_host, &bench->clock, MIRROR_GATEWAY,
 		bench->options.connections, PEER_PACKETS);
-	if (bench->options.has_tso)
+	if (bench->options.has_tso && bench->options.has_offload)
 		memory_end_expect_tso(&bench->wire.ends[0], bench->peer_host.receive_pool);
 	bench_host_start(&bench->peer_host, &bench->wire.ends[0], 1);
 	bench_host_enter(&bench->peer_host);
@@ -444,6 +444,8 @@ static void start(struct bench *bench)
 	bench->wire.ends[1].has_gro = options->has_gro;
 	bench->clock = (struct bench_clock){ options->is_clock_real, 1000 * FT_SECOND, 0 };
 	bench_host_init(&bench->host, &bench->clock, MIRROR_SERVER, room_for(options), packets);
+	if (options->has_tso && !options->has_offload)
+		memory_end_cut(&bench->wire.ends[1], bench->host.send_pool);
 	bench->host.config.ip.gateway = ft_addr_from_ip4(RTE_BE32(MIRROR_GATEWAY));
 	if (options->mode == WIRE_ESTABLISH)
 		bench->host.config.tcp.active_connections = ACTIVE;
@@ -463,6 +465,7 @@ static void stop(struct bench *bench)
 	mirror_client_free(&bench->client);
 	memory_wire_free(&bench->wire);
 	bench_host_stop(&bench->host);
+	ft_gso_free(&bench->wire.ends[1].gso);
 	memory_wire_free(&bench->wire);
 	if (rte_mempool_in_use_count(bench->host.receive_pool) != 0 ||
 		rte_mempool_in_use_count(bench->host.send_pool) != 0)
