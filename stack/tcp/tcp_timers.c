@@ -45,21 +45,37 @@
 
 // ---- setting and clearing ----
 
-static void set(
+static void move(
 	struct ft_stack *stack, struct ft_tcp_conn *conn, enum ft_tcp_timer timer, ft_time deadline)
 {
-	if (ft_is_traced(stack, FT_TRACE_TIMER))
-		ft_tcp_trace_timer(stack, conn, timer, deadline);
 	conn->deadlines[timer] = deadline;
 	if (!ft_timer_is_set(&conn->timer) || deadline < conn->timer.deadline)
 		ft_timer_set(&stack->wheel, &conn->timer, deadline);
 }
 
+// Apart, so that while nothing is traced the two below have nothing to keep over a call.
+static __attribute__((cold, noinline)) void tell_and_move(
+	struct ft_stack *stack, struct ft_tcp_conn *conn, enum ft_tcp_timer timer, ft_time deadline)
+{
+	ft_tcp_trace_timer(stack, conn, timer, deadline);
+	move(stack, conn, timer, deadline);
+}
+
+static void set(
+	struct ft_stack *stack, struct ft_tcp_conn *conn, enum ft_tcp_timer timer, ft_time deadline)
+{
+	if (ft_is_traced(stack, FT_TRACE_TIMER))
+		tell_and_move(stack, conn, timer, deadline);
+	else
+		move(stack, conn, timer, deadline);
+}
+
 static void clear(struct ft_stack *stack, struct ft_tcp_conn *conn, enum ft_tcp_timer timer)
 {
 	if (ft_is_traced(stack, FT_TRACE_TIMER))
-		ft_tcp_trace_timer(stack, conn, timer, FT_NEVER);
-	conn->deadlines[timer] = FT_NEVER;
+		tell_and_move(stack, conn, timer, FT_NEVER);
+	else
+		conn->deadlines[timer] = FT_NEVER;
 }
 
 static bool is_running(const struct ft_tcp_conn *conn, enum ft_tcp_timer timer)
