@@ -377,7 +377,7 @@ void ft_poll_start(struct ft_stack *stack, ft_time now)
 void ft_poll_stop(struct ft_stack *stack)
 {
 	ft_timer_cancel(&stack->wheel, &stack->link_timer);
-	discard_queue(stack, FT_DROP_SHUTDOWN);
+	discard_queue(stack, FT_DROP_OWNER_GONE);
 }
 
 ft_time ft_stack_poll(struct ft_stack *stack, ft_time now)

@@ -116,7 +116,7 @@ void ft_stack_free(struct ft_stack *stack)
 	ft_ip_free(stack);
 	ft_poll_stop(stack);
 	while ((pkt = ft_pkt_queue_take(&stack->loopback)) != NULL)
-		ft_stack_drop_late(stack, pkt, FT_DROP_SHUTDOWN);
+		ft_stack_drop_late(stack, pkt, FT_DROP_OWNER_GONE);
 	ft_mailbox_free(&stack->mailbox);
 }
 

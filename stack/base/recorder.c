@@ -225,6 +225,21 @@ void ft_recorder_drop(struct ft_recorder *recorder, struct rte_mbuf *pkt, enum f
 		"%s: %s", ft_drop_name(reason), ft_drop_text(reason));
 }
 
+void ft_recorder_drop_copy(
+	struct ft_recorder *recorder, struct rte_mbuf *pkt, int fd, enum ft_drop reason)
+{
+	struct stage *received = &recorder->received;
+	size_t used;
+	char *comment;
+
+	if (!is_of_this_burst(received, pkt))
+		return;
+	comment = received->comments[ft_pkt_info(pkt)->recorded - 1];
+	used = strlen(comment);
+	snprintf(comment + used, FT_PCAPNG_COMMENT_MAX - used, "%sfd %d's copy: %s: %s",
+		used > 0 ? "; " : "", fd, ft_drop_name(reason), ft_drop_text(reason));
+}
+
 void ft_recorder_received(struct ft_recorder *recorder)
 {
 	for (uint16_t i = 0; i < recorder->received.count; i++)

@@ -3,11 +3,10 @@
 // twice a burst and for each drop.
 //
 // A frame received is copied as it came, before anybody reads it, and written when its burst has been
-// delivered. Until then a drop is told, also of a packet that was taken first; the last fragment to come
-// stands for a datagram put together. What happens in a later burst (a reassembly that times out, a queue
-// thrown away) is not told, nor of one receiver's copy of a multicast. A frame sent is written when the NIC
-// has taken it, with the checksums that the NIC fills in. Packets to ourselves pass no wire and are not
-// there.
+// delivered. Until then a drop is told, also of a packet that was taken first, and of one socket's copy of a
+// multicast; the last fragment to come stands for a datagram put together. What happens in a later burst (a
+// reassembly that times out, a queue thrown away) is not told. A frame sent is written when the NIC has taken
+// it, with the checksums that the NIC fills in. Packets to ourselves pass no wire and are not there.
 //
 // The loop never waits for the file. A reader of a pipe that does not keep up misses frames, which are
 // counted (CAPTURE_LOST); any other error ends the capture with a warning, and what comes after is lost.
@@ -38,6 +37,11 @@ void ft_recorder_close(struct ft_recorder *recorder);
 void ft_recorder_receive(
 	struct ft_recorder *recorder, struct rte_mbuf **pkts, uint16_t count, ft_time now);
 void ft_recorder_drop(struct ft_recorder *recorder, struct rte_mbuf *pkt, enum ft_drop reason);
+
+// The same of what descriptor `fd` was to get of a packet that goes to several. Each is told, as far as a comment
+// has room.
+void ft_recorder_drop_copy(
+	struct ft_recorder *recorder, struct rte_mbuf *pkt, int fd, enum ft_drop reason);
 
 // A packet of this burst, whose info->recorded was `recorded`, has completed a datagram: what becomes of the
 // whole is said of that packet's frame.

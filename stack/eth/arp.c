@@ -510,7 +510,7 @@ static void forget_all(struct ft_stack *stack, struct ft_list *list)
 {
 	while (!ft_list_is_empty(list))
 		forget(stack, ft_container_of(list->next, struct ft_neighbour, in_order),
-			FT_DROP_SHUTDOWN);
+			FT_DROP_OWNER_GONE);
 }
 
 void ft_arp_free(struct ft_stack *stack)

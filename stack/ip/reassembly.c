@@ -498,7 +498,7 @@ void ft_reassembly_free(struct ft_stack *stack)
 	struct datagram *datagram;
 
 	while ((datagram = oldest_of(reassembly)) != NULL) {
-		discard_fragments(stack, datagram, FT_DROP_SHUTDOWN);
+		discard_fragments(stack, datagram, FT_DROP_OWNER_GONE);
 		end(stack, datagram);
 	}
 	ft_pool_free(&reassembly->datagrams);

@@ -215,7 +215,7 @@ static void discard_reorder(struct ft_stack *stack, struct ft_tcp_conn *conn)
 	struct rte_mbuf *pkt;
 
 	while ((pkt = ft_reorder_pop(&conn->reorder, &conn->receive_memory)) != NULL)
-		ft_stack_drop_late(stack, pkt, FT_DROP_SHUTDOWN);
+		ft_stack_drop_late(stack, pkt, FT_DROP_OWNER_GONE);
 }
 
 void ft_conn_discard_received(struct ft_stack *stack, struct ft_tcp_conn *conn)
@@ -223,7 +223,7 @@ void ft_conn_discard_received(struct ft_stack *stack, struct ft_tcp_conn *conn)
 	struct rte_mbuf *pkt;
 
 	while ((pkt = ft_receive_queue_pop(&conn->receive_queue, &conn->receive_memory)) != NULL)
-		ft_stack_drop_late(stack, pkt, FT_DROP_SHUTDOWN);
+		ft_stack_drop_late(stack, pkt, FT_DROP_OWNER_GONE);
 }
 
 void ft_conn_end(struct ft_stack *stack, struct ft_tcp_conn *conn, int error)

@@ -119,7 +119,7 @@ static inline enum ft_drop take_in_order(struct ft_arrival *arrival, struct rte_
 	enum ft_drop reason = FT_TAKEN;
 
 	if (conn->is_read_shut)
-		ft_stack_drop_late(arrival->stack, pkt, FT_DROP_SHUTDOWN);
+		ft_stack_drop_late(arrival->stack, pkt, FT_DROP_TCP_SHUT_RD);
 	else
 		reason = append(arrival, pkt);
 	if (reason != FT_TAKEN)

@@ -6,6 +6,7 @@
 #include <netinet/in.h>
 #include <rte_udp.h>
 
+#include "base/recorder.h"
 #include "base/trace.h"
 #include "socket/socket.h"
 #include "stack.h"
@@ -107,19 +108,35 @@ static enum ft_drop deliver(struct ft_stack *stack, struct ft_udp_socket *udp, s
 	return FT_TAKEN;
 }
 
-static void deliver_copy(struct ft_stack *stack, struct ft_udp_socket *udp, struct rte_mbuf *pkt)
+static struct rte_mbuf *copy_of(struct ft_stack *stack, struct rte_mbuf *pkt)
 {
 	struct rte_mbuf *copy = rte_pktmbuf_copy(pkt, stack->receive_pool, 0, UINT32_MAX);
-	enum ft_drop reason;
 
-	if (copy == NULL) {
-		stack->counters.dropped_late[FT_DROP_NO_MBUF]++;
-		return;
-	}
-	*ft_pkt_info(copy) = *ft_pkt_info(pkt);
-	reason = deliver(stack, udp, copy);
+	if (copy != NULL)
+		*ft_pkt_info(copy) = *ft_pkt_info(pkt);
+	return copy;
+}
+
+static void drop_copy(struct ft_stack *stack, const struct ft_udp_socket *udp, struct rte_mbuf *pkt,
+	struct rte_mbuf *copy, enum ft_drop reason)
+{
+	int fd = ft_socket_number(udp->socket);
+
+	stack->counters.dropped_late[reason]++;
+	ft_trace(stack, FT_TRACE_DROP, "fd %d's copy discarded: %s", fd, ft_drop_text(reason));
+	if (unlikely(stack->recorder != NULL))
+		ft_recorder_drop_copy(stack->recorder, pkt, fd, reason);
+	rte_pktmbuf_free(copy);
+}
+
+// `copy` may be NULL, or the packet itself.
+static void deliver_copy(struct ft_stack *stack, struct ft_udp_socket *udp, struct rte_mbuf *pkt,
+	struct rte_mbuf *copy)
+{
+	enum ft_drop reason = copy != NULL ? deliver(stack, udp, copy) : FT_DROP_NO_MBUF;
+
 	if (reason != FT_TAKEN)
-		ft_stack_drop_late(stack, copy, reason);
+		drop_copy(stack, udp, pkt, copy, reason);
 }
 
 static struct ft_udp_socket *owner_of(struct ft_binding *binding)
@@ -127,21 +144,24 @@ static struct ft_udp_socket *owner_of(struct ft_binding *binding)
 	return ft_container_of(binding, struct ft_udp_socket, binding);
 }
 
-// Broadcast and multicast reach every socket bound to the port (RFC 1122 4.1.3.3): the last one
-// gets the packet itself.
+// Broadcast and multicast reach every socket bound to the port (RFC 1122 4.1.3.3): the last one gets
+// the packet itself. Among several, what one can't take does not make the datagram a dropped one.
 static enum ft_drop deliver_to_all(struct ft_stack *stack, struct rte_mbuf *pkt)
 {
+	const struct ft_port_table *ports = &stack->udp.ports;
 	const struct ft_tuple *tuple = &ft_pkt_info(pkt)->tuple;
-	struct ft_binding *binding = ft_port_find_next(&stack->udp.ports, tuple, NULL);
+	struct ft_binding *binding = ft_port_find_next(ports, tuple, NULL);
 	struct ft_binding *next;
 
 	if (binding == NULL)
 		return FT_DROP_UDP_NO_SOCKET;
-	while ((next = ft_port_find_next(&stack->udp.ports, tuple, binding)) != NULL) {
-		deliver_copy(stack, owner_of(binding), pkt);
-		binding = next;
-	}
-	return deliver(stack, owner_of(binding), pkt);
+	next = ft_port_find_next(ports, tuple, binding);
+	if (next == NULL)
+		return deliver(stack, owner_of(binding), pkt);
+	for (; next != NULL; binding = next, next = ft_port_find_next(ports, tuple, binding))
+		deliver_copy(stack, owner_of(binding), pkt, copy_of(stack, pkt));
+	deliver_copy(stack, owner_of(binding), pkt, pkt);
+	return FT_TAKEN;
 }
 
 enum ft_drop ft_udp_input(

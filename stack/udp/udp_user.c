@@ -41,7 +41,7 @@ void ft_udp_close(struct ft_stack *stack, struct ft_udp_socket *udp)
 	struct rte_mbuf *pkt;
 
 	while ((pkt = ft_udp_queue_take(stack, udp)) != NULL)
-		ft_stack_drop_late(stack, pkt, FT_DROP_SHUTDOWN);
+		ft_stack_drop_late(stack, pkt, FT_DROP_OWNER_GONE);
 	ft_udp_disconnect(stack, udp);
 	unbind(stack, udp);
 	udp->socket = NULL; // how a listing tells a free block

@@ -174,7 +174,7 @@ static void closed_with_datagrams_gives_their_memory_back(void **state)
 	assert_int_equal(lone.stack.receive_held.mbufs.used, 5);
 	ft_close(server);
 	assert_int_equal(lone.stack.receive_held.mbufs.used, 0);
-	assert_int_equal(lone.stack.counters.dropped_late[FT_DROP_SHUTDOWN], 5);
+	assert_int_equal(lone.stack.counters.dropped_late[FT_DROP_OWNER_GONE], 5);
 }
 
 static void broadcast_needs_permission(void **state)

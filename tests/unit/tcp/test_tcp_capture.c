@@ -363,7 +363,8 @@ static void established_data_nobody_will_read_has_a_reason(void **state)
 	TAKES(.seq = 1, .ack = 1, .flags = ACK, .text = "hello");
 	peer_take_all();
 	expect_received(
-		"seq 1, 5 bytes: shutdown: discarded because its connection, socket or stack went away\n");
+		"seq 1, 5 bytes: tcp_shut_rd: data after shutdown(SHUT_RD): acknowledged, and thrown away\n");
+	assert_int_equal(peer.stack.counters.dropped_late[FT_DROP_TCP_SHUT_RD], 1);
 }
 
 static void established_segment_discarded_in_its_burst_has_a_reason(void **state)
@@ -377,7 +378,7 @@ static void established_segment_discarded_in_its_burst_has_a_reason(void **state
 	peer_take_all();
 	expect_received(
 		"seq 1, 0 bytes\n"
-		"seq 6, 5 bytes: shutdown: discarded because its connection, socket or stack went away\n"
+		"seq 6, 5 bytes: owner_gone: its connection, socket or stack went away first\n"
 		"seq 1, 0 bytes\n");
 }
 
@@ -390,7 +391,7 @@ static void established_segment_discarded_later_leaves_no_reason(void **state)
 	QUEUE(.seq = 1, .ack = 1, .flags = ACK);
 	QUEUE(.seq = 1, .flags = RST);
 	peer_turn();
-	assert_int_equal(peer.stack.counters.dropped_late[FT_DROP_SHUTDOWN], 1);
+	assert_int_equal(peer.stack.counters.dropped_late[FT_DROP_OWNER_GONE], 1);
 	peer_take_all();
 	expect_received("seq 6, 5 bytes\n"
 			"seq 1, 0 bytes\n"

@@ -1,8 +1,15 @@
 // Datagrams as bytes: the checks of the header, who gets what, and ICMP errors about ours.
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
 #include <rte_ip.h>
 #include <rte_udp.h>
 
+#include "../recorded.h"
 #include "../shim/shim_support.h"
+#include "base/recorder.h"
+#include "shim/call.h"
 #include "udp/udp_queue.h"
 
 #define STRANGER 0x0a090007
@@ -214,6 +221,104 @@ static void no_packet_left_broadcast_reaches_the_last(void **state)
 	assert_int_equal(lone.stack.receive_held.mbufs.used, 4);
 }
 
+// Input of a broadcast datagram with the capture on: what its frame's comment says, into `comment`.
+static enum ft_drop recorded_input(char *comment)
+{
+	char path[] = "/tmp/ft-test-udp-XXXXXX";
+	struct rte_mbuf *pkt = arriving(0x0a0900ff, 7000, 13, 5);
+	struct ft_recorded recorded;
+	struct ft_recorded_frame frame;
+	enum ft_drop reason;
+	uint64_t lost = 0;
+
+	close(mkstemp(path));
+	lone.stack.recorder = ft_recorder_open(path, "nic", 2048, 0, &lost);
+	assert_non_null(lone.stack.recorder);
+	ft_recorder_receive(lone.stack.recorder, &pkt, 1, lone.now);
+	ft_pkt_info(pkt)->flags |= FT_PKT_IP_GROUP;
+	assert_int_equal(ft_udp_parse(&lone.stack, pkt), FT_TAKEN);
+	reason = ft_udp_input(&lone.stack, pkt, NULL, lone.now);
+	if (reason != FT_TAKEN) {
+		ft_recorder_drop(lone.stack.recorder, pkt, reason);
+		rte_pktmbuf_free(pkt);
+	}
+	ft_recorder_received(lone.stack.recorder);
+	ft_recorder_close(lone.stack.recorder);
+	lone.stack.recorder = NULL;
+	assert_true(ft_recorded_open(&recorded, path));
+	unlink(path);
+	assert_true(ft_recorded_next(&recorded, &frame));
+	strcpy(comment, frame.comment);
+	ft_recorded_close(&recorded);
+	return reason;
+}
+
+static struct ft_udp_socket *udp_of(int fd)
+{
+	struct ft_stack *stack;
+
+	return ft_call_socket(fd, &stack)->udp;
+}
+
+// It is full with one datagram.
+static int new_with_room_for_one(void)
+{
+	int fd = new_named(ANY, 7000);
+
+	udp_of(fd)->receive_bytes.limit = 1;
+	return fd;
+}
+
+// Whichever of them it is: the last one, too, which gets the packet itself.
+static void one_queue_full_broadcast_reaches_the_others(void **state)
+{
+	const struct ft_counters *counters = &lone.stack.counters;
+	char comment[FT_PCAPNG_COMMENT_MAX + 1], wanted[FT_PCAPNG_COMMENT_MAX + 1];
+	int fds[3];
+
+	for (int full = 0; full < 3; full++) {
+		for (int i = 0; i < 3; i++)
+			fds[i] = i == full ? new_with_room_for_one() : new_named(ANY, 7000);
+		assert_int_equal(recorded_input(comment), FT_TAKEN);
+		assert_string_equal(comment, "");
+		assert_int_equal(recorded_input(comment), FT_TAKEN);
+		snprintf(wanted, sizeof(wanted),
+			"fd %d's copy: udp_queue_full: the UDP socket's receive buffer is full",
+			fds[full]);
+		assert_string_equal(comment, wanted);
+		assert_int_equal(counters->dropped_late[FT_DROP_UDP_QUEUE_FULL], full + 1);
+		for (int i = 0; i < 3; i++) {
+			assert_int_equal(udp_of(fds[i])->received.count, i == full ? 1 : 2);
+			ft_close(fds[i]);
+		}
+	}
+	assert_int_equal(counters->dropped_input[FT_DROP_UDP_QUEUE_FULL], 0);
+}
+
+static void all_queues_full_broadcast_names_each(void **state)
+{
+	char comment[FT_PCAPNG_COMMENT_MAX + 1], start[FT_PCAPNG_COMMENT_MAX + 1];
+	int fds[2] = { new_with_room_for_one(), new_with_room_for_one() };
+
+	assert_int_equal(recorded_input(comment), FT_TAKEN);
+	assert_int_equal(recorded_input(comment), FT_TAKEN);
+	for (int i = 0; i < 2; i++) {
+		snprintf(start, sizeof(start), "fd %d's copy: udp_queue_full: ", fds[i]);
+		assert_non_null(strstr(comment, start));
+	}
+	assert_non_null(strstr(comment, "buffer is full; fd "));
+}
+
+static void only_queue_full_broadcast_is_dropped(void **state)
+{
+	char comment[FT_PCAPNG_COMMENT_MAX + 1];
+
+	new_with_room_for_one();
+	assert_int_equal(recorded_input(comment), FT_TAKEN);
+	assert_int_equal(recorded_input(comment), FT_DROP_UDP_QUEUE_FULL);
+	assert_string_equal(comment, "udp_queue_full: the UDP socket's receive buffer is full");
+}
+
 static void no_memory_for_queues_input_is_dropped(void **state)
 {
 	int fd = new_named(ANY, 7000);
@@ -379,6 +484,9 @@ int main(void)
 		lone_test(nobody_bound_input_is_answered_unreachable),
 		lone_test(broadcast_reaches_every_socket),
 		lone_test(no_packet_left_broadcast_reaches_the_last),
+		lone_test(one_queue_full_broadcast_reaches_the_others),
+		lone_test(all_queues_full_broadcast_names_each),
+		lone_test(only_queue_full_broadcast_is_dropped),
 		lone_test(no_memory_for_queues_input_is_dropped),
 		lone_test(unread_small_datagrams_wait_in_small_buffers),
 		lone_test(scattered_datagram_is_charged_whole),
