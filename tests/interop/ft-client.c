@@ -128,7 +128,9 @@ static void set_patience(int fd, time_t seconds)
 	ft_setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
 }
 
-// The kernel's end of a tap gets its address while we start, and may lose what comes first.
+// The kernel's end of a tap gets its address while we start, and answers no ARP before. What is sent meanwhile
+// waits, and is dropped (arp_unresolved) when the third request, too, has had no answer for a second. So it is
+// on Linux (RFC 1122 2.3.2.2 asks for no more than that the latest waits), and not what is tested here.
 static void knock(int fd)
 {
 	char byte;
