@@ -20,6 +20,7 @@ struct place {
 	struct ft_list bindings;   // those that receive first, the latest at the head
 	struct ft_binding **group; // those that receive and have SO_REUSEPORT
 	uint32_t group_count;
+	uint32_t group_seats; // all that have SO_REUSEPORT, whether they receive now or not
 	uint32_t group_room;
 	uint32_t uses[FT_PORT_REUSE_COMBINATIONS];
 };
@@ -238,9 +239,11 @@ static bool is_receiver(const struct ft_port_table *table, const struct ft_bindi
 	return table->protocol == IPPROTO_TCP ? binding->is_listening : !binding->is_connected;
 }
 
-static bool join_group(struct place *place, struct ft_binding *binding)
+// Room in the group for one more binding with SO_REUSEPORT, when it is bound: so it can join whenever it
+// begins to receive.
+static bool add_seat(struct place *place)
 {
-	if (place->group_count == place->group_room) {
+	if (place->group_seats == place->group_room) {
 		uint32_t room = place->group_room == 0 ? 4 : 2 * place->group_room;
 		struct ft_binding **group = realloc(place->group, room * sizeof(*group));
 
@@ -249,8 +252,14 @@ static bool join_group(struct place *place, struct ft_binding *binding)
 		place->group = group;
 		place->group_room = room;
 	}
-	place->group[place->group_count++] = binding;
+	place->group_seats++;
 	return true;
+}
+
+static void join_group(struct place *place, struct ft_binding *binding)
+{
+	assert(place->group_count < place->group_seats);
+	place->group[place->group_count++] = binding;
 }
 
 static void leave_group(struct place *place, const struct ft_binding *binding)
@@ -261,18 +270,15 @@ static void leave_group(struct place *place, const struct ft_binding *binding)
 	}
 }
 
-// To the head of the list when it receives, else to its end. -ENOMEM when its group can't grow:
-// then it is on the list at its end.
-static int enter(const struct ft_port_table *table, struct place *place, struct ft_binding *binding)
+// To the head of the list when it receives, else to its end.
+static void enter(
+	const struct ft_port_table *table, struct place *place, struct ft_binding *binding)
 {
 	bool receives = is_receiver(table, binding);
 
-	if (receives && binding->reuse_port && !join_group(place, binding)) {
-		ft_list_append(&place->bindings, &binding->node);
-		return -ENOMEM;
-	}
+	if (receives && binding->reuse_port)
+		join_group(place, binding);
 	ft_list_insert_before(receives ? place->bindings.next : &place->bindings, &binding->node);
-	return 0;
 }
 
 static void leave(struct place *place, struct ft_binding *binding)
@@ -303,32 +309,20 @@ static uint16_t choose_for(const struct ft_port_table *table, const struct ft_bi
 	return port;
 }
 
-static void unbind_from(
-	struct ft_port_table *table, struct place *place, struct ft_binding *binding)
-{
-	struct ft_ephemeral *ephemeral = table->ephemeral;
-	uint16_t port = place->port;
-
-	leave(place, binding);
-	remove_place_if_unused(table, place);
-	if (!is_bound(table, port))
-		ft_port_set_remove(&ephemeral->chunks, &ephemeral->bound, port);
-}
-
 static int bind_to(struct ft_port_table *table, struct ft_binding *binding, uint16_t port)
 {
 	struct place *place = find_or_add_place(table, &binding->address, port);
-	int error;
 
 	if (place == NULL)
 		return -ENOMEM;
+	if (binding->reuse_port && !add_seat(place)) {
+		remove_place_if_unused(table, place);
+		return -ENOMEM;
+	}
 	ft_port_set_add(&table->ephemeral->chunks, &table->ephemeral->bound, port);
-	error = enter(table, place, binding);
-	if (error == 0)
-		binding->port = port;
-	else
-		unbind_from(table, place, binding);
-	return error;
+	enter(table, place, binding);
+	binding->port = port;
+	return 0;
 }
 
 int ft_port_bind(struct ft_port_table *table, struct ft_binding *binding)
@@ -344,7 +338,14 @@ int ft_port_bind(struct ft_port_table *table, struct ft_binding *binding)
 
 void ft_port_unbind(struct ft_port_table *table, struct ft_binding *binding)
 {
-	unbind_from(table, place_of(table, binding), binding);
+	struct ft_ephemeral *ephemeral = table->ephemeral;
+	struct place *place = place_of(table, binding);
+
+	leave(place, binding);
+	place->group_seats -= binding->reuse_port;
+	remove_place_if_unused(table, place);
+	if (!is_bound(table, binding->port))
+		ft_port_set_remove(&ephemeral->chunks, &ephemeral->bound, binding->port);
 	binding->port = 0;
 	binding->is_listening = false;
 	binding->is_connected = false;
@@ -352,41 +353,36 @@ void ft_port_unbind(struct ft_port_table *table, struct ft_binding *binding)
 }
 
 // The binding is the same, but receives now, or no longer does.
-static int enter_anew(struct ft_port_table *table, struct ft_binding *binding)
+static void enter_anew(struct ft_port_table *table, struct ft_binding *binding)
 {
 	struct place *place = place_of(table, binding);
 
 	leave(place, binding);
-	return enter(table, place, binding);
+	enter(table, place, binding);
 }
 
 int ft_port_listen(struct ft_port_table *table, struct ft_binding *binding)
 {
-	int error;
-
 	if (binding->is_listening)
 		return 0;
 	if (has_conflict(table, binding, binding->port))
 		return -EADDRINUSE;
 	binding->is_listening = true;
-	error = enter_anew(table, binding);
-	binding->is_listening = error == 0;
-	return error;
+	enter_anew(table, binding);
+	return 0;
 }
 
 void ft_port_unlisten(struct ft_port_table *table, struct ft_binding *binding)
 {
 	binding->is_listening = false;
 	binding->listener = NULL;
-	(void)enter_anew(table, binding); // which cannot fail: it joins no group
+	enter_anew(table, binding);
 }
 
 void ft_port_mark_connected(struct ft_port_table *table, struct ft_binding *binding, bool connected)
 {
 	binding->is_connected = connected;
-	// Without memory it stays with those that do not receive, where it was.
-	if (enter_anew(table, binding) != 0)
-		binding->is_connected = true;
+	enter_anew(table, binding);
 }
 
 // ---- finding ----

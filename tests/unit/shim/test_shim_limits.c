@@ -182,6 +182,119 @@ static void no_listener_left_unbound_listen_leaves_it_usable(void **state)
 	assert_int_equal(connect_to(fd, OURS, 7000), 0);
 }
 
+// ---- ports ----
+
+enum { GROUP = 5 }; // the group of SO_REUSEPORT at a port begins with room for four
+
+static bool has_no_memory;
+
+// The linker has realloc() called through these (--wrap=realloc).
+void *__real_realloc(void *old, size_t bytes);
+void *__wrap_realloc(void *old, size_t bytes);
+
+void *__wrap_realloc(void *old, size_t bytes)
+{
+	return has_no_memory ? NULL : __real_realloc(old, bytes);
+}
+
+static int new_reusing(int type)
+{
+	int fd = ft_socket(AF_INET, type, 0);
+
+	assert_true(fd >= 3);
+	set_option(fd, SOL_SOCKET, SO_REUSEPORT, 1);
+	return fd;
+}
+
+static int stop_and_restore(void **state)
+{
+	has_no_memory = false;
+	return stop_lone(state);
+}
+
+static void expect_bind_without_memory_keeps_nothing(int type, const struct ft_port_table *ports)
+{
+	int fd = new_reusing(type), other = ft_socket(AF_INET, type, 0);
+	uint32_t places = ports->places.in_use;
+
+	has_no_memory = true;
+	assert_fails(bind_to(fd, OURS, 7000), ENOMEM);
+	assert_int_equal(port_of(fd), 0);
+	assert_int_equal(ports->places.in_use, places);
+	assert_int_equal(bind_to(other, ANY, 7000), 0); // which has no group: the port is free
+	assert_int_equal(ft_close(other), 0);
+	has_no_memory = false;
+	assert_int_equal(bind_to(fd, OURS, 7000), 0);
+	assert_int_equal(ft_close(fd), 0);
+	assert_int_equal(ports->places.in_use, places);
+}
+
+static void no_memory_for_a_group_bind_says_so(void **state)
+{
+	expect_bind_without_memory_keeps_nothing(SOCK_STREAM, &lone.stack.tcp.ports);
+	expect_bind_without_memory_keeps_nothing(SOCK_DGRAM, &lone.stack.udp.ports);
+}
+
+// The others stay as they are.
+static void no_memory_for_one_more_in_a_group_bind_says_so(void **state)
+{
+	int fds[GROUP], sender = new_udp(), got = 0;
+	struct sockaddr_in receiver = name_of(OURS, 7000);
+	char byte = 'x';
+
+	for (int i = 0; i < GROUP; i++) {
+		fds[i] = new_reusing(SOCK_DGRAM);
+		if (i < GROUP - 1)
+			assert_int_equal(bind_to(fds[i], OURS, 7000), 0);
+	}
+	has_no_memory = true;
+	assert_fails(bind_to(fds[GROUP - 1], OURS, 7000), ENOMEM);
+	assert_int_equal(ft_close(fds[0]), 0);
+	assert_int_equal(bind_to(fds[GROUP - 1], OURS, 7000), 0); // its seat
+	assert_int_equal(ft_sendto(sender, &byte, 1, 0, AND_LENGTH(receiver)), 1);
+	ft_lone_settle(&lone);
+	for (int i = 1; i < GROUP; i++)
+		got += ft_recv(fds[i], &byte, 1, MSG_DONTWAIT) == 1;
+	assert_int_equal(got, 1);
+}
+
+// A socket that gave its seat to nobody finds it again: it would be deaf, and disconnect can't fail.
+static void no_memory_disconnected_socket_receives_again(void **state)
+{
+	struct sockaddr nobody = { .sa_family = AF_UNSPEC };
+	int fds[GROUP], sender = new_udp();
+	struct sockaddr_in receiver = name_of(OURS, 7000);
+	char byte = 'x';
+
+	fds[0] = new_reusing(SOCK_DGRAM);
+	assert_int_equal(bind_to(fds[0], OURS, 7000), 0);
+	assert_int_equal(connect_to(fds[0], PEER, 7), 0);
+	for (int i = 1; i < GROUP; i++) {
+		fds[i] = new_reusing(SOCK_DGRAM);
+		assert_int_equal(bind_to(fds[i], OURS, 7000), 0);
+	}
+	has_no_memory = true;
+	assert_int_equal(ft_connect(fds[0], &nobody, sizeof(nobody)), 0);
+	for (int i = 1; i < GROUP; i++)
+		assert_int_equal(ft_close(fds[i]), 0);
+	assert_int_equal(ft_sendto(sender, &byte, 1, 0, AND_LENGTH(receiver)), 1);
+	ft_lone_settle(&lone);
+	assert_int_equal(ft_recv(fds[0], &byte, 1, MSG_DONTWAIT), 1);
+}
+
+static void no_memory_bound_socket_listens(void **state)
+{
+	int fds[GROUP];
+
+	for (int i = 0; i < GROUP; i++) {
+		fds[i] = new_reusing(SOCK_STREAM);
+		assert_int_equal(bind_to(fds[i], OURS, 7000), 0);
+	}
+	has_no_memory = true;
+	for (int i = 0; i < GROUP; i++)
+		assert_int_equal(ft_listen(fds[i], 16), 0);
+}
+
 // ---- sockets and descriptors ----
 
 static void no_udp_socket_left_socket_has_no_memory(void **state)
@@ -291,6 +404,8 @@ static void no_packet_left_datagram_has_no_buffer(void **state)
 }
 
 #define few_test(function) cmocka_unit_test_setup_teardown(function, start_with_few, stop_lone)
+#define memory_test(function) \
+	cmocka_unit_test_setup_teardown(function, start_lone, stop_and_restore)
 
 int main(void)
 {
@@ -302,6 +417,10 @@ int main(void)
 			start_with_many_udp, stop_lone),
 		few_test(no_listener_left_listen_has_no_memory),
 		few_test(no_listener_left_unbound_listen_leaves_it_usable),
+		memory_test(no_memory_for_a_group_bind_says_so),
+		memory_test(no_memory_for_one_more_in_a_group_bind_says_so),
+		memory_test(no_memory_disconnected_socket_receives_again),
+		memory_test(no_memory_bound_socket_listens),
 		few_test(no_udp_socket_left_socket_has_no_memory),
 		few_test(no_descriptor_left_every_call_that_makes_one_says_so),
 		few_test(no_watch_left_epoll_ctl_has_no_space),
