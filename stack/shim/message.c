@@ -59,11 +59,18 @@ static __attribute__((noinline)) int check_control(const struct msghdr *message,
 	return 0;
 }
 
+int ft_message_check_name(const struct msghdr *message)
+{
+	return message->msg_name != NULL && (int)message->msg_namelen < 0 ? -EINVAL : 0;
+}
+
 int ft_message_check_extras(const struct msghdr *message, bool is_udp)
 {
-	if (message->msg_name != NULL && (int)message->msg_namelen < 0)
-		return -EINVAL;
-	return message->msg_controllen > 0 ? check_control(message, is_udp) : 0;
+	int error = ft_message_check_name(message);
+
+	if (error == 0 && message->msg_controllen > 0)
+		error = check_control(message, is_udp);
+	return error;
 }
 
 struct msghdr ft_message_of(struct iovec *iov, const void *bytes, size_t count)

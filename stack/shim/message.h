@@ -11,6 +11,9 @@
 // together longer than a ssize_t can say; -EFAULT: NULL with a length.
 int ft_message_check(const struct msghdr *message, uint64_t *bytes);
 
+// -EINVAL: the length of a name is below 0. Without a name it may be anything.
+int ft_message_check_name(const struct msghdr *message);
+
 // Checks what sendmsg(2) is given besides the buffers, as Linux does: the length of a name and, though
 // none is carried, the control messages. -EINVAL: a length below 0, or a control message cut off or
 // unknown; -EFAULT: NULL with a length.

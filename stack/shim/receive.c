@@ -136,6 +136,8 @@ static ssize_t receive_message(struct ft_stack *stack, struct ft_socket *socket,
 
 	if (flags & ~FLAGS)
 		return -EOPNOTSUPP;
+	if ((error = ft_message_check_name(message)) != 0)
+		return error;
 	error = ft_message_check(message, &bytes);
 	if (error != 0 && !(error == -EFAULT && may_discard(socket, flags)))
 		return error;

@@ -1,4 +1,6 @@
 // Bytes of a stream: send(2), recv(2), and their flags.
+#include <limits.h>
+
 #include "steps.h"
 
 static void connected_send_and_receive(void)
@@ -242,6 +244,67 @@ static void any_message_extras(int is_udp)
 	DO(os->sendmsg(fd, &message, 0));
 	control[0].cmsg_level = IPPROTO_IP;
 	DO(os->sendmsg(fd, &message, 0));
+}
+
+// Lengths that no honest program gives. Peeking shows that what waits is untouched.
+static void data_message_lengths(int is_udp)
+{
+	static struct iovec empty[1025];
+	struct pair pair = { .server = is_udp ? new_udp_bound() : -1 };
+	char byte;
+	struct sockaddr_in name;
+	struct iovec iov[] = { { &byte, 1 }, { &byte, SSIZE_MAX } };
+	struct msghdr message = { .msg_name = &name, .msg_iov = iov, .msg_iovlen = 1 };
+	struct msghdr out = { .msg_iov = iov, .msg_iovlen = 2 }, empty_out = { 0 };
+	socklen_t length = -1;
+
+	if (is_udp)
+		MUST(connect_to(pair.client = new_udp(), LOCAL, PORT));
+	else
+		pair = new_pair();
+	DO(put(pair.client, "abc", 0));
+	DO(put(pair.client, "de", 0));
+	message.msg_namelen = -1;
+	DO(os->recvmsg(pair.server, &message, 0));
+	DO(os->recvmsg(999, &message, 0));
+	message.msg_namelen = INT32_MIN;
+	DO(os->recvmsg(pair.server, &message, 0));
+	message.msg_name = NULL; // whose length may be anything
+	DO(os->recvmsg(pair.server, &message, MSG_PEEK));
+	message.msg_name = &name;
+	message.msg_namelen = INT32_MAX;
+	DO(os->recvmsg(pair.server, &message, MSG_PEEK));
+	DO((long)message.msg_namelen);
+
+	message.msg_iov = empty;
+	message.msg_iovlen = 1024;
+	DO(os->recvmsg(pair.server, &message, MSG_PEEK));
+	message.msg_iovlen = 1025;
+	DO(os->recvmsg(pair.server, &message, MSG_PEEK));
+	message.msg_iovlen = SIZE_MAX;
+	DO(os->recvmsg(pair.server, &message, MSG_PEEK));
+	message.msg_iov = iov;
+	message.msg_iovlen = 2; // together longer than SSIZE_MAX
+	DO(os->recvmsg(pair.server, &message, MSG_PEEK));
+	DO(os->sendmsg(pair.client, &out, 0));
+	iov[0].iov_len = SIZE_MAX;
+	DO(os->recvmsg(pair.server, &message, MSG_PEEK));
+	DO(os->sendmsg(pair.client, &out, 0));
+
+	message.msg_iovlen = 0;
+	DO(os->recvmsg(pair.server, &message, MSG_PEEK));
+	message.msg_iov = NULL;
+	DO(os->recvmsg(pair.server, &message, MSG_PEEK));
+	DO(take(pair.server, 9, MSG_PEEK));
+	DO(os->recvmsg(pair.server, &message, 0)); // of a datagram nothing is left
+	DO(os->sendmsg(pair.client, &empty_out, 0));
+	DO(take(pair.server, 9, 0));
+	DO(take(pair.server, 9, 0));
+	DO(os->recvmsg(pair.server, &message, MSG_DONTWAIT));
+
+	DO(put(pair.client, "f", 0));
+	DO(os->recvfrom(pair.server, &byte, 1, 0, (struct sockaddr *)&name, &length));
+	DO(take(pair.server, 9, 0));
 }
 
 static void connected_sendto_name_is_ignored(void)
@@ -490,6 +553,7 @@ void ft_cases_stream(void)
 	RUN(data_other_calls);
 	RUN(any_vector_bad);
 	RUN_EACH(any_message_extras, 2);
+	RUN_EACH(data_message_lengths, 2);
 	RUN(connected_sendto_name_is_ignored);
 	RUN(connected_recvfrom_no_name);
 	RUN(any_unknown_flags);
