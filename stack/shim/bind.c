@@ -74,16 +74,9 @@ static int bind_socket(struct ft_stack *stack, struct ft_socket *socket,
 	if (is_named(socket))
 		return -EINVAL;
 	if (port == 0 && socket->binds_no_port)
-		return bind_address(socket->is_udp ? &socket->udp->binding
-						   : ft_socket_need_binding(stack, socket),
-			&addr);
+		return bind_address(ft_socket_need_binding(stack, socket), &addr);
 	return socket->is_udp ? ft_udp_bind(stack, socket->udp, &addr, port)
 			      : bind_tcp(stack, socket, &addr, port);
-}
-
-static const struct ft_binding *binding_of(const struct ft_socket *socket)
-{
-	return socket->is_udp ? &socket->udp->binding : socket->binding;
 }
 
 // The call found the port taken: by whom?
@@ -91,7 +84,8 @@ static __attribute__((cold)) void trace_conflict(
 	struct ft_stack *stack, const struct ft_socket *socket, uint16_t port, const char *call)
 {
 	const struct ft_port_table *ports = socket->is_udp ? &stack->udp.ports : &stack->tcp.ports;
-	const struct ft_binding *holder = ft_port_holder(ports, binding_of(socket), port);
+	const struct ft_binding *holder =
+		ft_port_holder(ports, ft_socket_get_binding(socket), port);
 	char endpoint[FT_ENDPOINT_TEXT_BYTES];
 	const struct ft_socket *other;
 
@@ -117,8 +111,8 @@ static __attribute__((cold)) void trace_bind(struct ft_stack *stack, const struc
 		snprintf(call, sizeof(call), "bind(fd %d)", fd);
 	else
 		snprintf(call, sizeof(call), "bind(fd %d, %s)", fd,
-			ft_endpoint_text(
-				&addr, error == 0 ? binding_of(socket)->port : port, endpoint));
+			ft_endpoint_text(&addr,
+				error == 0 ? ft_socket_get_binding(socket)->port : port, endpoint));
 	if (error == -EADDRINUSE && port != 0)
 		trace_conflict(stack, socket, port, call);
 	else
@@ -216,7 +210,7 @@ int ft_getsockname(int fd, struct sockaddr *address, socklen_t *length)
 	if (tuple != NULL)
 		return ft_call_result(
 			ft_address_write(&tuple->local, tuple->local_port, address, length));
-	binding = binding_of(socket);
+	binding = ft_socket_get_binding(socket);
 	if (binding == NULL) // accepted, and disconnected since
 		binding = &unbound;
 	return ft_call_result(ft_address_write(&binding->address, binding->port, address, length));

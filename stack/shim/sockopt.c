@@ -70,11 +70,6 @@ int ft_sockopt_apply(
 	return 0;
 }
 
-static struct ft_binding *binding_of(struct ft_socket *socket)
-{
-	return socket->is_udp ? &socket->udp->binding : socket->binding;
-}
-
 static bool is_bound(const struct ft_socket *socket)
 {
 	return socket->is_udp ? socket->udp->is_bound : socket->is_bound;
@@ -235,14 +230,14 @@ static int set_socket_flag(struct ft_stack *stack, struct ft_socket *socket, int
 	switch (name) {
 	case SO_REUSEADDR:
 		options.reuse_address = number != 0;
-		if (binding_of(socket) != NULL)
-			binding_of(socket)->reuse_address = number != 0;
+		if (ft_socket_get_binding(socket) != NULL)
+			ft_socket_get_binding(socket)->reuse_address = number != 0;
 		break;
 	case SO_REUSEPORT:
 		options.reuse_port = number != 0;
 		// The port table wants a binding's as it was at bind().
-		if (!is_bound(socket) && binding_of(socket) != NULL)
-			binding_of(socket)->reuse_port = number != 0;
+		if (!is_bound(socket) && ft_socket_get_binding(socket) != NULL)
+			ft_socket_get_binding(socket)->reuse_port = number != 0;
 		break;
 	case SO_BROADCAST:
 		set_broadcast(socket, number != 0);

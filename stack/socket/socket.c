@@ -107,8 +107,8 @@ struct ft_binding *ft_socket_need_binding(struct ft_stack *stack, struct ft_sock
 {
 	struct ft_socket_binding *made;
 
-	if (socket->binding != NULL)
-		return socket->binding;
+	if (ft_socket_get_binding(socket) != NULL)
+		return ft_socket_get_binding(socket);
 	made = ft_pool_take(&stack->sockets->bindings);
 	*made = (struct ft_socket_binding){
 		.binding.reuse_address = socket->settings->options.reuse_address,

@@ -14,9 +14,9 @@
 #include "socket/descriptor.h"
 #include "socket/settings.h"
 #include "tcp/tcp.h"
+#include "udp/udp.h"
 
 struct ft_stack;
-struct ft_udp_socket;
 
 struct ft_socket {
 	struct ft_description description;
@@ -80,9 +80,15 @@ int ft_socket_create(struct ft_stack *stack, bool is_udp, struct ft_socket **soc
 int ft_socket_create_accepted(
 	struct ft_stack *stack, struct ft_socket *listening, struct ft_socket **socket, int *fd);
 
-// A TCP socket's binding, made if it has none: an accepted one that has lost its connection may be bound.
-// There is one for each socket.
+// A socket's binding, made if it has none: an accepted one that has lost its connection may be bound. There is
+// one for each socket.
 struct ft_binding *ft_socket_need_binding(struct ft_stack *stack, struct ft_socket *socket);
+
+// NULL: accepted, so its port is the listener's.
+static inline struct ft_binding *ft_socket_get_binding(const struct ft_socket *socket)
+{
+	return socket->is_udp ? &socket->udp->binding : socket->binding;
+}
 
 // NULL unless the socket listens.
 static inline struct ft_tcp_listener *ft_socket_listener(const struct ft_socket *socket)
