@@ -264,11 +264,32 @@ static void print_cells(
 		printf("%-*s ", w[NETID], cells[NETID]);
 	if (style->has_state)
 		printf("%-*s ", w[STATE], cells[STATE]);
-	printf("%-*s %-*s %*s:%-*s %*s:%-*s", w[RECV_Q], cells[RECV_Q], w[SEND_Q],
-		cells[SEND_Q], w[LOCAL], cells[LOCAL], w[LOCAL_PORT], cells[LOCAL_PORT], w[PEER],
-		cells[PEER], w[PEER_PORT], cells[PEER_PORT]);
+	printf("%-*s %-*s %*s:%-*s %*s:%-*s", w[RECV_Q], cells[RECV_Q], w[SEND_Q], cells[SEND_Q],
+		w[LOCAL], cells[LOCAL], w[LOCAL_PORT], cells[LOCAL_PORT], w[PEER], cells[PEER],
+		w[PEER_PORT], cells[PEER_PORT]);
 }
 
+static void print_row(const struct ss_row *row, const struct ss_style *style, const int *widths)
+{
+	const char *cells[COLUMNS];
+
+	for (int column = 0; column < COLUMNS; column++)
+		cells[column] = cell(row, column);
+	print_cells(style, widths, cells);
+	printf(" %s\n", row->rest != NULL ? row->rest : "");
+	if (row->details != NULL)
+		printf("%s\n", row->details);
+}
+
+static void print_kind(const struct ss_table *table, const struct ss_style *style,
+	const int *widths, const char *netid)
+{
+	for (int i = 0; i < table->count; i++)
+		if (strcmp(cell(&table->rows[i], NETID), netid) == 0)
+			print_row(&table->rows[i], style, widths);
+}
+
+// As ss(8), however many applications there are: all of UDP, then all of TCP.
 void ss_table_print(const struct ss_table *table, const struct ss_style *style)
 {
 	static const char *const heads[COLUMNS] = { "Netid", "State", "Recv-Q", "Send-Q",
@@ -280,17 +301,8 @@ void ss_table_print(const struct ss_table *table, const struct ss_style *style)
 		print_cells(style, widths, heads);
 		printf("%s\n", style->has_processes ? " Process" : "");
 	}
-	for (int i = 0; i < table->count; i++) {
-		const struct ss_row *row = &table->rows[i];
-		const char *cells[COLUMNS];
-
-		for (int column = 0; column < COLUMNS; column++)
-			cells[column] = cell(row, column);
-		print_cells(style, widths, cells);
-		printf(" %s\n", row->rest != NULL ? row->rest : "");
-		if (row->details != NULL)
-			printf("%s\n", row->details);
-	}
+	print_kind(table, style, widths, "udp");
+	print_kind(table, style, widths, "tcp");
 }
 
 void ss_table_free(struct ss_table *table)

@@ -147,8 +147,8 @@ def listeners_look_as_in_the_textbook(wire):
     head, *lines = ss("-tulnp", "--app", wire.namespace)
     assert head.split() == "Netid State Recv-Q Send-Q Local Address:Port Peer Address:Port Process".split(), head
     owner = rf'users:\(\("ft-echo",pid={wire.program.pid},fd=\d+\)\)'
-    wanted = (rf"tcp +LISTEN +0 +4096 +0\.0\.0\.0:7 +0\.0\.0\.0:\* +{owner} *",
-              rf"udp +UNCONN +0 +0 +{re.escape(wire.OURS)}:7 +0\.0\.0\.0:\* +{owner} *")
+    wanted = (rf"udp +UNCONN +0 +0 +{re.escape(wire.OURS)}:7 +0\.0\.0\.0:\* +{owner} *",
+              rf"tcp +LISTEN +0 +4096 +0\.0\.0\.0:7 +0\.0\.0\.0:\* +{owner} *")
     assert len(lines) == 2, lines
     for line, pattern in zip(lines, wanted):
         assert re.fullmatch(pattern, line), line
@@ -268,7 +268,7 @@ def watch_follows_applications_that_come_and_go(wire):
         for stands_still in False, True:
             with another_echo(name) as echo:
                 watch.expect(rf"^ft-ss: {name} \(ft-echo, pid {echo.pid}\) has come$")
-                watch.expect(r"^tcp +LISTEN .*:9 .*\n(udp .*\n)\n")
+                watch.expect(r"^udp .*\ntcp +LISTEN .*:9 .*\n\n")
                 if stands_still:
                     echo.send_signal(signal.SIGSTOP)
                     try:

@@ -3,7 +3,9 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -44,11 +46,61 @@ static void more_descriptors_than_are_listed_are_counted(void **state)
 	ss_table_free(&table);
 }
 
+static void add(const struct ss_style *style, bool is_udp, const char *program)
+{
+	const struct ss_socket socket = { .is_udp = is_udp, .state = SS_LISTEN };
+	json_t *record = json_loads("{\"fds\": \"3\"}", 0, NULL);
+
+	assert_true(ss_table_add(&table, style, &socket, record, program, 12));
+	json_decref(record);
+}
+
+// What ss_table_print() writes to standard output.
+static void print_into(char *text, size_t room, const struct ss_style *style)
+{
+	int output = dup(STDOUT_FILENO);
+	FILE *file = tmpfile();
+
+	assert_non_null(file);
+	fflush(stdout);
+	dup2(fileno(file), STDOUT_FILENO);
+	ss_table_print(&table, style);
+	fflush(stdout);
+	dup2(output, STDOUT_FILENO);
+	close(output);
+	rewind(file);
+	text[fread(text, 1, room - 1, file)] = 0;
+	fclose(file);
+}
+
+static void several_applications_udp_stands_before_tcp(void **state)
+{
+	const struct ss_style style = {
+		.has_processes = true, .has_netid = true, .has_no_header = true
+	};
+	const char *const wanted[] = { "udp", "\"b\"", "udp", "\"c\"", "tcp", "\"a\"", "tcp",
+		"\"b\"" };
+	char text[1024];
+	const char *at = text;
+
+	add(&style, false, "a");
+	add(&style, true, "b");
+	add(&style, false, "b");
+	add(&style, true, "c");
+	print_into(text, sizeof(text), &style);
+	for (size_t i = 0; i < sizeof(wanted) / sizeof(wanted[0]); i++) {
+		at = strstr(at, wanted[i]);
+		assert_non_null(at);
+	}
+	ss_table_free(&table);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(processes_are_written_as_ss_writes_them),
 		cmocka_unit_test(more_descriptors_than_are_listed_are_counted),
+		cmocka_unit_test(several_applications_udp_stands_before_tcp),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
