@@ -1,7 +1,7 @@
 // ft-demux-bench: what it costs to find the connection of a packet. Start reading at main() in
 // demux_bench.c, then:
 //
-//	demux_bench_options.c    the command line; value.c
+//	demux_bench_options.c    the command line; values.c
 //	demux_bench_workload.c   the connections, and which of them packets arrive for
 //	demux_bench_measure.c    rounds of lookups, timed and checked
 //	demux_bench_fourtuple.c  the subject: demux/conn_table.h as stack/poll.c uses it

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "apps/value.h"
+#include "apps/values.h"
 #include "demux/conn_table.h"
 #include "demux_bench.h"
 #include "tcp/anchor.h"

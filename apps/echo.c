@@ -16,7 +16,7 @@
 
 #include <arpa/inet.h>
 
-#include "apps/value.h"
+#include "apps/values.h"
 #include "fourtuple.h"
 
 #define ECHO_PORT 7 // IANA's

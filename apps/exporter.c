@@ -1,7 +1,7 @@
 // ft-exporter: what fourtuple's applications count, for Prometheus. It reads their telemetry from outside,
 // so a scrape costs them what ft-ss -s costs: a question, answered between two turns of the loop.
 #include "apps/exporter.h"
-#include "apps/value.h"
+#include "apps/values.h"
 
 #include <arpa/inet.h>
 #include <getopt.h>

@@ -2,7 +2,7 @@
 //
 //	load.c            the beginning; the run: opening, load, the last answers, the end
 //	load_options.c    the command line, and what the stack must be told for so many connections
-//	value.c          numbers with their units, addresses
+//	values.c          numbers with their units, addresses
 //	load_conn.c       connections: opening, asking, the answer, bulk
 //	load_list.c       which connections are idle, which wait: lists without memory of their own
 //	load_histogram.c  times, in intervals as wide as a thousandth of them

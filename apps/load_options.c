@@ -6,7 +6,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "apps/value.h"
+#include "apps/values.h"
 #include "fourtuple.h"
 #include "load.h"
 

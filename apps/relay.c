@@ -17,7 +17,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "apps/value.h"
+#include "apps/values.h"
 #include "fourtuple.h"
 
 #define EVENTS 64

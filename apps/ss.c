@@ -14,7 +14,7 @@
 #include "apps/ss_apps.h"
 #include "apps/ss_list.h"
 #include "apps/ss_summary.h"
-#include "apps/value.h"
+#include "apps/values.h"
 
 static struct options {
 	struct ss_style style;
@@ -173,6 +173,7 @@ static void print_help(void)
 	       "Lists the sockets of applications that run on fourtuple.\n\n"
 	       "  -t, --tcp; -u, --udp     only these\n"
 	       "  -l, --listening          only what listens (and UDP without a peer)\n"
+	       "  -4, --ipv4; -6, --ipv6   only these\n"
 	       "  -a, --all                in every state\n"
 	       "  -B, --bound-inactive     only TCP's that are bound and do nothing\n"
 	       "  -n, --numeric            ports as numbers, not by name\n"
@@ -196,6 +197,8 @@ static const struct option long_options[] = {
 	{ "udp", no_argument, NULL, 'u' },
 	{ "listening", no_argument, NULL, 'l' },
 	{ "all", no_argument, NULL, 'a' },
+	{ "ipv4", no_argument, NULL, '4' },
+	{ "ipv6", no_argument, NULL, '6' },
 	{ "bound-inactive", no_argument, NULL, 'B' },
 	{ "numeric", no_argument, NULL, 'n' },
 	{ "processes", no_argument, NULL, 'p' },
@@ -223,6 +226,8 @@ static bool take_flag(int option)
 		{ 'u', &options.wanted.is_udp },
 		{ 'l', &options.wanted.is_listening },
 		{ 'a', &options.wanted.is_all },
+		{ '4', &options.wanted.is_ipv4 },
+		{ '6', &options.wanted.is_ipv6 },
 		{ 'B', &options.wanted.is_bound },
 		{ 'n', &options.style.is_numeric },
 		{ 'p', &options.style.has_processes },
@@ -287,7 +292,7 @@ static int read_options(int argc, char **argv)
 	char error[128];
 	int option;
 
-	while ((option = getopt_long(argc, argv, "tulaBnpoiHsKh", long_options, NULL)) >= 0) {
+	while ((option = getopt_long(argc, argv, "tula46BnpoiHsKh", long_options, NULL)) >= 0) {
 		if (option == 'h' || option == 'V') {
 			if (option == 'h')
 				print_help();

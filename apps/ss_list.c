@@ -59,6 +59,14 @@ static bool read_socket(const json_t *record, struct ss_socket *socket)
 
 // ---- which, and what becomes of them ----
 
+// As ss(8) has it: a socket of both families, which waits for anybody's IPv4 and IPv6, is IPv6's.
+static bool is_of_family(const struct ss_wanted *wanted, const struct ss_socket *socket)
+{
+	if (wanted->is_ipv4 == wanted->is_ipv6)
+		return true;
+	return wanted->is_ipv4 == (bool)IN6_IS_ADDR_V4MAPPED(&socket->local.ip);
+}
+
 // In CLOSED, -l means UDP sockets, and not TCP ones, which are bound and do nothing.
 static bool is_wanted(const struct ss_wanted *wanted, const struct ss_socket *socket)
 {
@@ -67,7 +75,7 @@ static bool is_wanted(const struct ss_wanted *wanted, const struct ss_socket *so
 	if (is_bound_only && wanted->is_listening && !wanted->is_all && !wanted->is_bound &&
 		wanted->filter.states == 0)
 		return false;
-	return (socket->is_udp ? wanted->is_udp : wanted->is_tcp) &&
+	return (socket->is_udp ? wanted->is_udp : wanted->is_tcp) && is_of_family(wanted, socket) &&
 	       ss_filter_matches(&wanted->filter, socket);
 }
 

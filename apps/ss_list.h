@@ -11,6 +11,7 @@
 struct ss_wanted {
 	struct ss_filter filter;
 	bool is_tcp, is_udp;
+	bool is_ipv4, is_ipv6; // -4, -6; neither: both
 	bool is_listening, is_all,
 		is_bound; // -l, -a, -B: what states, when the filter says nothing of them
 	bool is_kill;	  // -K: only connections, and they are reset

@@ -12,9 +12,8 @@
 #include "tcp/tcp_timers.h"
 #include "tcp/window.h"
 
-#define MINIMUM_MSS	64 // a peer that says less wants to cost us packets (CVE-2019-11479)
-#define TIMESTAMP_BYTES 12
-#define RESTARTED_RTO	(3 * FT_SECOND) // RFC 6298 (5.7)
+#define MINIMUM_MSS   64 // a peer that says less wants to cost us packets (CVE-2019-11479)
+#define RESTARTED_RTO (3 * FT_SECOND) // RFC 6298 (5.7)
 
 // ---- MSS ----
 
@@ -59,7 +58,7 @@ void ft_handshake_update_mss(struct ft_stack *stack, struct ft_tcp_conn *conn, f
 	ft_route_find(stack, &conn->tuple.remote, now, &route);
 	mss = RTE_MIN(mss_of_mtu(stack, conn, route.mtu), conn->offer_mss);
 	mss = RTE_MAX(mss, MINIMUM_MSS);
-	mss -= conn->has_timestamps ? TIMESTAMP_BYTES : 0;
+	mss -= conn->has_timestamps ? FT_TCP_TIMESTAMP_BYTES : 0;
 	conn->mss = RTE_MIN(mss, send_buffer_room(stack));
 	conn->cc.mss = conn->mss;
 	conn->cc.cwnd = RTE_MAX(conn->cc.cwnd, (uint32_t)conn->mss);
@@ -81,6 +80,7 @@ void ft_handshake_begin(
 	conn->offer_mss = default_mss(conn);
 	conn->rcv_mss = conn->offer_mss;
 	conn->announced_mss = ft_handshake_announced_mss(stack, conn);
+	conn->last_heard = now;
 	conn->last_sent = now;
 	conn->last_received = now;
 	conn->rcv.wnd = RTE_MIN(conn->options.receive_buffer, (uint64_t)UINT16_MAX);

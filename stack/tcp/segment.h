@@ -16,6 +16,8 @@ enum ft_tcp_flag {
 	FT_TCP_CWR = 0x80,
 };
 
+#define FT_TCP_TIMESTAMP_BYTES 12 // what the option takes of a segment, padded (RFC 7323 A)
+
 // Which options were present and well-formed.
 enum ft_tcp_option_bit {
 	FT_TCP_HAS_MSS = 0x01,

@@ -39,7 +39,7 @@ static inline void update_window(struct ft_arrival *arrival)
 
 	if (!is_newer)
 		return;
-	if (window > conn->snd.wnd)
+	if (window > conn->snd.wnd && (ft_conn_unsent_bytes(conn) > 0 || ft_conn_owes_fin(conn)))
 		ft_conn_owe(arrival->stack, conn, FT_OWE_OUTPUT, "data, the window grew");
 	conn->snd.wnd = window;
 	conn->snd.max_wnd = RTE_MAX(conn->snd.max_wnd, window);

@@ -56,7 +56,7 @@ static void apply(struct ft_stack *stack, struct ft_tcp_conn *conn,
 		ft_handshake_update_mss(stack, conn, now);
 	if (has_deadlines_changed(before, after))
 		ft_tcp_timers_options_changed(stack, conn, now);
-	if (has_released(before, after))
+	if (has_released(before, after) && ft_conn_unsent_bytes(conn) > 0)
 		ft_conn_owe(stack, conn, FT_OWE_OUTPUT, "data that was held back");
 	if (before->send_buffer != after->send_buffer)
 		ft_conn_notify(stack, conn, ft_conn_readiness(conn) & EPOLLOUT);
@@ -183,7 +183,8 @@ void ft_conn_info(
 		.tcpi_rcv_wscale = conn->has_scaling ? conn->rcv_scale : 0,
 		.tcpi_snd_mss = conn->mss,
 		.tcpi_rcv_mss = conn->rcv_mss,
-		.tcpi_advmss = conn->announced_mss,
+		.tcpi_advmss =
+			conn->announced_mss - (conn->has_timestamps ? FT_TCP_TIMESTAMP_BYTES : 0),
 		.tcpi_rcv_space = conn->rcv.wnd,
 		.tcpi_pmtu = path_mtu(stack, conn, now),
 	};

@@ -8,8 +8,9 @@
 #include "tcp/conn.h"
 #include "tcp/isn.h"
 #include "tcp/segment.h"
+#include "tcp/tcp_trace.h"
 
-static void send_reset(struct ft_stack *stack, const struct ft_tuple *tuple,
+static bool send_reset(struct ft_stack *stack, const struct ft_tuple *tuple,
 	const struct ft_segment *seg, ft_time now)
 {
 	struct rte_mbuf *pkt = ft_stack_new_packet(stack);
@@ -23,13 +24,13 @@ static void send_reset(struct ft_stack *stack, const struct ft_tuple *tuple,
 
 	if (pkt == NULL) {
 		stack->counters.dropped_output[FT_DROP_NO_MBUF]++;
-		return;
+		return false;
 	}
-	ft_trace_sent(stack, FT_TRACE_TCP, tuple, "sends RST, SEQ %u", seg->seq);
 	ft_segment_write(pkt, seg, tuple->local_port, tuple->remote_port);
 	ft_stack_count(stack, FT_COUNTER_TCP_SEGMENTS_OUT);
 	ft_stack_count(stack, FT_COUNTER_TCP_RESETS_SENT);
 	ft_ip_output(stack, pkt, &send, now);
+	return true;
 }
 
 void ft_tcp_reset_answer(struct ft_stack *stack, struct rte_mbuf *pkt, ft_time now)
@@ -46,7 +47,8 @@ void ft_tcp_reset_answer(struct ft_stack *stack, struct rte_mbuf *pkt, ft_time n
 		reset.flags |= FT_TCP_ACK;
 		reset.ack = seg->seq + seg->length;
 	}
-	send_reset(stack, &info->tuple, &reset, now);
+	if (send_reset(stack, &info->tuple, &reset, now))
+		ft_trace_sent(stack, FT_TRACE_TCP, &info->tuple, "sends RST, SEQ %u", reset.seq);
 }
 
 // RFC 9293 3.10.5 (ABORT): a peer that may still wait for something of ours must be told. In
@@ -82,6 +84,7 @@ void ft_tcp_reset_conn(struct ft_stack *stack, struct ft_tcp_conn *conn, ft_time
 		reset.ts_value = ft_isn_timestamp(conn->ts_offset, now);
 		reset.ts_echo = conn->rcv.ts_recent;
 	}
-	if (must_be_told(conn))
-		send_reset(stack, &conn->tuple, &reset, now);
+	if (must_be_told(conn) && send_reset(stack, &conn->tuple, &reset, now) &&
+		ft_is_traced(stack, FT_TRACE_TCP))
+		ft_tcp_trace_sent(stack, conn, &reset, 0);
 }

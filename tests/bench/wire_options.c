@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "apps/value.h"
+#include "apps/values.h"
 
 enum {
 	CONNECTIONS = 1,

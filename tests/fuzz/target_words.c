@@ -13,7 +13,7 @@
 #include <rte_log.h>
 
 #include "apps/ss_filter.h"
-#include "apps/value.h"
+#include "apps/values.h"
 #include "base/log.h"
 #include "base/trace.h"
 #include "config/config.h"

@@ -456,6 +456,28 @@ static void info_tells_the_truth(void **state)
 	assert_int_equal(info.tcpi_snd_cwnd, 1);
 }
 
+static void syn_sent_info_counts_its_times_from_the_syn(void **state)
+{
+	struct tcp_info info;
+
+	peer_enter(FT_TCP_SYN_SENT);
+	peer_pass(300 * FT_MILLISECOND);
+	ft_tcp_info(&peer.stack, peer.conn, peer.now, &info);
+	assert_int_equal(info.tcpi_last_data_sent, 300);
+	assert_int_equal(info.tcpi_last_data_recv, 300);
+	assert_int_equal(info.tcpi_last_ack_recv, 300);
+}
+
+// As Linux tells it: what a segment of the peer's can carry beside its timestamps.
+static void info_announced_mss_leaves_room_for_timestamps(void **state)
+{
+	struct tcp_info info;
+
+	ESTABLISH(.options = FT_TCP_HAS_TIMESTAMP, .ts_value = 1);
+	ft_tcp_info(&peer.stack, peer.conn, peer.now, &info);
+	assert_int_equal(info.tcpi_advmss, 1460 - 12);
+}
+
 // ---- options of a living connection ----
 
 static void established_maxseg_makes_segments_shorter(void **state)
@@ -625,6 +647,8 @@ int main(void)
 		PEER_TEST(established_abort_resets_with_a_timestamp),
 		PEER_TEST(closed_listener_resets_what_nobody_accepted),
 		PEER_TEST(info_tells_the_truth),
+		PEER_TEST(syn_sent_info_counts_its_times_from_the_syn),
+		PEER_TEST(info_announced_mss_leaves_room_for_timestamps),
 		PEER_TEST(syn_sent_port_unreachable_refuses),
 		PEER_TEST(syn_sent_forged_error_is_rejected),
 		PEER_TEST(established_hard_error_does_not_end_it),

@@ -150,6 +150,35 @@ static void closed_syn_is_told_to_be_refused(void **state)
 	EXPECT(.seq = 0, .ack = 1, .flags = RST | ACK);
 }
 
+static void established_reset_is_told_in_the_numbers_of_its_connection(void **state)
+{
+	peer_enter(FT_TCP_ESTABLISHED);
+	SEND(.seq = 1, .ack = 1, .flags = PSH | ACK, .text = "unread");
+	peer_take_all();
+	told_listen(&peer.stack, FT_TRACE_TCP);
+	peer_close();
+	told_expect(
+		"tcp 10.9.0.2:7 -> 10.9.0.1:40000 sends RST ACK, SEQ ISS+1, ACK IRS+7, window 0, 0 bytes\n"
+		"tcp 10.9.0.2:7 10.9.0.1:40000 ESTABLISHED -> CLOSED\n");
+	EXPECT(.seq = 1, .ack = 7, .flags = RST | ACK);
+}
+
+// Nothing waits to be sent: neither the window nor NODELAY makes a debt.
+static void established_nothing_to_send_is_not_owed(void **state)
+{
+	struct ft_tcp_options options;
+
+	peer_enter(FT_TCP_ESTABLISHED);
+	ft_tcp_get_options(&peer.stack, peer.conn, &options);
+	told_listen(&peer.stack, FT_TRACE_TCP);
+	options.no_delay = true;
+	peer_set_options(&options);
+	SEND(.seq = 1, .ack = 1, .flags = ACK, .window = PEER_WINDOW + 1000);
+	told_expect(
+		"tcp #1 segment port 40000 -> 7: ACK, SEQ N, ACK N, window 61000, 0 bytes; checksum verified in software\n"
+		"tcp #1 10.9.0.2:7 10.9.0.1:40000 in ESTABLISHED: SEQ is IRS+1, RCV.NXT is IRS+1; ACK is ISS+1, SND.UNA is ISS+1\n");
+}
+
 static void pattern_lets_only_its_conversation_pass(void **state)
 {
 	peer_enter(FT_TCP_ESTABLISHED);
@@ -177,6 +206,8 @@ int main(void)
 		PEER_TEST(established_close_passes_its_states),
 		PEER_TEST(established_silence_is_a_retransmission),
 		PEER_TEST(closed_syn_is_told_to_be_refused),
+		PEER_TEST(established_reset_is_told_in_the_numbers_of_its_connection),
+		PEER_TEST(established_nothing_to_send_is_not_owed),
 		PEER_TEST(pattern_lets_only_its_conversation_pass),
 	};
 

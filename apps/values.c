@@ -1,4 +1,4 @@
-#include "apps/value.h"
+#include "apps/values.h"
 
 #include <errno.h>
 #include <stddef.h>
