@@ -4,6 +4,7 @@
 //	rte_mbuf | struct ft_pkt_info | headroom | Ethernet | IP | TCP or UDP | payload | tailroom
 //	                                         ^ rte_pktmbuf_mtod; offsets below are from here
 #pragma once
+#include <stddef.h>
 #include <stdint.h>
 #include <string.h>
 
@@ -54,10 +55,9 @@ struct ft_pkt_block {
 };
 
 struct ft_pkt_info {
+	// All zero at first: ft_pkt_info_clear().
 	struct ft_tuple tuple;	   // who speaks to whom; ports are 0 where there are none
 	uint64_t hash;		   // of the tuple, for FT_PKT_TCP and FT_PKT_UDP
-	struct rte_mbuf *next;	   // the packet behind this one in a queue
-	uint64_t candidate;	   // for the burst's lookup: see stack/poll.c
 	uint16_t ip_offset;	   // where the IP header begins
 	uint16_t transport_offset; // where the TCP, UDP or ICMP header begins
 	uint16_t payload_offset;   // where the application's bytes begin
@@ -66,24 +66,31 @@ struct ft_pkt_info {
 	uint8_t flags;		   // enum ft_pkt_flag
 	uint8_t ttl;
 	uint8_t tos;
-	uint8_t cause;		   // enum ft_pkt_cause, of a packet to be sent
-	uint8_t cause_number;	   // the how many-th in a row; 0: not counted
-	uint8_t recorded;	   // base/recorder.h: where in the burst received, from 1
+	uint8_t cause;	      // enum ft_pkt_cause, of a packet to be sent
+	uint8_t cause_number; // the how many-th in a row; 0: not counted
+	uint8_t recorded;     // base/recorder.h: where in the burst received, from 1
+
+	// As the last user left it, until somebody writes it.
+	struct rte_mbuf *next;	   // the packet behind this one in a queue
+	uint64_t candidate;	   // for the burst's lookup: see stack/poll.c
 	struct ft_segment seg;	   // for FT_PKT_TCP
 	struct ft_pkt_block block; // while out of order: tcp/reorder.h
 };
+
+#define FT_PKT_INFO_CLEARED offsetof(struct ft_pkt_info, next)
+_Static_assert(FT_PKT_INFO_CLEARED == 64, "a few stores for each packet, and one cache line");
 
 static inline struct ft_pkt_info *ft_pkt_info(struct rte_mbuf *pkt)
 {
 	return rte_mbuf_to_priv(pkt);
 }
 
-// The info of a packet made ready for its next life, all zero.
+// The info of a packet made ready for its next life.
 static inline struct ft_pkt_info *ft_pkt_info_clear(struct rte_mbuf *pkt)
 {
 	struct ft_pkt_info *info = ft_pkt_info(pkt);
 
-	*info = (struct ft_pkt_info){ 0 };
+	memset(info, 0, FT_PKT_INFO_CLEARED);
 	return info;
 }
 
