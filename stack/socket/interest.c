@@ -72,7 +72,6 @@ static void make_ready(struct ft_stack *stack, struct ft_watch *watch, uint32_t 
 		return;
 	watch->is_ready = true;
 	append(stack, epoll, FT_INTEREST_READY, watch, index);
-	epoll->ready_count++;
 }
 
 static void make_unready(struct ft_stack *stack, struct ft_watch *watch)
@@ -83,17 +82,22 @@ static void make_unready(struct ft_stack *stack, struct ft_watch *watch)
 		return;
 	watch->is_ready = false;
 	take_out(stack, epoll, FT_INTEREST_READY, watch);
-	epoll->ready_count--;
 }
 
-// To the end of the line, where the only one in it is already.
-static void move_back(
-	struct ft_stack *stack, struct ft_epoll *epoll, struct ft_watch *watch, uint32_t index)
+// Makes `index` the first in the line: those before it go to the end, in their order.
+static void rotate(struct ft_stack *stack, struct ft_epoll *epoll, uint32_t index)
 {
-	if (epoll->lists[FT_INTEREST_READY].previous == index)
-		return;
-	take_out(stack, epoll, FT_INTEREST_READY, watch);
-	append(stack, epoll, FT_INTEREST_READY, watch, index);
+	struct ft_watch_links *line = &epoll->lists[FT_INTEREST_READY];
+	struct ft_watch_links *first = links_of(stack, epoll, FT_INTEREST_READY, line->next);
+	struct ft_watch_links *last = links_of(stack, epoll, FT_INTEREST_READY, line->previous);
+	struct ft_watch_links *begin = links_of(stack, epoll, FT_INTEREST_READY, index);
+
+	first->previous = line->previous;
+	last->next = line->next;
+	line->next = index;
+	line->previous = begin->previous;
+	links_of(stack, epoll, FT_INTEREST_READY, begin->previous)->next = FT_POOL_NONE;
+	begin->previous = FT_POOL_NONE;
 }
 
 // A socket is in few epolls, so its own list is the short one.
@@ -222,14 +226,11 @@ void ft_interest_wake(struct ft_stack *stack, struct ft_socket *socket, uint32_t
 	}
 }
 
-// After a report: level triggered it stays, at the end of the line; else it waits to be woken.
-static void put_back(
-	struct ft_stack *stack, struct ft_epoll *epoll, struct ft_watch *watch, uint32_t index)
+// After a report: level triggered it stays in the line; else it waits to be woken.
+static void leave_or_stay(struct ft_stack *stack, struct ft_watch *watch)
 {
-	if (!(watch->wanted.events & (EPOLLET | EPOLLONESHOT))) {
-		move_back(stack, epoll, watch, index);
+	if (!(watch->wanted.events & (EPOLLET | EPOLLONESHOT)))
 		return;
-	}
 	make_unready(stack, watch);
 	if (watch->wanted.events & EPOLLONESHOT)
 		watch->wanted.events = 0;
@@ -238,20 +239,23 @@ static void put_back(
 int ft_interest_collect(
 	struct ft_stack *stack, struct ft_epoll *epoll, struct epoll_event *events, int most)
 {
+	uint32_t next = epoll->lists[FT_INTEREST_READY].next;
 	int count = 0;
 
-	for (uint32_t left = epoll->ready_count; left > 0 && count < most; left--) {
-		uint32_t index = epoll->lists[FT_INTEREST_READY].next;
-		struct ft_watch *watch = ft_watch_at(stack, index);
+	while (next != FT_POOL_NONE && count < most) {
+		struct ft_watch *watch = ft_watch_at(stack, next);
 		uint32_t now = wanted_now(stack, watch);
 
+		next = watch->links[FT_INTEREST_READY].next;
 		if (now == 0) {
 			make_unready(stack, watch);
 			continue;
 		}
 		events[count++] = (struct epoll_event){ .events = now, .data = watch->wanted.data };
-		put_back(stack, epoll, watch, index);
+		leave_or_stay(stack, watch);
 	}
+	if (next != FT_POOL_NONE && next != epoll->lists[FT_INTEREST_READY].next)
+		rotate(stack, epoll, next);
 	return count;
 }
 

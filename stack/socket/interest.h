@@ -26,7 +26,6 @@ struct ft_watch_links {
 struct ft_epoll {
 	struct ft_description description;
 	struct ft_watch_links lists[FT_INTEREST_LISTS]; // next: the first; previous: the last
-	uint32_t ready_count;
 };
 
 // One socket in one epoll, under one number: a socket's two descriptors may both be added, as in
