@@ -136,13 +136,19 @@ static bool add_record(struct ft_ephemeral *ephemeral, const struct ft_tuple *ke
 	return true;
 }
 
+static bool is_ephemeral(const struct ft_ephemeral *ephemeral, uint16_t port)
+{
+	return port >= ephemeral->first && port <= ephemeral->last;
+}
+
 static void note(struct ft_ephemeral *ephemeral, const struct ft_tuple *key, uint16_t port)
 {
-	uint32_t *link = find_link(ephemeral, key);
 	struct record *record;
+	uint32_t *link;
 
-	if (port < ephemeral->first || port > ephemeral->last)
+	if (!is_ephemeral(ephemeral, port))
 		return;
+	link = find_link(ephemeral, key);
 	if (*link == 0 && !add_record(ephemeral, key, link))
 		return;
 	record = ft_pool_at(&ephemeral->records, *link - 1);
@@ -152,9 +158,12 @@ static void note(struct ft_ephemeral *ephemeral, const struct ft_tuple *key, uin
 
 static void forget(struct ft_ephemeral *ephemeral, const struct ft_tuple *key, uint16_t port)
 {
-	uint32_t *link = find_link(ephemeral, key);
 	struct record *record;
+	uint32_t *link;
 
+	if (!is_ephemeral(ephemeral, port))
+		return;
+	link = find_link(ephemeral, key);
 	if (*link == 0)
 		return;
 	record = ft_pool_at(&ephemeral->records, *link - 1);

@@ -52,11 +52,10 @@ uint16_t ft_handshake_announced_mss(const struct ft_stack *stack, const struct f
 
 void ft_handshake_update_mss(struct ft_stack *stack, struct ft_tcp_conn *conn, ft_time now)
 {
-	struct ft_route route = { .mtu = stack->netif.mtu };
-	uint16_t mss;
+	const struct ft_route *route = ft_route_recall(stack, &conn->tuple.remote, now);
+	uint16_t mtu = route != NULL ? route->mtu : stack->netif.mtu;
+	uint16_t mss = RTE_MIN(mss_of_mtu(stack, conn, mtu), conn->offer_mss);
 
-	ft_route_find(stack, &conn->tuple.remote, now, &route);
-	mss = RTE_MIN(mss_of_mtu(stack, conn, route.mtu), conn->offer_mss);
 	mss = RTE_MAX(mss, MINIMUM_MSS);
 	mss -= conn->has_timestamps ? FT_TCP_TIMESTAMP_BYTES : 0;
 	conn->mss = RTE_MIN(mss, send_buffer_room(stack));

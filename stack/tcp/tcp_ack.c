@@ -133,11 +133,12 @@ static void control_congestion(
 static void grow_send_buffer(struct ft_stack *stack, struct ft_tcp_conn *conn)
 {
 	uint64_t wanted = RTE_MIN(2 * (uint64_t)conn->cc.cwnd, stack->config.tcp.send_buffer_max);
-	bool was_writable = ft_tcp_is_writable(conn);
+	bool was_writable;
 
 	if (conn->options.is_send_buffer_set || wanted <= conn->send_limit ||
 		stack->send_held.used > stack->send_held.limit / 2)
 		return;
+	was_writable = ft_tcp_is_writable(conn);
 	conn->send_limit = (uint32_t)wanted;
 	if (!was_writable && ft_tcp_is_writable(conn))
 		ft_conn_notify(stack, conn, EPOLLOUT);
