@@ -151,7 +151,8 @@ static struct ft_list *bucket_of(struct ft_stack *stack, const struct ft_addr *a
 	return &stack->arp.buckets[hash & (stack->arp.bucket_count - 1)];
 }
 
-static struct ft_neighbour *find_in_bucket(struct ft_stack *stack, const struct ft_addr *addr)
+static __attribute__((noinline)) struct ft_neighbour *find_in_bucket(
+	struct ft_stack *stack, const struct ft_addr *addr)
 {
 	ft_list_for_each (node, bucket_of(stack, addr)) {
 		struct ft_neighbour *neighbour =
@@ -163,7 +164,7 @@ static struct ft_neighbour *find_in_bucket(struct ft_stack *stack, const struct 
 	return NULL;
 }
 
-static struct ft_neighbour *find(struct ft_stack *stack, const struct ft_addr *addr)
+static inline struct ft_neighbour *find(struct ft_stack *stack, const struct ft_addr *addr)
 {
 	struct ft_neighbour *last = stack->arp.last;
 
@@ -277,11 +278,9 @@ static void wait_for(struct ft_stack *stack, struct ft_neighbour *neighbour, str
 		ft_addr_text(&neighbour->addr, text), neighbour->waiting.count);
 }
 
-void ft_arp_output(
-	struct ft_stack *stack, struct rte_mbuf *pkt, const struct ft_addr *next_hop, ft_time now)
+static __attribute__((noinline)) void output_to_any(struct ft_stack *stack, struct rte_mbuf *pkt,
+	const struct ft_addr *next_hop, struct ft_neighbour *neighbour, ft_time now)
 {
-	struct ft_neighbour *neighbour = find(stack, next_hop);
-
 	if (neighbour == NULL) {
 		neighbour = add(stack, next_hop);
 		ask(stack, neighbour, now);
@@ -300,6 +299,19 @@ void ft_arp_output(
 		ask(stack, neighbour, now);
 	}
 	ft_ethernet_output(stack, pkt, &neighbour->mac, RTE_ETHER_TYPE_IPV4);
+}
+
+void ft_arp_output(
+	struct ft_stack *stack, struct rte_mbuf *pkt, const struct ft_addr *next_hop, ft_time now)
+{
+	struct ft_neighbour *neighbour = find(stack, next_hop);
+	bool is_usual = neighbour != NULL && neighbour->state == REACHABLE &&
+			stack->arp.resolved.previous == &neighbour->in_order;
+
+	if (likely(is_usual))
+		ft_ethernet_output(stack, pkt, &neighbour->mac, RTE_ETHER_TYPE_IPV4);
+	else
+		output_to_any(stack, pkt, next_hop, neighbour, now);
 }
 
 // ---- hearing ----

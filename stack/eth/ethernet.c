@@ -97,14 +97,20 @@ static __attribute__((noinline)) struct rte_mbuf *make_linear(
 	return copy;
 }
 
-void ft_ethernet_output(struct ft_stack *stack, struct rte_mbuf *pkt,
-	const struct rte_ether_addr *destination, uint16_t type)
+static bool has_too_many_segments(const struct ft_stack *stack, const struct rte_mbuf *pkt)
 {
 	bool is_multi_segment = stack->netif.offloads & FT_OFFLOAD_MULTI_SEGMENT;
 	bool is_cut_by_nic = pkt->ol_flags & RTE_MBUF_F_TX_TCP_SEG; // which takes longer chains
+
+	return pkt->nb_segs > (is_multi_segment ? SEGMENTS_MAX : 1) && !is_cut_by_nic;
+}
+
+void ft_ethernet_output(struct ft_stack *stack, struct rte_mbuf *pkt,
+	const struct rte_ether_addr *destination, uint16_t type)
+{
 	struct rte_ether_hdr *eth;
 
-	if (pkt->nb_segs > (is_multi_segment ? SEGMENTS_MAX : 1) && !is_cut_by_nic) {
+	if (unlikely(pkt->nb_segs > 1) && has_too_many_segments(stack, pkt)) {
 		pkt = make_linear(stack, pkt);
 		if (pkt == NULL)
 			return;

@@ -17,15 +17,13 @@
 // A datagram with DF is atomic: nobody will look at its identification (RFC 6864 4.1). The others
 // get one that does not repeat soon between two hosts and tells a third nothing about our traffic
 // (RFC 7739 5.3: a counter for a group of destinations, seen through a keyed hash).
-static uint16_t choose_id(struct ft_stack *stack, const struct ft_ip_send *send)
+static __attribute__((noinline)) uint16_t next_id(
+	struct ft_stack *stack, const struct ft_ip_send *send)
 {
 	const uint32_t what[3] = { ft_addr_ip4(&send->source), ft_addr_ip4(&send->destination),
 		send->protocol };
-	uint64_t hash;
+	uint64_t hash = ft_siphash(&stack->key, what, sizeof(what));
 
-	if (send->dont_fragment)
-		return 0;
-	hash = ft_siphash(&stack->key, what, sizeof(what));
 	return (uint16_t)hash + stack->ip.next_id[hash >> 32 & (FT_IP_ID_COUNTERS - 1)]++;
 }
 
@@ -47,7 +45,7 @@ static void fill_header(struct ft_stack *stack, struct rte_mbuf *pkt, const stru
 		.version_ihl = RTE_IPV4_VHL_DEF,
 		.type_of_service = send->tos,
 		.total_length = rte_cpu_to_be_16((uint16_t)rte_pktmbuf_pkt_len(pkt)),
-		.packet_id = rte_cpu_to_be_16(choose_id(stack, send)),
+		.packet_id = send->dont_fragment ? 0 : rte_cpu_to_be_16(next_id(stack, send)),
 		.fragment_offset = send->dont_fragment ? RTE_BE16(RTE_IPV4_HDR_DF_FLAG) : 0,
 		.time_to_live = choose_ttl(stack, send, route),
 		.next_proto_id = send->protocol,
@@ -135,7 +133,7 @@ static struct rte_mbuf *make_fragment(
 	return fragment;
 }
 
-static void cut(
+static __attribute__((noinline)) void cut(
 	struct ft_stack *stack, struct rte_mbuf *pkt, const struct ft_route *route, ft_time now)
 {
 	const struct ft_route way = *route; // sending a fragment may have another route looked for

@@ -84,16 +84,22 @@ static struct ft_path_mtu *path_slot(struct ft_stack *stack, const struct ft_add
 	return &stack->ip.routes.paths[hash % FT_ROUTE_PATHS];
 }
 
-static uint16_t path_mtu(struct ft_stack *stack, const struct ft_addr *destination, ft_time now)
+static __attribute__((noinline)) uint16_t find_path_mtu(
+	struct ft_stack *stack, const struct ft_addr *destination, ft_time now)
 {
-	const struct ft_path_mtu *path;
+	const struct ft_path_mtu *path = path_slot(stack, destination);
 
-	if (now >= stack->ip.routes.paths_expire)
-		return stack->netif.mtu;
-	path = path_slot(stack, destination);
 	if (now >= path->expires || !ft_addr_is_equal(&path->destination, destination))
 		return stack->netif.mtu;
 	return path->mtu;
+}
+
+static inline uint16_t path_mtu(
+	struct ft_stack *stack, const struct ft_addr *destination, ft_time now)
+{
+	if (likely(now >= stack->ip.routes.paths_expire))
+		return stack->netif.mtu;
+	return find_path_mtu(stack, destination, now);
 }
 
 uint16_t ft_route_lower_mtu(
@@ -185,20 +191,26 @@ static bool is_about(const struct ft_route_memo *memo, const struct ft_addr *des
 	return ft_addr_is_equal(&memo->destination, destination) && memo->route.mtu != 0;
 }
 
+static __attribute__((noinline)) const struct ft_route *find_and_note(struct ft_stack *stack,
+	struct ft_route_memo *memo, const struct ft_addr *destination, ft_time now)
+{
+	struct ft_route route;
+
+	if (ft_route_find(stack, destination, now, &route) != 0)
+		return NULL;
+	*memo = (struct ft_route_memo){ .destination = *destination, .route = route };
+	return &memo->route;
+}
+
 // Which way does not change, but the path's MTU does.
 const struct ft_route *ft_route_recall(
 	struct ft_stack *stack, const struct ft_addr *destination, ft_time now)
 {
 	struct ft_route_memo *memo = &stack->ip.routes.memos[memo_index(destination)];
-	struct ft_route route;
 
-	if (likely(is_about(memo, destination))) {
-		memo->route.mtu = path_mtu(stack, destination, now);
-		return &memo->route;
-	}
-	if (ft_route_find(stack, destination, now, &route) != 0)
-		return NULL;
-	*memo = (struct ft_route_memo){ .destination = *destination, .route = route };
+	if (unlikely(!is_about(memo, destination)))
+		return find_and_note(stack, memo, destination, now);
+	memo->route.mtu = path_mtu(stack, destination, now);
 	return &memo->route;
 }
 

@@ -10,8 +10,7 @@
 #include "tcp/tcp_timers.h"
 #include "tcp/tcp_trace.h"
 
-#define SEGMENTS_UNDER_PRESSURE 4ull
-#define BLOCKS_EXAMINED		64
+#define BLOCKS_EXAMINED 64
 
 #define TO(state) (1u << FT_TCP_##state)
 
@@ -269,40 +268,7 @@ void ft_conn_release(struct ft_stack *stack, struct ft_tcp_conn *conn)
 	ft_pool_give(&tcp->conns, conn);
 }
 
-// ---- what its parts ask ----
-
-// When packets unread fill most of what the stack may hold, nobody is offered more than a few
-// segments: so those who read slowly do not starve those who read. What was offered stays offered.
-static uint64_t buffer_offered(const struct ft_tcp_conn *conn)
-{
-	const struct ft_budget *packets = &conn->receive_memory.held->mbufs;
-	uint64_t modest = SEGMENTS_UNDER_PRESSURE * conn->rcv_mss;
-
-	if (packets->used <= packets->limit / 4 * 3)
-		return conn->options.receive_buffer;
-	return RTE_MIN(conn->options.receive_buffer, modest);
-}
-
-struct ft_window_offer ft_conn_window_offer(const struct ft_tcp_conn *conn)
-{
-	return (struct ft_window_offer){
-		.buffer_bytes = buffer_offered(conn),
-		.used_bytes = conn->receive_queue.bytes,
-		.rcv_wnd = conn->rcv.wnd,
-		.mss = conn->rcv_mss,
-		.shift = conn->rcv_scale,
-	};
-}
-
 // ---- what is owed, and who is told ----
-
-void ft_conn_owe(struct ft_stack *stack, struct ft_tcp_conn *conn, uint8_t owed, const char *why)
-{
-	conn->owed |= owed;
-	if (ft_list_is_empty(&conn->owing_node))
-		ft_list_append(&stack->tcp.owing, &conn->owing_node);
-	ft_trace_of(stack, FT_TRACE_TCP, &conn->tuple, "owes %s", why);
-}
 
 bool ft_conn_may_challenge(struct ft_stack *stack, struct ft_tcp_conn *conn, ft_time now)
 {

@@ -182,7 +182,14 @@ static inline void ft_conn_reap(struct ft_stack *stack, struct ft_tcp_conn *conn
 }
 
 // Notes what is owed, and why, for the trace.
-void ft_conn_owe(struct ft_stack *stack, struct ft_tcp_conn *conn, uint8_t owed, const char *why);
+static inline void ft_conn_owe(
+	struct ft_stack *stack, struct ft_tcp_conn *conn, uint8_t owed, const char *why)
+{
+	conn->owed |= owed;
+	if (ft_list_is_empty(&conn->owing_node))
+		ft_list_append(&stack->tcp.owing, &conn->owing_node);
+	ft_trace_of(stack, FT_TRACE_TCP, &conn->tuple, "owes %s", why);
+}
 
 // Tells the socket, if there is one.
 void ft_conn_notify(struct ft_stack *stack, struct ft_tcp_conn *conn, uint32_t events);
@@ -290,9 +297,34 @@ void ft_conn_challenge(struct ft_stack *stack, struct ft_tcp_conn *conn, ft_time
 // SO_RCVBUF, and what the packets in it may occupy.
 void ft_conn_set_receive_buffer(struct ft_tcp_conn *conn, uint64_t bytes);
 
-// What ft_send_queue_*() needs, and ft_window_*().
+// What ft_send_queue_*() needs.
 static inline struct ft_send_memory ft_conn_send_memory(struct ft_stack *stack)
 {
 	return (struct ft_send_memory){ .pool = stack->send_pool, .held = &stack->send_held };
 }
-struct ft_window_offer ft_conn_window_offer(const struct ft_tcp_conn *conn);
+
+#define FT_CONN_SEGMENTS_UNDER_PRESSURE 4ull
+
+// When packets unread fill most of what the stack may hold, nobody is offered more than a few
+// segments: so those who read slowly do not starve those who read. What was offered stays offered.
+static inline uint64_t ft_conn_buffer_offered(const struct ft_tcp_conn *conn)
+{
+	const struct ft_budget *packets = &conn->receive_memory.held->mbufs;
+	uint64_t modest = FT_CONN_SEGMENTS_UNDER_PRESSURE * conn->rcv_mss;
+
+	if (packets->used <= packets->limit / 4 * 3)
+		return conn->options.receive_buffer;
+	return RTE_MIN(conn->options.receive_buffer, modest);
+}
+
+// What ft_window_*() needs.
+static inline struct ft_window_offer ft_conn_window_offer(const struct ft_tcp_conn *conn)
+{
+	return (struct ft_window_offer){
+		.buffer_bytes = ft_conn_buffer_offered(conn),
+		.used_bytes = conn->receive_queue.bytes,
+		.rcv_wnd = conn->rcv.wnd,
+		.mss = conn->rcv_mss,
+		.shift = conn->rcv_scale,
+	};
+}

@@ -57,6 +57,13 @@ static uint8_t *write_32(uint8_t *to, uint32_t value)
 	return to + sizeof(be);
 }
 
+static inline void take_timestamp(struct ft_segment *seg, const uint8_t *option)
+{
+	seg->ts_value = read_32(option + 2);
+	seg->ts_echo = read_32(option + 6);
+	seg->options |= FT_TCP_HAS_TIMESTAMP;
+}
+
 // One option other than END and NOP. An unknown kind, or a known one of the wrong length or where
 // it has no business, is skipped.
 static void parse_option(struct ft_segment *seg, const uint8_t *option, uint8_t length)
@@ -64,9 +71,7 @@ static void parse_option(struct ft_segment *seg, const uint8_t *option, uint8_t 
 	const bool is_syn = seg->flags & FT_TCP_SYN;
 
 	if (option[0] == OPTION_TIMESTAMP && length == LENGTH_TIMESTAMP) {
-		seg->ts_value = read_32(option + 2);
-		seg->ts_echo = read_32(option + 6);
-		seg->options |= FT_TCP_HAS_TIMESTAMP;
+		take_timestamp(seg, option);
 	} else if (option[0] == OPTION_MSS && length == LENGTH_MSS && is_syn) {
 		seg->mss = read_16(option + 2);
 		seg->options |= FT_TCP_HAS_MSS;
@@ -82,13 +87,9 @@ static void parse_option(struct ft_segment *seg, const uint8_t *option, uint8_t 
 
 // A malformed option ends the parsing; the segment itself is good all the same, or anyone could end
 // a connection with one.
-static void parse_options(struct ft_segment *seg, const uint8_t *option, const uint8_t *end)
+static __attribute__((noinline)) void parse_any_options(
+	struct ft_segment *seg, const uint8_t *option, const uint8_t *end)
 {
-	// What nearly every segment has: timestamps alone, laid out as RFC 7323 A recommends.
-	if (end - option == 2 + LENGTH_TIMESTAMP && read_32(option) == TIMESTAMP_WORD) {
-		parse_option(seg, option + 2, LENGTH_TIMESTAMP);
-		return;
-	}
 	while (option < end && option[0] != OPTION_END) {
 		if (option[0] == OPTION_NOP) {
 			option++;
@@ -99,6 +100,15 @@ static void parse_options(struct ft_segment *seg, const uint8_t *option, const u
 		parse_option(seg, option, option[1]);
 		option += option[1];
 	}
+}
+
+// What nearly every segment has: timestamps alone, laid out as RFC 7323 A recommends; or nothing.
+static inline void parse_options(struct ft_segment *seg, const uint8_t *option, const uint8_t *end)
+{
+	if (end - option == 2 + LENGTH_TIMESTAMP && read_32(option) == TIMESTAMP_WORD)
+		take_timestamp(seg, option + 2);
+	else if (option < end)
+		parse_any_options(seg, option, end);
 }
 
 static void parse_header(struct ft_pkt_info *info, const struct rte_tcp_hdr *header)
@@ -151,13 +161,11 @@ enum ft_drop ft_tcp_parse(struct ft_stack *stack, struct rte_mbuf *pkt)
 
 // ---- to send ----
 
-uint16_t ft_segment_header_bytes(const struct ft_segment *seg)
+static __attribute__((noinline)) uint16_t syn_header_bytes(const struct ft_segment *seg)
 {
 	const bool has_timestamp = seg->options & FT_TCP_HAS_TIMESTAMP;
 	uint16_t bytes = sizeof(struct rte_tcp_hdr);
 
-	if (!(seg->flags & FT_TCP_SYN))
-		return bytes + (has_timestamp ? 2 + LENGTH_TIMESTAMP : 0);
 	if (seg->options & FT_TCP_HAS_MSS)
 		bytes += LENGTH_MSS;
 	if (has_timestamp)
@@ -167,6 +175,15 @@ uint16_t ft_segment_header_bytes(const struct ft_segment *seg)
 	if (seg->options & FT_TCP_HAS_WINDOW_SCALE)
 		bytes += 1 + LENGTH_WINDOW_SCALE;
 	return bytes;
+}
+
+uint16_t ft_segment_header_bytes(const struct ft_segment *seg)
+{
+	const bool has_timestamp = seg->options & FT_TCP_HAS_TIMESTAMP;
+
+	if (unlikely(seg->flags & FT_TCP_SYN))
+		return syn_header_bytes(seg);
+	return sizeof(struct rte_tcp_hdr) + (has_timestamp ? 2 + LENGTH_TIMESTAMP : 0);
 }
 
 // The two bytes that bring a timestamp, or what follows, to a multiple of four: SACK-permitted
@@ -191,7 +208,7 @@ static void write_timestamp_alone(uint8_t *to, const struct ft_segment *seg)
 	write_32(write_32(write_32(to, TIMESTAMP_WORD), seg->ts_value), seg->ts_echo);
 }
 
-static void write_syn_options(uint8_t *to, const struct ft_segment *seg)
+static __attribute__((noinline)) void write_syn_options(uint8_t *to, const struct ft_segment *seg)
 {
 	const bool is_sack_permitted = seg->options & FT_TCP_HAS_SACK_PERMITTED;
 

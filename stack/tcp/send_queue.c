@@ -47,8 +47,8 @@ static bool move_few(struct ft_send_queue *queue, const struct ft_send_memory *m
 	return true;
 }
 
-static uint64_t append_to_packets(struct ft_send_queue *queue, const uint8_t *from, uint64_t bytes,
-	const struct ft_send_memory *memory)
+static __attribute__((noinline)) uint64_t append_to_packets(struct ft_send_queue *queue,
+	const uint8_t *from, uint64_t bytes, const struct ft_send_memory *memory)
 {
 	uint64_t done = 0;
 
@@ -78,14 +78,12 @@ static uint64_t append_bytes(struct ft_send_queue *queue, const uint8_t *from, u
 	return bytes;
 }
 
-uint64_t ft_send_queue_append(struct ft_send_queue *queue, const struct iovec *iov, int iov_count,
-	uint64_t most, const struct ft_send_memory *memory)
+static __attribute__((noinline)) uint64_t append_many(struct ft_send_queue *queue,
+	const struct iovec *iov, int iov_count, uint64_t most, const struct ft_send_memory *memory)
 {
 	struct ft_iov walk = { .iov = iov, .count = iov_count };
 	uint64_t total = 0;
 
-	if (iov_count == 1)
-		return append_bytes(queue, iov->iov_base, RTE_MIN(iov->iov_len, most), memory);
 	while (total < most) {
 		size_t wanted;
 		const void *from = ft_iov_next(&walk, most - total, &wanted);
@@ -96,6 +94,14 @@ uint64_t ft_send_queue_append(struct ft_send_queue *queue, const struct iovec *i
 			break;
 	}
 	return total;
+}
+
+uint64_t ft_send_queue_append(struct ft_send_queue *queue, const struct iovec *iov, int iov_count,
+	uint64_t most, const struct ft_send_memory *memory)
+{
+	if (iov_count == 1)
+		return append_bytes(queue, iov->iov_base, RTE_MIN(iov->iov_len, most), memory);
+	return append_many(queue, iov, iov_count, most, memory);
 }
 
 static inline void drop_first(struct ft_send_queue *queue, const struct ft_send_memory *memory)
@@ -113,7 +119,7 @@ static inline void drop_first(struct ft_send_queue *queue, const struct ft_send_
 	ft_budget_give(memory->held, 1);
 }
 
-static void drop_from_packets(
+static __attribute__((noinline)) void drop_from_packets(
 	struct ft_send_queue *queue, uint64_t bytes, const struct ft_send_memory *memory)
 {
 	while (bytes > 0 && bytes >= queue->packets.first->data_len) {
@@ -166,6 +172,18 @@ static void copy_from(struct rte_mbuf *from, uint32_t skip, uint8_t *to, uint32_
 	}
 }
 
+// Retransmissions begin at the front: the cursor stays where new data is sent from.
+static __attribute__((noinline)) void copy_from_packets(
+	struct ft_send_queue *queue, uint64_t offset, uint8_t *to, uint32_t bytes)
+{
+	if (offset < queue->packets.first->data_len) {
+		copy_from(queue->packets.first, offset, to, bytes);
+	} else {
+		seek(queue, offset);
+		copy_from(queue->cursor, offset - queue->cursor_offset, to, bytes);
+	}
+}
+
 bool ft_send_queue_copy(
 	struct ft_send_queue *queue, uint64_t offset, uint32_t bytes, struct rte_mbuf *pkt)
 {
@@ -178,17 +196,10 @@ bool ft_send_queue_copy(
 	to = (uint8_t *)rte_pktmbuf_append(pkt, bytes);
 	if (to == NULL)
 		return false;
-	if (has_few(queue)) {
+	if (has_few(queue))
 		memcpy(to, queue->few + offset, bytes);
-		return true;
-	}
-	// Retransmissions begin at the front: the cursor stays where new data is sent from.
-	if (offset < queue->packets.first->data_len) {
-		copy_from(queue->packets.first, offset, to, bytes);
-	} else {
-		seek(queue, offset);
-		copy_from(queue->cursor, offset - queue->cursor_offset, to, bytes);
-	}
+	else
+		copy_from_packets(queue, offset, to, bytes);
 	return true;
 }
 

@@ -7,8 +7,9 @@
 #include "stack.h"
 #include "tcp/conn.h"
 
-static void prefetch(const void *object, uint32_t bytes)
+static inline void prefetch(const void *object, uint32_t bytes)
 {
+#pragma GCC unroll 16
 	for (uint32_t line = 0; line < bytes; line += RTE_CACHE_LINE_SIZE)
 		rte_prefetch0((const char *)object + line);
 }
