@@ -87,10 +87,13 @@ static __attribute__((noinline)) uint64_t append_many(struct ft_send_queue *queu
 	while (total < most) {
 		size_t wanted;
 		const void *from = ft_iov_next(&walk, most - total, &wanted);
-		uint64_t done = append_bytes(queue, from, wanted, memory);
+		uint64_t done;
 
+		if (wanted == 0) // the end
+			break;
+		done = append_bytes(queue, from, wanted, memory);
 		total += done;
-		if (done == 0 || done < wanted)
+		if (done < wanted)
 			break;
 	}
 	return total;
