@@ -1,6 +1,7 @@
 // ft-ss: lists the sockets of running applications, from outside, as ss(8) lists the kernel's.
 //
-//	main ─► read_options ─► ss_apps ─► for each application: ss_list ─► telemetry_client, ss_filter ─► ss_print
+//	main ─► read_options ─► ss_apps ─► for each application: ss_list ─► telemetry_client,
+//	                                                                    ss_filter ─► ss_print
 //	                                                         or ss_summary
 #include <arpa/inet.h>
 #include <getopt.h>

@@ -61,8 +61,8 @@ struct ft_stack {
 	struct ft_sockets *sockets;
 };
 
-// Makes a stack. `netif` is copied. The pools outlive the stack. `seed` feeds every random choice and secret. On an error returns a
-// negative errno and has logged a sentence; nothing is left allocated.
+// Makes a stack. `netif` is copied. The pools outlive the stack. `seed` feeds every random choice and
+// secret. On an error returns a negative errno and has logged a sentence; nothing is left allocated.
 int ft_stack_init(struct ft_stack *stack, const struct ft_config *config,
 	const struct ft_netif *netif, const struct ft_pkt_pools *pools, uint64_t seed, ft_time now);
 
