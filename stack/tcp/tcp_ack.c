@@ -27,6 +27,11 @@ static __attribute__((noinline)) void window_turned(struct ft_arrival *arrival, 
 	ft_tcp_timers_window_opened(arrival->stack, conn, arrival->now);
 }
 
+static inline bool has_more_to_send(const struct ft_tcp_conn *conn)
+{
+	return ft_conn_unsent_bytes(conn) > 0 || ft_conn_owes_fin(conn);
+}
+
 static inline void update_window(struct ft_arrival *arrival)
 {
 	struct ft_tcp_conn *conn = arrival->conn;
@@ -39,7 +44,7 @@ static inline void update_window(struct ft_arrival *arrival)
 
 	if (!is_newer)
 		return;
-	if (window > conn->snd.wnd && (ft_conn_unsent_bytes(conn) > 0 || ft_conn_owes_fin(conn)))
+	if (window > conn->snd.wnd && has_more_to_send(conn))
 		ft_conn_owe(arrival->stack, conn, FT_OWE_OUTPUT, "data, the window grew");
 	conn->snd.wnd = window;
 	conn->snd.max_wnd = RTE_MAX(conn->snd.max_wnd, window);
@@ -160,7 +165,7 @@ static void acknowledge_new(struct ft_arrival *arrival)
 	ft_tcp_timers_acked(arrival->stack, conn, may_restart, arrival->now);
 	conn->soft_error = 0;
 	conn->is_more_coming = false;
-	if (ft_conn_unsent_bytes(conn) > 0 || ft_conn_owes_fin(conn))
+	if (has_more_to_send(conn))
 		ft_conn_owe(arrival->stack, conn, FT_OWE_OUTPUT, "data, after an ACK");
 }
 
