@@ -375,12 +375,12 @@ static void count_ports(struct load_options *options, char **argv)
 {
 	const char *range =
 		value_of(argv, options->is_udp ? "--udp.ephemeral_ports" : "--tcp.ephemeral_ports");
-	unsigned first = FIRST_PORT, last = LAST_PORT;
+	uint16_t first = FIRST_PORT, last = LAST_PORT;
 
 	// A mistake in it, ft_init() will tell.
-	if (range != NULL && (sscanf(range, "%u-%u", &first, &last) != 2 || last < first))
-		last = first;
-	options->ports = last - first + 1;
+	if (range != NULL && !value_read_ports(range, &first, &last))
+		first = last = FIRST_PORT;
+	options->ports = (uint32_t)(last - first) + 1;
 }
 
 static struct {

@@ -57,13 +57,33 @@ bool value_read_count(const char *text, uint64_t lowest, uint64_t highest, uint6
 	return true;
 }
 
+// At the start of `text`; *end is set behind it.
+static bool read_port(const char *text, char **end, uint16_t *port)
+{
+	unsigned long number = strtoul(text, end, 10);
+
+	*port = (uint16_t)number;
+	return is_digit(text[0]) && number >= 1 && number <= UINT16_MAX;
+}
+
 bool value_read_port(const char *text, uint16_t *port)
 {
 	char *end;
-	unsigned long number = strtoul(text, &end, 10);
 
-	*port = (uint16_t)number;
-	return is_digit(text[0]) && *end == '\0' && number >= 1 && number <= UINT16_MAX;
+	return read_port(text, &end, port) && *end == '\0';
+}
+
+bool value_read_ports(const char *text, uint16_t *first, uint16_t *last)
+{
+	char *end;
+
+	if (!read_port(text, &end, first))
+		return false;
+	end += strspn(end, " ");
+	if (*end++ != '-')
+		return false;
+	end += strspn(end, " ");
+	return read_port(end, &end, last) && *end == '\0' && *first <= *last;
 }
 
 const char *value_read_address(const char *text, struct sockaddr_in *address)

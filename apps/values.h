@@ -27,5 +27,8 @@ bool value_read_count(const char *text, uint64_t lowest, uint64_t highest, uint6
 // Reads a port, 1 to 65535. False when it is none.
 bool value_read_port(const char *text, uint16_t *port);
 
+// Reads a range of ports as the configuration has them, "49152-65535". False when it is none.
+bool value_read_ports(const char *text, uint16_t *first, uint16_t *last);
+
 // Reads ADDRESS:PORT. Returns NULL, or what was expected there.
 const char *value_read_address(const char *text, struct sockaddr_in *address);

@@ -123,8 +123,8 @@ CONNECTION = {
 }
 
 # The parsers by number, as in target_words.c; a word a line.
-FILTER, PATTERN, TRACE, DEVICE, ARGUMENTS, NUMBER, VALUE, ADDRESS, TELEMETRY, PORT, ENTRY = (
-    bytes([i]) for i in range(11))
+FILTER, PATTERN, TRACE, DEVICE, ARGUMENTS, NUMBER, VALUE, ADDRESS, TELEMETRY, PORT, ENTRY, PORTS = (
+    bytes([i]) for i in range(12))
 WORDS = {
     "filter": FILTER + b"state\nestablished\n( dport = :ssh or sport != 7 ) and not dst 10.0.0.0/8",
     "filter-signs": FILTER + b"exclude bucket src [2001:db8::1]:7 || !(sport<=1024&dport>echo)",
@@ -158,6 +158,8 @@ WORDS = {
     "telemetry-reset": TELEMETRY + b"10.9.0.2,7,10.9.0.1,40000",
     "port": PORT + b"65535",
     "port-none": PORT + b"65536",
+    "ports": PORTS + b"1024 - 65535",
+    "ports-backwards": PORTS + b"9-7",
     "watch": VALUE + b".5",
     "entry": ENTRY + b"ft-echo-4194304\nft-echo",
     "entry-of-another": ENTRY + b"ft-echo2\nft-echo",

@@ -214,6 +214,19 @@ static void parse_port(char *text)
 	fuzz_check(port != 0 && value_read_port(digits, &again) && again == port);
 }
 
+static void parse_ports(char *text)
+{
+	uint16_t first, last, again[2];
+	char shown[16];
+
+	if (!value_read_ports(text, &first, &last))
+		return;
+	fuzz_check(first != 0 && first <= last);
+	snprintf(shown, sizeof(shown), "%u-%u", first, last);
+	fuzz_check(value_read_ports(shown, &again[0], &again[1]));
+	fuzz_check(again[0] == first && again[1] == last);
+}
+
 static void parse_address(char *text)
 {
 	struct sockaddr_in address, again;
@@ -258,7 +271,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 {
 	static void (*const parsers[])(char *) = { parse_filter, parse_tuple_pattern, parse_trace,
 		parse_device, parse_arguments, parse_count, parse_number, parse_address,
-		parse_telemetry, parse_port, parse_entry };
+		parse_telemetry, parse_port, parse_entry, parse_ports };
 	char *text;
 
 	if (size == 0 || size > TEXT_MOST / 2 - 16)
