@@ -13,7 +13,8 @@
 #include "tcp/tcp_output.h"
 #include "tcp/tcp_timers.h"
 
-#define CACHE_LINE 64
+#define CACHE_LINE	64
+#define UNPAID_PER_TURN 256
 
 // ---- paying ----
 
@@ -35,23 +36,28 @@ static void move_to_front(struct ft_list *from, struct ft_list *to)
 }
 
 // Each connection once: those that still owe afterwards stay for the next turn, behind those whose turn
-// did not come because the NIC takes no more.
+// did not come because the NIC takes no more. A million that have to wait must not be looked at in each
+// turn, so it ends after some that could not pay.
 void ft_tcp_pay(struct ft_stack *stack, ft_time now)
 {
 	struct ft_tcp *tcp = &stack->tcp;
+	uint32_t unpaid = 0;
 	struct ft_list due;
 
 	if (ft_list_is_empty(&tcp->owing))
 		return;
 	move_list(&tcp->owing, &due);
-	while (!ft_list_is_empty(&due) && ft_stack_may_transmit(stack)) {
+	while (!ft_list_is_empty(&due) && unpaid < UNPAID_PER_TURN &&
+		ft_stack_may_transmit(stack)) {
 		struct ft_tcp_conn *conn =
 			ft_container_of(due.next, struct ft_tcp_conn, owing_node);
 
 		ft_list_remove(&conn->owing_node);
 		ft_tcp_output_pay(stack, conn, now);
-		if (conn->owed != 0 && ft_list_is_empty(&conn->owing_node))
+		if (conn->owed != 0 && ft_list_is_empty(&conn->owing_node)) {
 			ft_list_append(&tcp->owing, &conn->owing_node);
+			unpaid++;
+		}
 		ft_conn_reap(stack, conn);
 	}
 	if (!ft_list_is_empty(&due))

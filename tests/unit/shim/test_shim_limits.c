@@ -6,6 +6,7 @@
 #include <rte_mempool.h>
 
 #include "socket/interest.h"
+#include "tcp/conn.h"
 
 #include "shim_support.h"
 
@@ -403,6 +404,34 @@ static void no_packet_left_datagram_has_no_buffer(void **state)
 	assert_int_equal(*sent, 1);
 }
 
+// ---- places in the queue for the wire ----
+
+// The wire to ourselves takes a few hundred in a turn. Who is not served need not be looked at in each.
+static void many_that_wait_for_the_wire_have_their_turn_in_order(void **state)
+{
+	static struct pair pairs[1600];
+	const struct ft_list *owing = &lone.stack.tcp.owing;
+	const struct ft_tcp_conn *first;
+	char byte;
+
+	for (size_t i = 0; i < RTE_DIM(pairs); i++)
+		pairs[i] = new_pair();
+	ft_lone_settle(&lone);
+	assert_true(ft_list_is_empty(owing));
+	for (size_t i = 0; i < RTE_DIM(pairs); i++)
+		assert_int_equal(ft_send(pairs[i].client, "x", 1, 0), 1);
+	ft_stack_poll(&lone.stack, lone.now);
+	assert_in_range(lone.stack.loopback.count, 1, FT_LOOPBACK_QUEUE);
+	first = ft_container_of(owing->next, struct ft_tcp_conn, owing_node);
+	assert_int_not_equal(
+		first->tuple.local_port, port_of(pairs[lone.stack.loopback.count].client));
+	ft_lone_settle(&lone);
+	for (size_t i = 0; i < RTE_DIM(pairs); i++) {
+		assert_int_equal(ft_recv(pairs[i].server, &byte, 1, MSG_DONTWAIT), 1);
+		close_pair(pairs[i]);
+	}
+}
+
 #define few_test(function) cmocka_unit_test_setup_teardown(function, start_with_few, stop_lone)
 #define memory_test(function) \
 	cmocka_unit_test_setup_teardown(function, start_lone, stop_and_restore)
@@ -425,6 +454,7 @@ int main(void)
 		few_test(no_descriptor_left_every_call_that_makes_one_says_so),
 		few_test(no_watch_left_epoll_ctl_has_no_space),
 		few_test(no_packet_left_datagram_has_no_buffer),
+		lone_test(many_that_wait_for_the_wire_have_their_turn_in_order),
 	};
 
 	ft_test_start_eal();
