@@ -1,6 +1,8 @@
 // What a listing shows, and that no call looks at more than its share.
 #include "socket/snapshot.h"
 
+#include <rte_mbuf.h>
+
 #include "shim/shim_support.h"
 
 #define PAGES 4096 // more than any listing here takes
@@ -173,6 +175,26 @@ static void connection_shows_both_ends_and_their_queues(void **state)
 	close_pair(pair);
 }
 
+// The tools are needed most when something has run out.
+static void without_a_packet_buffer_all_is_listed(void **state)
+{
+	struct pair pair = new_pair();
+	int udp = new_udp();
+
+	assert_int_equal(bind_to(udp, ANY, 7000), 0);
+	ft_lone_settle(&lone);
+	ft_test_drain(lone.stack.send_pool, 0);
+	assert_null(rte_pktmbuf_alloc(lone.stack.send_pool));
+	assert_int_equal(list(FT_SNAPSHOT_ALL, FT_SNAPSHOT_RECORDS)->count, 3);
+	ft_test_refill();
+	ft_test_drain(lone.stack.receive_pool, 0);
+	assert_null(rte_pktmbuf_alloc(lone.stack.receive_pool));
+	assert_int_equal(list(FT_SNAPSHOT_ALL, FT_SNAPSHOT_RECORDS)->count, 3);
+	ft_test_refill();
+	ft_close(udp);
+	close_pair(pair);
+}
+
 static void time_wait_belongs_to_nobody_and_has_its_timer(void **state)
 {
 	struct pair pair = new_pair();
@@ -324,6 +346,7 @@ int main(void)
 		lone_test(connection_that_is_over_is_not_listed),
 		lone_test(many_descriptors_are_counted_and_the_first_shown),
 		lone_test(connection_shows_both_ends_and_their_queues),
+		lone_test(without_a_packet_buffer_all_is_listed),
 		lone_test(time_wait_belongs_to_nobody_and_has_its_timer),
 		lone_test(udp_with_and_without_a_peer),
 		cmocka_unit_test_setup_teardown(
