@@ -88,6 +88,7 @@ SEGMENT = {
     "timestamp": struct.pack("<BHH", 1, 0, 0) + tcp(ACK, bytes([1, 1, 8, 10]) + bytes(8), b"data"),
     "cut": struct.pack("<BHH", 0, 3, 4) + tcp(SYN | FIN | ACK, b"", b"cut at both ends"),
     "in-pieces": struct.pack("<BHH", 15 << 1, 30, 10) + tcp(FIN | ACK, b"", bytes(100)),
+    "in-as-many-as-can-be": struct.pack("<BHH", 1 << 1, 30, 10) + tcp(FIN | ACK, b"", bytes(2040)),
     "urgent": struct.pack("<BHH", 0, 0, 0) + tcp(URG | ACK, b"", b"urgent"),
     "option-length-0": struct.pack("<BHH", 1, 0, 0) + tcp(ACK, bytes([5, 0, 8, 0])),
     "option-past-the-end": struct.pack("<BHH", 1, 0, 0) + tcp(SYN, bytes([2, 4, 5, 180, 3, 9, 8, 0])),
