@@ -101,6 +101,46 @@ static void write_counter(FILE *to, enum ft_counter counter, const struct answer
 	}
 }
 
+// The device's own, which the stack cannot see.
+static void write_nic_counter(
+	FILE *to, const char *key, const char *what, const struct answers *all, int count)
+{
+	char metric[128], help[256];
+
+	snprintf(metric, sizeof(metric), "fourtuple_nic_%s_total", key);
+	snprintf(help, sizeof(help), "How many, as the NIC counts: %s.", what);
+	write_head(to, metric, "counter", help);
+	for (int i = 0; i < count; i++) {
+		const json_t *stats = json_object_get(all[i].nic, "stats");
+
+		if (stats == NULL)
+			continue;
+		write_name(to, metric, &all[i]);
+		write_value(to, number_at(stats, key));
+	}
+}
+
+static void write_nic_counters(FILE *to, const struct answers *all, int count)
+{
+	static const struct {
+		const char *key, *what;
+	} counters[] = {
+		{ "rx_packets", "packets received" },
+		{ "rx_bytes", "bytes received" },
+		{ "rx_missed", "packets lost because its ring was full" },
+		{ "rx_errors", "packets received with errors" },
+		{ "rx_no_mbuf", "packets lost for want of a packet buffer" },
+		{ "rx_gro_merged", "segments received that were merged into others (GRO)" },
+		{ "tx_packets", "packets sent" },
+		{ "tx_bytes", "bytes sent" },
+		{ "tx_errors", "packets that could not be sent" },
+		{ "tx_tso_in_software", "packets cut into segments for want of TSO" },
+	};
+
+	for (size_t i = 0; i < RTE_DIM(counters); i++)
+		write_nic_counter(to, counters[i].key, counters[i].what, all, count);
+}
+
 static void write_drops_of(FILE *to, const struct answers *answers, const char *direction)
 {
 	const json_t *dropped = json_object_get(answers->drops, direction);
@@ -258,6 +298,7 @@ static void write_all(FILE *to, const struct answers *all, int count)
 	write_info(to, all, count);
 	for (int counter = 0; counter < FT_COUNTER_COUNT; counter++)
 		write_counter(to, counter, all, count);
+	write_nic_counters(to, all, count);
 	write_drops(to, all, count);
 	write_sockets(to, all, count);
 	write_bursts(to, all, count);

@@ -191,6 +191,7 @@ COUNTERS = answer("counters", {"packets_received": 12, "segments_sent": 92233720
 DROPS = answer("drops", {"input": {"NO_SOCKET": 3}, "late": {}, "output": {"NO_MBUF": 1}})
 STATES = answer("states", {"ESTABLISHED": 3, "udp": 1})
 DEVICE_NOW = answer("nic", {"driver": "net_tap", "link": "up", "mtu": 1500, "offloads": {"checksum": "off: no"},
+                            "stats": {"rx_packets": 7, "rx_missed": -1},
                             "receive_pool": {"packets": 4096, "available": 4000}})
 ANSWERS = {
     "greet": GREET + b'{"version": "DPDK 22.11", "pid": 7, "max_output_len": 16384}\n' + INFO,

@@ -124,6 +124,8 @@ def prometheus_reads_what_the_exporter_writes(wire):
         assert found["fourtuple_sockets", "established"] == 1 and found["fourtuple_sockets", "listen"] == 1
         assert found["fourtuple_dropped_packets_total", "input", "ip_bad_checksum"] == 0
         assert found["fourtuple_nic_link_up",] == 1
+        assert found["fourtuple_nic_rx_packets_total",] >= found["fourtuple_rx_packets_total",] > 0
+        assert found["fourtuple_nic_tx_packets_total",] > 0 and found["fourtuple_nic_rx_gro_merged_total",] == 0
         bursts = "fourtuple_receive_burst_packets"
         assert found[f"{bursts}_bucket", "+Inf"] == found[f"{bursts}_count",] > found[f"{bursts}_bucket", "0"]
         assert found[f"{bursts}_sum",] <= found["fourtuple_rx_packets_total",]
