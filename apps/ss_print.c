@@ -157,6 +157,8 @@ static void write_details(FILE *to, const json_t *record)
 	write_number(to, record, "cwnd", "cwnd");
 	if (number_of(record, "ssthresh") < INT32_MAX)
 		write_number(to, record, "ssthresh", "ssthresh");
+	write_number(to, record, "bytes_acked", "bytes_acked");
+	write_number(to, record, "bytes_received", "bytes_received");
 	write_number(to, record, "lastsnd", "lastsnd_ms");
 	write_number(to, record, "lastrcv", "lastrcv_ms");
 	write_number(to, record, "lastack", "lastack_ms");

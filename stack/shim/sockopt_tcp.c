@@ -23,16 +23,27 @@ static int maximum_segment(const struct ft_socket *socket, const struct ft_tcp_o
 	return options->mss != 0 ? options->mss : DEFAULT_MSS;
 }
 
+// struct tcp_info of <linux/tcp.h> goes on where that of <netinet/tcp.h> ends.
+struct long_info {
+	struct tcp_info info;
+	uint64_t pacing_rate; // bytes a second: there is no such limit
+	uint64_t max_pacing_rate;
+	struct ft_tcp_volume volume; // tcpi_bytes_acked, tcpi_bytes_received
+};
+
 static int get_info(
 	struct ft_stack *stack, const struct ft_socket *socket, void *value, socklen_t *length)
 {
-	struct tcp_info info = { .tcpi_state = TCP_CLOSE };
+	struct long_info found = { .info.tcpi_state = TCP_CLOSE };
 
-	if (ft_socket_listener(socket) != NULL)
-		info.tcpi_state = TCP_LISTEN;
-	else if (socket->conn != NULL)
-		ft_tcp_info(stack, socket->conn, ft_thread_now(), &info);
-	return ft_sockopt_write(&info, sizeof(info), value, length);
+	if (ft_socket_listener(socket) != NULL) {
+		found.info.tcpi_state = TCP_LISTEN;
+	} else if (socket->conn != NULL) {
+		ft_tcp_info(stack, socket->conn, ft_thread_now(), &found.info);
+		found.pacing_rate = found.max_pacing_rate = UINT64_MAX;
+		found.volume = ft_tcp_volume(stack, socket->conn);
+	}
+	return ft_sockopt_write(&found, sizeof(found), value, length);
 }
 
 static int get_number(const struct ft_socket *socket, int name, int *number)

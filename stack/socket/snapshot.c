@@ -159,6 +159,7 @@ static bool fill_connection(struct ft_stack *stack, void *object, uint32_t wante
 	record->send_buffer = conn->send_limit;
 	memcpy(record->congestion, conn->options.congestion, sizeof(record->congestion));
 	ft_conn_info(stack, conn, now, &record->info);
+	record->volume = ft_conn_volume(conn);
 	fill_timer(record, conn, now);
 	fill_owner(stack, record, conn->socket);
 	return true;

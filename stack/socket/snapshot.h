@@ -14,6 +14,7 @@
 
 #include "base/time.h"
 #include "demux/tuple.h"
+#include "tcp/tcp.h"
 
 struct ft_stack;
 
@@ -41,6 +42,7 @@ struct ft_snapshot {
 	uint64_t receive_buffer;  // SO_RCVBUF and SO_SNDBUF
 	uint64_t send_buffer;
 	struct tcp_info info; // TCP connections
+	struct ft_tcp_volume volume;
 	char congestion[16];
 };
 

@@ -10,6 +10,8 @@
 #include "tcp/tcp_reset.h"
 #include "tcp/tcp_timers.h"
 
+#define LAPS_MOST 15 // that an anchor has room for: 64 GB
+
 // ---- may it rest? ----
 
 static bool is_in_resting_state(const struct ft_tcp_conn *conn)
@@ -47,6 +49,7 @@ static bool is_nothing_unusual(const struct ft_stack *stack, const struct ft_tcp
 	return conn->unanswered_probes == 0 && conn->timeouts == 0 && conn->soft_error == 0 &&
 	       conn->rtt.backoff == 0 && conn->retransmit.phase == FT_RETRANSMIT_OPEN &&
 	       !conn->retransmit.is_timing && conn->total_retransmits <= UINT16_MAX &&
+	       conn->snd_laps <= LAPS_MOST && conn->rcv_laps <= LAPS_MOST &&
 	       conn->challenge_second != (uint32_t)(stack->now / FT_SECOND);
 }
 
@@ -118,6 +121,8 @@ static void fold(struct ft_stack *stack, struct ft_tcp_anchor *anchor,
 	anchor->is_after_timeout = conn->cc.is_after_timeout;
 	anchor->is_after_loss = !ft_seq_is_after(conn->snd.una, conn->retransmit.recover);
 	anchor->reuse = conn->reuse;
+	anchor->snd_laps = conn->snd_laps & LAPS_MOST;
+	anchor->rcv_laps = conn->rcv_laps & LAPS_MOST;
 	anchor->socket = ft_pool_index(&stack->sockets->sockets, conn->socket);
 	anchor->rest = fold_numbers(conn, alarm);
 }
@@ -178,6 +183,8 @@ static void unfold(
 	conn->is_read_shut = anchor->is_read_shut;
 	conn->is_passive = anchor->is_passive;
 	conn->was_syn_lost = anchor->was_syn_lost;
+	conn->snd_laps = anchor->snd_laps;
+	conn->rcv_laps = anchor->rcv_laps;
 	conn->announced_mss = ft_handshake_announced_mss(stack, conn);
 	unfold_numbers(conn, &anchor->rest, stack->now);
 	unfold_path(stack, conn, anchor, &anchor->rest);

@@ -58,7 +58,8 @@ struct ft_tcp_rest {
 
 struct ft_tcp_anchor {
 	struct ft_tuple tuple; // first: the demultiplexer proves its match here
-	uint8_t state;	       // at rest: enum ft_tcp_state; else CLOSED
+	uint8_t state : 4;     // at rest: enum ft_tcp_state; else CLOSED
+	uint8_t snd_laps : 4;
 	uint8_t snd_scale : 4;
 	uint8_t rcv_scale : 4;
 	bool has_timestamps : 1;
@@ -69,7 +70,8 @@ struct ft_tcp_anchor {
 	bool has_sample : 1;	   // of the round trip
 	bool is_after_timeout : 1; // cc.h
 	bool is_after_loss : 1;	   // the recovery point of retransmit.h is SND.UNA, not behind us
-	uint8_t reuse;
+	uint8_t reuse : 4;
+	uint8_t rcv_laps : 4;
 	uint32_t socket; // at rest: an index
 	union {
 		struct ft_tcp_conn *conn; // not at rest; NULL: a free anchor

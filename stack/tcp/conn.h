@@ -126,6 +126,8 @@ struct ft_tcp_conn {
 	uint8_t again;		   // why snd.nxt last went back: enum ft_pkt_cause
 	uint8_t error;		   // pending, an errno (they are below 256)
 	uint8_t soft_error; // told by ICMP, reported if the connection times out (RFC 1122 4.2.3.9)
+	uint16_t snd_laps;  // how often SND.UNA has gone round past the ISS: every 4 GB
+	uint16_t rcv_laps;  // and RCV.NXT past the IRS
 	uint32_t total_retransmits;
 	struct ft_tcp_options options;
 };
@@ -283,6 +285,9 @@ uint64_t ft_conn_readable_bytes(const struct ft_tcp_conn *conn);
 // ft_tcp_info() of a block, or of the likeness of one.
 void ft_conn_info(
 	struct ft_stack *stack, const struct ft_tcp_conn *conn, ft_time now, struct tcp_info *info);
+
+// ft_tcp_volume() of the same.
+struct ft_tcp_volume ft_conn_volume(const struct ft_tcp_conn *conn);
 
 // Throws away what was received and not read.
 void ft_conn_discard_received(struct ft_stack *stack, struct ft_tcp_conn *conn);

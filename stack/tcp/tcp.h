@@ -191,3 +191,10 @@ uint16_t ft_tcp_mss(
 // Fills what it knows, truthfully; fields for what does not exist here are zero.
 void ft_tcp_info(
 	struct ft_stack *stack, struct ft_tcp_anchor *conn, ft_time now, struct tcp_info *info);
+
+// Bytes of data since the connection was opened, each once (RFC 4898: HCThruOctetsAcked, HCThruOctetsReceived).
+struct ft_tcp_volume {
+	uint64_t bytes_acked;	 // sent, and acknowledged by the peer
+	uint64_t bytes_received; // in order
+};
+struct ft_tcp_volume ft_tcp_volume(struct ft_stack *stack, struct ft_tcp_anchor *conn);

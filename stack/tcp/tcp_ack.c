@@ -104,6 +104,7 @@ static void drop_acked(struct ft_arrival *arrival, uint32_t acked)
 	if (acked > bytes)
 		conn->is_fin_acked = true;
 	conn->snd.una = arrival->seg.ack;
+	conn->snd_laps += conn->snd.una - conn->snd.iss < acked;
 	conn->snd.nxt = ft_seq_later(conn->snd.nxt, conn->snd.una);
 	conn->snd.sml = ft_seq_later(conn->snd.sml, conn->snd.una);
 	if (ft_seq_is_at_or_before(conn->snd.up, conn->snd.una))

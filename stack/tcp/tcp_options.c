@@ -168,6 +168,29 @@ void ft_tcp_info(
 	ft_conn_info(stack, ft_anchor_look(stack, anchor, &room), now, info);
 }
 
+// From the first number to `number`, which has gone round `laps` times: bytes, and SYN and FIN as `controls`.
+static uint64_t octets(uint32_t first, uint32_t number, uint64_t laps, uint32_t controls)
+{
+	uint64_t distance = laps << 32 | (number - first);
+
+	return distance > controls ? distance - controls : 0;
+}
+
+struct ft_tcp_volume ft_conn_volume(const struct ft_tcp_conn *conn)
+{
+	return (struct ft_tcp_volume){
+		octets(conn->snd.iss, conn->snd.una, conn->snd_laps, 1 + conn->is_fin_acked),
+		octets(conn->rcv.irs, conn->rcv.nxt, conn->rcv_laps, 1 + conn->is_fin_received),
+	};
+}
+
+struct ft_tcp_volume ft_tcp_volume(struct ft_stack *stack, struct ft_tcp_anchor *anchor)
+{
+	struct ft_tcp_conn room;
+
+	return ft_conn_volume(ft_anchor_look(stack, anchor, &room));
+}
+
 void ft_conn_info(
 	struct ft_stack *stack, const struct ft_tcp_conn *conn, ft_time now, struct tcp_info *info)
 {

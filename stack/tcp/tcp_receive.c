@@ -81,6 +81,7 @@ static void acknowledge(struct ft_arrival *arrival, bool is_urgent)
 static void advance(struct ft_tcp_conn *conn, uint32_t count)
 {
 	conn->rcv.nxt += count;
+	conn->rcv_laps += conn->rcv.nxt - conn->rcv.irs < count;
 	conn->rcv.wnd -= RTE_MIN(count, conn->rcv.wnd);
 }
 

@@ -65,6 +65,8 @@ static void add_details(struct rte_tel_data *dict, const struct ft_snapshot *rec
 		{ "lastrcv_ms", info->tcpi_last_data_recv },
 		{ "lastack_ms", info->tcpi_last_ack_recv },
 		{ "rcv_space", info->tcpi_rcv_space },
+		{ "bytes_acked", record->volume.bytes_acked },
+		{ "bytes_received", record->volume.bytes_received },
 	};
 
 	for (size_t i = 0; i < RTE_DIM(fields); i++)

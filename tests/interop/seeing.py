@@ -185,8 +185,9 @@ def details_tell_timers_and_what_tcp_knows(wire):
         expect_echo(connection, b"x" * 3000)
         details, = ss_json("-tni", "state", "established", "--app", wire.namespace)
         assert details["mss"] == 1448 and details["cwnd"] >= 2 and details["rtt_us"] > 0, details
+        assert details["bytes_acked"] == details["bytes_received"] == 3000, details
         said = "\n".join(ss("-tnoi", "state", "established", "--app", wire.namespace))
-        for word in "newreno", "mss:1448", "rto:", "cwnd:":
+        for word in "newreno", "mss:1448", "rto:", "cwnd:", "bytes_received:3000":
             assert word in said, said
 
 

@@ -154,6 +154,25 @@ static void timeout_option_is_a_timeval(void **state)
 	assert_fails(ft_recv(fd, &byte, 1, 0), EAGAIN); // never waits
 }
 
+// As long as <linux/tcp.h> has it, up to the bytes received; who knows less asks for less.
+static void info_is_as_long_as_asked(void **state)
+{
+	struct pair pair = new_pair();
+	uint64_t words[64] = { 0 };
+	socklen_t length = sizeof(words);
+
+	assert_int_equal(ft_send(pair.client, "hello", 5, 0), 5);
+	ft_lone_settle(&lone);
+	assert_int_equal(ft_getsockopt(pair.server, IPPROTO_TCP, TCP_INFO, words, &length), 0);
+	assert_int_equal(length, 136);
+	assert_int_equal(words[120 / 8], 0); // tcpi_bytes_acked
+	assert_int_equal(words[128 / 8], 5); // tcpi_bytes_received
+	length = sizeof(struct tcp_info);
+	assert_int_equal(ft_getsockopt(pair.server, IPPROTO_TCP, TCP_INFO, words, &length), 0);
+	assert_int_equal(length, sizeof(struct tcp_info));
+	close_pair(pair);
+}
+
 static void congestion_option_is_a_name(void **state)
 {
 	struct pair pair = new_pair();
@@ -210,6 +229,7 @@ int main(void)
 		lone_test(wrong_length_option_is_refused),
 		lone_test(read_only_options_tell_the_kind),
 		lone_test(timeout_option_is_a_timeval),
+		lone_test(info_is_as_long_as_asked),
 		lone_test(congestion_option_is_a_name),
 		lone_test(info_option_tells_the_truth),
 	};

@@ -163,6 +163,8 @@ static void expect_alike(const struct ft_tcp_conn *before, const struct ft_tcp_c
 	assert_int_equal(before->is_passive, after->is_passive);
 	assert_int_equal(before->reuse, after->reuse);
 	assert_int_equal(before->total_retransmits, after->total_retransmits);
+	assert_int_equal(before->snd_laps, after->snd_laps);
+	assert_int_equal(before->rcv_laps, after->rcv_laps);
 	assert_int_equal(before->cc.cwnd, after->cc.cwnd);
 	assert_int_equal(before->cc.ssthresh, after->cc.ssthresh);
 	assert_int_equal(before->cc.initial_window, after->cc.initial_window);
@@ -192,12 +194,24 @@ static void at_rest_all_numbers_are_kept(void **state)
 	peer_pass(FT_SECOND);
 	ft_anchor_wake(&peer.stack, peer.conn, true);
 	assert_true(ft_anchor_may_rest(&peer.stack, peer.conn->conn));
+	peer.conn->conn->snd_laps = 15;
+	peer.conn->conn->rcv_laps = 7;
 	before = *peer.conn->conn;
 	assert_true(ft_anchor_rest(&peer.stack, peer.conn->conn));
 	expect_rest(true);
 	assert_non_null(ft_anchor_wake(&peer.stack, peer.conn, true));
 	expect_alike(&before, peer.conn->conn);
 	assert_true(before.total_retransmits > 0 && before.cc.is_after_timeout);
+}
+
+// There is no room to write down how much that was.
+static void after_64_gigabytes_does_not_rest(void **state)
+{
+	peer_enter(FT_TCP_ESTABLISHED);
+	peer.conn->conn->rcv_laps = 16;
+	assert_false(ft_anchor_rest(&peer.stack, peer.conn->conn));
+	peer.conn->conn->rcv_laps = 15;
+	assert_true(ft_anchor_rest(&peer.stack, peer.conn->conn));
 }
 
 static void at_rest_close_says_goodbye(void **state)
@@ -236,6 +250,7 @@ int main(void)
 		PEER_TEST(not_accepted_does_not_rest),
 		PEER_TEST(at_rest_keepalive_asks_and_gives_up),
 		PEER_TEST(at_rest_all_numbers_are_kept),
+		PEER_TEST(after_64_gigabytes_does_not_rest),
 		PEER_TEST(at_rest_close_says_goodbye),
 		PEER_TEST(at_rest_abort_resets),
 	};

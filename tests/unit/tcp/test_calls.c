@@ -4,6 +4,8 @@
 #include <netinet/tcp.h>
 #include <sys/epoll.h>
 
+#include "tcp/conn.h"
+
 #include "peer.h"
 
 static ssize_t send_flagged(const char *text, int flags)
@@ -478,6 +480,63 @@ static void info_announced_mss_leaves_room_for_timestamps(void **state)
 	assert_int_equal(info.tcpi_advmss, 1460 - 12);
 }
 
+// ---- how much has gone ----
+
+static void expect_volume(uint64_t bytes_acked, uint64_t bytes_received)
+{
+	struct ft_tcp_volume volume = ft_tcp_volume(&peer.stack, peer.conn);
+
+	assert_int_equal(volume.bytes_acked, bytes_acked);
+	assert_int_equal(volume.bytes_received, bytes_received);
+}
+
+static void syn_sent_has_no_volume(void **state)
+{
+	peer_enter(FT_TCP_SYN_SENT);
+	expect_volume(0, 0);
+}
+
+static void volume_is_data_once_and_neither_syn_nor_fin(void **state)
+{
+	peer_enter(FT_TCP_ESTABLISHED);
+	expect_volume(0, 0);
+	peer_write("hello");
+	EXPECT(.seq = 1, .ack = 1, .flags = PSH | ACK, .text = "hello");
+	expect_volume(0, 0);
+	SEND(.seq = 1, .ack = 4, .flags = ACK);
+	expect_volume(3, 0);
+	SEND(.seq = 1, .ack = 6, .flags = PSH | ACK, .text = "you");
+	DROPS(TCP_DUPLICATE, .seq = 1, .ack = 6, .flags = PSH | ACK, .text = "you");
+	EXPECT(.seq = 6, .ack = 4, .flags = ACK);
+	expect_volume(5, 3);
+	SEND(.seq = 4, .ack = 6, .flags = FIN | ACK);
+	EXPECT(.seq = 6, .ack = 5, .flags = ACK);
+	peer_shutdown();
+	EXPECT(.seq = 6, .ack = 5, .flags = FIN | ACK);
+	SEND(.seq = 5, .ack = 7, .flags = ACK);
+	expect_volume(5, 3);
+	ENDS_IN("CLOSED");
+}
+
+// As if as many bytes had gone as numbers reach.
+static void volume_goes_on_where_numbers_begin_again(void **state)
+{
+	const uint64_t lap = 1ull << 32;
+	struct ft_tcp_conn *conn;
+
+	peer_enter(FT_TCP_ESTABLISHED);
+	conn = peer.conn->conn;
+	conn->snd.iss = conn->snd.una + 2;
+	conn->rcv.irs = conn->rcv.nxt + 1;
+	expect_volume(lap - 3, lap - 2);
+	peer_write("hello");
+	EXPECT(.seq = 1, .ack = 1, .flags = PSH | ACK, .text = "hello");
+	SEND(.seq = 1, .ack = 2, .flags = PSH | ACK, .text = "y");
+	expect_volume(lap - 2, lap - 1);
+	SEND(.seq = 2, .ack = 6, .flags = PSH | ACK, .text = "ou");
+	expect_volume(lap + 2, lap + 1);
+}
+
 // ---- options of a living connection ----
 
 static void established_maxseg_makes_segments_shorter(void **state)
@@ -649,6 +708,9 @@ int main(void)
 		PEER_TEST(info_tells_the_truth),
 		PEER_TEST(syn_sent_info_counts_its_times_from_the_syn),
 		PEER_TEST(info_announced_mss_leaves_room_for_timestamps),
+		PEER_TEST(syn_sent_has_no_volume),
+		PEER_TEST(volume_is_data_once_and_neither_syn_nor_fin),
+		PEER_TEST(volume_goes_on_where_numbers_begin_again),
 		PEER_TEST(syn_sent_port_unreachable_refuses),
 		PEER_TEST(syn_sent_forged_error_is_rejected),
 		PEER_TEST(established_hard_error_does_not_end_it),
