@@ -20,7 +20,8 @@ static inline void ft_iov_settle(struct ft_iov *walk)
 	}
 }
 
-// The next piece of at most `bytes`: returns where it is and sets *count, 0 at the end.
+// The next piece of at most `bytes`: returns where it is and sets *count, 0 at the end. There may be no memory
+// there, in what receives only to throw away (MSG_TRUNC): so no arithmetic on pointers.
 static inline void *ft_iov_next(struct ft_iov *walk, size_t bytes, size_t *count)
 {
 	void *piece;
@@ -29,7 +30,7 @@ static inline void *ft_iov_next(struct ft_iov *walk, size_t bytes, size_t *count
 	*count = 0;
 	if (walk->count == 0)
 		return NULL;
-	piece = (char *)walk->iov->iov_base + walk->offset;
+	piece = (void *)((uintptr_t)walk->iov->iov_base + walk->offset);
 	*count = walk->iov->iov_len - walk->offset;
 	if (*count > bytes)
 		*count = bytes;

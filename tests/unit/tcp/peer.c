@@ -356,7 +356,9 @@ void peer_expect_quiet(ft_time duration)
 static const uint8_t *payload_of(const struct peer_segment *segment, uint32_t *bytes)
 {
 	*bytes = segment->text != NULL ? strlen(segment->text) : segment->bytes;
-	return segment->text != NULL ? (const uint8_t *)segment->text : stream + segment->seq - 1;
+	if (segment->text != NULL)
+		return (const uint8_t *)segment->text;
+	return *bytes > 0 ? stream + segment->seq - 1 : NULL;
 }
 
 static void add_ip(struct rte_mbuf *pkt, const struct peer_segment *segment)
