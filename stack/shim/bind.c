@@ -60,6 +60,7 @@ static bool is_named(const struct ft_socket *socket)
 static int bind_socket(struct ft_stack *stack, struct ft_socket *socket,
 	const struct sockaddr *address, socklen_t length)
 {
+	struct ft_binding *binding;
 	struct ft_addr addr;
 	uint16_t port;
 	int error = read_own_name(address, length, &addr, &port);
@@ -73,22 +74,28 @@ static int bind_socket(struct ft_stack *stack, struct ft_socket *socket,
 		return -EACCES;
 	if (is_named(socket))
 		return -EINVAL;
+	binding = ft_socket_need_binding(stack, socket);
 	if (port == 0 && socket->binds_no_port)
-		return bind_address(ft_socket_need_binding(stack, socket), &addr);
-	return socket->is_udp ? ft_udp_bind(stack, socket->udp, &addr, port)
-			      : bind_tcp(stack, socket, &addr, port);
+		return bind_address(binding, &addr);
+	error = socket->is_udp ? ft_udp_bind(stack, socket->udp, &addr, port)
+			       : bind_tcp(stack, socket, &addr, port);
+	if (error != 0) // listen() and sendto() are to choose as if it had never been tried
+		binding->address = (struct ft_addr){ 0 };
+	return error;
 }
 
 // The call found the port taken: by whom?
-static __attribute__((cold)) void trace_conflict(
-	struct ft_stack *stack, const struct ft_socket *socket, uint16_t port, const char *call)
+static __attribute__((cold)) void trace_conflict(struct ft_stack *stack,
+	const struct ft_socket *socket, const struct ft_addr *addr, uint16_t port, const char *call)
 {
 	const struct ft_port_table *ports = socket->is_udp ? &stack->udp.ports : &stack->tcp.ports;
-	const struct ft_binding *holder =
-		ft_port_holder(ports, ft_socket_get_binding(socket), port);
+	struct ft_binding wanted = *ft_socket_get_binding(socket);
+	const struct ft_binding *holder;
 	char endpoint[FT_ENDPOINT_TEXT_BYTES];
 	const struct ft_socket *other;
 
+	wanted.address = *addr;
+	holder = ft_port_holder(ports, &wanted, port);
 	if (holder == NULL) {
 		ft_trace(stack, FT_TRACE_SOCKET, "%s: address already in use by connections", call);
 		return;
@@ -114,7 +121,7 @@ static __attribute__((cold)) void trace_bind(struct ft_stack *stack, const struc
 			ft_endpoint_text(&addr,
 				error == 0 ? ft_socket_get_binding(socket)->port : port, endpoint));
 	if (error == -EADDRINUSE && port != 0)
-		trace_conflict(stack, socket, port, call);
+		trace_conflict(stack, socket, &addr, port, call);
 	else
 		ft_call_tell(stack, NULL, error, "%s", call);
 }
@@ -126,7 +133,8 @@ static __attribute__((cold)) void trace_listen(
 
 	snprintf(call, sizeof(call), "listen(fd %d, backlog %d)", fd, backlog);
 	if (error == -EADDRINUSE && socket->is_bound)
-		trace_conflict(stack, socket, socket->binding->port, call);
+		trace_conflict(
+			stack, socket, &socket->binding->address, socket->binding->port, call);
 	else
 		ft_call_tell(stack, NULL, error, "%s", call);
 }

@@ -68,7 +68,7 @@ static int readable_bytes(const struct ft_socket *socket, int *bytes)
 	if (socket->is_udp)
 		*bytes = (int)ft_udp_readable_bytes(socket->udp);
 	else if (socket->conn != NULL)
-		*bytes = (int)RTE_MIN(ft_tcp_readable_bytes(socket->conn), (uint64_t)INT32_MAX);
+		*bytes = (int)RTE_MIN(ft_tcp_bytes_to_mark(socket->conn), (uint64_t)INT32_MAX);
 	return 0;
 }
 

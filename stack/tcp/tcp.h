@@ -150,9 +150,10 @@ enum ft_tcp_receive_flag {
 ssize_t ft_tcp_receive(struct ft_stack *stack, struct ft_tcp_anchor *conn, const struct iovec *iov,
 	int iov_count, int flags, ft_time now);
 
-// Bytes that can be received, bytes not acknowledged, bytes not sent (FIONREAD, SIOCOUTQ,
-// SIOCOUTQNSD).
+// Bytes that can be received, bytes not acknowledged, bytes not sent (SIOCOUTQ, SIOCOUTQNSD); and bytes
+// before the urgent mark, which one call can receive (FIONREAD, as Linux counts).
 uint64_t ft_tcp_readable_bytes(const struct ft_tcp_anchor *conn);
+uint64_t ft_tcp_bytes_to_mark(const struct ft_tcp_anchor *conn);
 uint64_t ft_tcp_unacked_bytes(const struct ft_tcp_anchor *conn);
 uint64_t ft_tcp_unsent_bytes(const struct ft_tcp_anchor *conn);
 bool ft_tcp_is_at_mark(const struct ft_tcp_anchor *conn); // sockatmark()

@@ -111,18 +111,32 @@ static inline enum ft_drop append(struct ft_arrival *arrival, struct rte_mbuf *p
 	return likely(reason == FT_TAKEN) ? FT_TAKEN : append_instead(arrival, pkt, reason);
 }
 
+// After SHUT_RD. What was received before stays readable, and an urgent mark in it where it is: its distance
+// from RCV.NXT grows by what is never queued.
+static __attribute__((noinline)) void throw_away(struct ft_arrival *arrival, struct rte_mbuf *pkt)
+{
+	struct ft_tcp_conn *conn = arrival->conn;
+	uint16_t bytes = ft_pkt_info(pkt)->payload_length;
+
+	ft_stack_drop_late(arrival->stack, pkt, FT_DROP_TCP_SHUT_RD);
+	conn->has_urgent = conn->has_urgent && ft_conn_is_mark_readable(conn);
+	conn->rcv_up += bytes;
+	advance(conn, bytes);
+}
+
 // Takes in-order payload: to the receive queue, or after SHUT_RD to nowhere.
 static inline enum ft_drop take_in_order(struct ft_arrival *arrival, struct rte_mbuf *pkt)
 {
 	struct ft_tcp_conn *conn = arrival->conn;
 	uint32_t from = conn->rcv.nxt;
 	uint16_t bytes = ft_pkt_info(pkt)->payload_length;
-	enum ft_drop reason = FT_TAKEN;
+	enum ft_drop reason;
 
-	if (conn->is_read_shut)
-		ft_stack_drop_late(arrival->stack, pkt, FT_DROP_TCP_SHUT_RD);
-	else
-		reason = append(arrival, pkt);
+	if (unlikely(conn->is_read_shut)) {
+		throw_away(arrival, pkt);
+		return FT_TAKEN;
+	}
+	reason = append(arrival, pkt);
 	if (reason != FT_TAKEN)
 		return reason;
 	advance(conn, bytes);

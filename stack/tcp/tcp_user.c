@@ -209,6 +209,17 @@ uint64_t ft_tcp_readable_bytes(const struct ft_tcp_anchor *anchor)
 	return ft_anchor_is_at_rest(anchor) ? 0 : ft_conn_readable_bytes(anchor->conn);
 }
 
+uint64_t ft_tcp_bytes_to_mark(const struct ft_tcp_anchor *anchor)
+{
+	const struct ft_tcp_conn *conn = anchor->conn;
+
+	if (ft_anchor_is_at_rest(anchor))
+		return 0;
+	return conn->options.oob_inline
+		       ? conn->receive_queue.bytes
+		       : RTE_MIN(conn->receive_queue.bytes, ft_conn_bytes_before_mark(conn));
+}
+
 uint64_t ft_tcp_unacked_bytes(const struct ft_tcp_anchor *anchor)
 {
 	return ft_anchor_is_at_rest(anchor) ? 0 : anchor->conn->send_queue.bytes;

@@ -22,6 +22,23 @@ static void bound_bind_again(void)
 	DO(own_name(udp));
 }
 
+// It leaves nothing behind: who goes on without a name gets any.
+static void conflicting_bind_is_forgotten(void)
+{
+	int tcp = new_tcp(), udp = new_udp();
+
+	MUST(bind_to(new_tcp(), OTHER, PORT));
+	MUST(bind_to(new_udp(), OTHER, PORT));
+	DO(bind_to(tcp, OTHER, PORT));
+	DO(own_name(tcp));
+	DO(os->listen(tcp, 1));
+	DO(own_name(tcp));
+	DO(bind_to(udp, OTHER, PORT));
+	DO(own_name(udp));
+	DO(put_to(udp, "x", LOCAL, OTHER_PORT));
+	DO(own_name(udp));
+}
+
 static void new_bind_port_zero(void)
 {
 	int tcp = new_tcp(), udp = new_udp();
@@ -315,6 +332,7 @@ void ft_cases_bind(void)
 {
 	RUN(new_own_name_is_empty);
 	RUN(bound_bind_again);
+	RUN(conflicting_bind_is_forgotten);
 	RUN(new_bind_port_zero);
 	RUN_EACH(no_port_bind_port_zero, 2);
 	RUN(no_port_bind_a_port);

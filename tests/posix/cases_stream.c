@@ -456,6 +456,38 @@ static void urgent_again_while_at_mark(int is_inline)
 	DO(take(pair.server, 9, 0));
 }
 
+// FIONREAD counts to the mark.
+static void urgent_counts(int is_inline)
+{
+	struct pair pair = new_pair();
+	int bytes = -1;
+
+	MUST(set(pair.server, SOL_SOCKET, SO_OOBINLINE, is_inline));
+	DO(put(pair.client, "ab!", MSG_OOB));
+	DO(put(pair.client, "later", 0));
+	DO(os->ioctl(pair.server, FIONREAD, &bytes));
+	DO(bytes);
+	DO(take(pair.server, 9, 0));
+	DO(os->ioctl(pair.server, FIONREAD, &bytes));
+	DO(bytes);
+	DO(take(pair.server, 9, 0));
+	DO(os->ioctl(pair.server, FIONREAD, &bytes));
+	DO(bytes);
+}
+
+// What comes afterwards does not move the mark in what had come before.
+static void urgent_shut_reading(void)
+{
+	struct pair pair = new_pair();
+
+	DO(put(pair.client, "ab!", MSG_OOB));
+	DO(os->shutdown(pair.server, SHUT_RD));
+	DO(put(pair.client, "later", 0));
+	DO(take(pair.server, 9, 0));
+	DO(os->sockatmark(pair.server));
+	DO(take(pair.server, 9, MSG_OOB));
+}
+
 // ---- full buffers, counts ----
 
 static void reader_sleeps_writer_fills(void)
@@ -563,6 +595,8 @@ void ft_cases_stream(void)
 	RUN(urgent_waitall);
 	RUN(urgent_not_there);
 	RUN(urgent_twice);
+	RUN_EACH(urgent_counts, 2);
+	RUN(urgent_shut_reading);
 	RUN(urgent_taken_stays_taken);
 	RUN_EACH(urgent_again_while_at_mark, 2);
 	RUN(reader_sleeps_writer_fills);
