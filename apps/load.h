@@ -99,6 +99,7 @@ enum load_error {
 struct load_results {
 	uint64_t requests; // after the warmup, as everything but connects and errors
 	uint64_t answers;
+	uint64_t answers_in_time; // before the end of what is measured: their number is a rate
 	uint64_t bytes_sent;
 	uint64_t bytes_received;
 	uint64_t connects; // since the start

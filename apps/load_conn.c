@@ -18,6 +18,8 @@
 #define GOODBYES  32	      // connections closed between two turns of the stack
 #define PATIENCE  LOAD_SECOND // for a peer to close when we have
 #define OPEN_ONCE 16	      // between two turns
+#define PAUSE \
+	(LOAD_SECOND / 10) // before one that broke, or could not be opened again, is tried again
 
 static char chunk[CHUNK];
 
@@ -139,8 +141,8 @@ static enum load_error name_error(int error)
 	}
 }
 
-// One that could not be opened stays away. One that broke is opened again, so that the load stays what
-// it is; a UDP socket does not break.
+// One that could not be opened at the start stays away. One that breaks is opened again, as often as it
+// takes, so that the load stays what it is and the stall is seen; a UDP socket does not break.
 static void fail(struct load *load, struct load_conn *conn, enum load_error error)
 {
 	enum load_state state = conn->state;
@@ -160,9 +162,13 @@ static void fail(struct load *load, struct load_conn *conn, enum load_error erro
 		return;
 	}
 	leave_pending(load, conn);
-	conn->state = state == LOAD_CONNECTING || state == LOAD_ENDING ? LOAD_GONE : LOAD_CLOSED;
-	if (conn->state == LOAD_CLOSED)
-		load_list_append(&load->closed, load->conns, number_of(load, conn));
+	if ((state == LOAD_CONNECTING && !load->is_running) || state == LOAD_ENDING) {
+		conn->state = LOAD_GONE;
+		return;
+	}
+	conn->state = LOAD_CLOSED;
+	conn->begun_ns = state == LOAD_CONNECTING ? load_now() : 0;
+	load_list_append(&load->closed, load->conns, number_of(load, conn));
 }
 
 static void fail_by_errno(struct load *load, struct load_conn *conn, int error)
@@ -207,6 +213,7 @@ static void be_answered(struct load *load, struct load_conn *conn)
 	load_histogram_record(&results->recent, (uint64_t)(now - conn->due_ns));
 	if (is_measured(load, conn)) {
 		results->answers++;
+		results->answers_in_time += now < load->end_ns;
 		results->bytes_received += conn->received;
 		load_histogram_record(&results->latency, (uint64_t)(now - conn->due_ns));
 		load_histogram_record(&results->service, (uint64_t)(now - conn->begun_ns));
@@ -323,15 +330,21 @@ static uint32_t most_connecting(const struct load *load)
 	return load->has_heard ? load->options->opening : 1;
 }
 
+// Those that failed are in the order in which they did; those that are to be opened at once have no time.
+static bool is_one_to_open(const struct load *load, int64_t now)
+{
+	return load->closed.first != LOAD_NONE &&
+	       now - load->conns[load->closed.first].begun_ns >= PAUSE;
+}
+
 void load_conn_open_some(struct load *load)
 {
-	for (int i = 0; i < OPEN_ONCE && load->connecting < most_connecting(load); i++) {
-		uint32_t number = load_list_take(&load->closed, load->conns);
+	int64_t now = load_now();
 
-		if (number == LOAD_NONE)
-			return;
-		open_one(load, &load->conns[number]);
-	}
+	for (int i = 0; i < OPEN_ONCE && load->connecting < most_connecting(load) &&
+			is_one_to_open(load, now);
+		i++)
+		open_one(load, &load->conns[load_list_take(&load->closed, load->conns)]);
 }
 
 // ---- what comes ----
@@ -473,6 +486,7 @@ static void stream_in(struct load *load, struct load_conn *conn)
 		if (load->is_measuring) {
 			load->results.bytes_received += (uint64_t)count;
 			load->results.answers++;
+			load->results.answers_in_time++;
 		}
 	}
 }

@@ -93,16 +93,16 @@ static json_t *results_object(const struct load *load)
 	const struct load_results *results = &load->results;
 
 	return json_pack(
-		"{s:s, s:o, s:f, s:b, s:o, s:o, s:o, s:o, s:o, s:o, s:I, s:o, s:o, s:o, s:o}",
+		"{s:s, s:o, s:f, s:b, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:I, s:o, s:o, s:o, s:o}",
 		"ft_load", FT_VERSION, "options", options_object(load), "measured_s",
 		(double)results->measured_ns / (double)LOAD_SECOND, "interrupted",
 		results->is_interrupted, "requests", number(results->requests), "answers",
-		number(results->answers), "bytes_sent", number(results->bytes_sent),
-		"bytes_received", number(results->bytes_received), "connects",
-		number(results->connects), "late", number(results->late), "waiting",
-		(json_int_t)load->pending.count, "errors", error_object(results), "latency_ns",
-		histogram_object(&results->latency), "service_ns",
-		histogram_object(&results->service), "connect_ns",
+		number(results->answers), "answers_in_time", number(results->answers_in_time),
+		"bytes_sent", number(results->bytes_sent), "bytes_received",
+		number(results->bytes_received), "connects", number(results->connects), "late",
+		number(results->late), "waiting", (json_int_t)load->pending.count, "errors",
+		error_object(results), "latency_ns", histogram_object(&results->latency),
+		"service_ns", histogram_object(&results->service), "connect_ns",
 		histogram_object(&results->connect));
 }
 

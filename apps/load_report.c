@@ -144,7 +144,7 @@ static void print_counts(const struct load *load)
 		printf("requests %14" PRIu64 "   %12.1f/s\n", results->requests,
 			per_second(load, (double)results->requests));
 		printf("answers  %14" PRIu64 "   %12.1f/s\n", results->answers,
-			per_second(load, (double)results->answers));
+			per_second(load, (double)results->answers_in_time));
 	}
 	printf("sent     %14" PRIu64 " B %12.3f Mbit/s\n", results->bytes_sent,
 		per_second(load, (double)results->bytes_sent * 8e-6));

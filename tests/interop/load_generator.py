@@ -161,6 +161,26 @@ def open_loop_shows_a_server_that_stalls(wire):
     assert service["p99"] < latency["p99"] / 2, service["p99"]
 
 
+@test
+def open_loop_goes_on_when_the_server_comes_back(wire):
+    """It breaks its connections and is away for half a second, in which half of the requests are due."""
+    def break_once(connection):
+        with connection:
+            for _ in range(20):
+                connection.sendall(receive_exactly(connection, 64))
+
+    with server(wire, break_once):
+        process = start(wire, "--rate", "100", "--duration", "1 s", "--connections", "1")
+        time.sleep(0.6)
+    time.sleep(0.5)
+    with server(wire, echo):
+        found = results(wire, process, status=1)
+    assert found["errors"]["refused"] > 0 and found["errors"]["not_sent"] == 0, found["errors"]
+    assert found["measured_s"] == 1 and found["requests"] == 100, found["output"]
+    assert found["latency_ns"]["max"] > 300e6, found["latency_ns"]["max"]
+    assert found["answers"] >= 95, found["output"]
+
+
 # ---- UDP ----
 
 
@@ -190,6 +210,22 @@ def udp_lost_answers_are_timeouts(wire):
     assert found["requests"] == 200 and found["answers"] == found["latency_ns"]["count"] == 180
     assert found["errors"] == NO_ERRORS | {"timeout": 20}, found["errors"]
     assert found["late"] == 20, found["late"]
+
+
+@test
+def udp_bulk_is_sent(wire):
+    """What is counted as sent goes to the wire, but for what a full queue there drops."""
+    server = wire.kernel_socket(socket.SOCK_DGRAM)
+    server.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 24)
+    server.bind(("", PORT))
+    with server:
+        found = load(wire, "--udp", "--mode", "bulk-send", "--size", "1024", "--duration", "300 ms")
+        came = 0
+        server.settimeout(1)
+        with contextlib.suppress(TimeoutError):
+            while True:
+                came += len(server.recv(2048))
+    assert came > 100000 and came > found["bytes_sent"] / 100, (came, found["output"])
 
 
 # ---- a connection for each request ----
@@ -370,6 +406,7 @@ def overload_of_an_open_loop_is_told(wire):
     sent = found["requests"]
     assert 10 <= sent < 50 and found["errors"] == NO_ERRORS | {"not_sent": 100 - sent}, found["errors"]
     assert found["latency_ns"]["max"] > 500e6
+    assert 5 <= found["answers_in_time"] <= 10 < found["answers"], found["output"]
 
 
 @test
