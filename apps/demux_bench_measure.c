@@ -33,7 +33,11 @@ void bench_sort(double *values, size_t count)
 
 double bench_quantile(const double *sorted, size_t count, double quantile)
 {
-	return sorted[(size_t)((double)(count - 1) * quantile + 0.5)];
+	double place = (double)(count - 1) * quantile;
+	size_t below = (size_t)place;
+	size_t above = below + 1 < count ? below + 1 : below;
+
+	return sorted[below] + (place - (double)below) * (sorted[above] - sorted[below]);
 }
 
 static double *allocate(uint64_t count)

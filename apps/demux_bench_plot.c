@@ -59,6 +59,19 @@ static void write_plot(FILE *gnuplot, const struct bench_result *results, unsign
 	fprintf(gnuplot, "\n");
 }
 
+// gnuplot does not mind when the disk is full.
+static bool is_whole(const char *path)
+{
+	FILE *file = fopen(path, "r");
+	char end[16] = "";
+	bool is_read = file != NULL && fseek(file, -(long)(sizeof(end) - 1), SEEK_END) == 0 &&
+		       fread(end, 1, sizeof(end) - 1, file) == sizeof(end) - 1;
+
+	if (file != NULL)
+		fclose(file);
+	return is_read && strstr(end, "</svg>") != NULL;
+}
+
 void bench_plot_write(const char *path, const struct bench_machine *machine,
 	const struct bench_result *results, unsigned count)
 {
@@ -82,4 +95,6 @@ void bench_plot_write(const char *path, const struct bench_machine *machine,
 		bench_fail("--plot %s: gnuplot failed; it must be installed (gnuplot-nox), and the "
 			   "file writable",
 			path);
+	if (!is_whole(path))
+		bench_fail("--plot %s: the picture is not whole; is the disk full?", path);
 }

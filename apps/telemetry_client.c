@@ -9,20 +9,37 @@
 #include <sys/socket.h>
 #include <sys/time.h>
 #include <sys/un.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "drivers/runtime_dir.h"
 
 #define SOCKET_NAME "dpdk_telemetry.v2"
 #define REPLY_BYTES 16384 // DPDK's max_output_len
-#define PATIENCE_S  3	  // the application itself gives up after one second
+#define PATIENCE_MS 3000  // the application itself gives up after one second
+#define HURRY_MS    200 // for each of the others, once as much was spent on those that do not answer
+
+static int64_t now_ms(void)
+{
+	struct timespec time;
+
+	clock_gettime(CLOCK_MONOTONIC, &time);
+	return time.tv_sec * 1000 + time.tv_nsec / 1000000;
+}
+
+static void set_patience(int fd, int64_t ms)
+{
+	const struct timeval patience = { .tv_sec = ms / 1000, .tv_usec = ms % 1000 * 1000 };
+
+	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
+	setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience));
+}
 
 // -1 with errno: ECONNREFUSED when a process that was killed has left the socket behind, EAGAIN when one
 // that is stopped has so many waiting that no more can.
-static int open_socket(const char *path)
+static int open_socket(const char *path, int64_t patience_ms)
 {
 	struct sockaddr_un address = { .sun_family = AF_UNIX };
-	const struct timeval patience = { .tv_sec = PATIENCE_S };
 	int fd, error;
 
 	if (strlen(path) >= sizeof(address.sun_path))
@@ -31,8 +48,7 @@ static int open_socket(const char *path)
 	fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
 	if (fd < 0)
 		return -1;
-	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
-	setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience));
+	set_patience(fd, patience_ms);
 	if (connect(fd, (struct sockaddr *)&address, sizeof(address)) == 0)
 		return fd;
 	error = errno;
@@ -98,15 +114,19 @@ static void keep_silent(struct ft_app *app, const char *name, const char *why)
 	snprintf(app->name, sizeof(app->name), "%.*s", (int)sizeof(app->name) - 1, name);
 }
 
-static bool open_app(struct ft_app *app, const char *directory, const char *name)
+static bool open_app(
+	struct ft_app *app, const char *directory, const char *name, int64_t deadline_ms)
 {
+	int64_t left_ms = deadline_ms - now_ms();
 	char path[PATH_MAX];
 	int error;
 
 	snprintf(path, sizeof(path), "%s/%s/" SOCKET_NAME, directory, name);
-	*app = (struct ft_app){ .fd = open_socket(path) };
-	if (app->fd >= 0 && ft_client_greet(app))
+	*app = (struct ft_app){ .fd = open_socket(path, left_ms > HURRY_MS ? left_ms : HURRY_MS) };
+	if (app->fd >= 0 && ft_client_greet(app)) {
+		set_patience(app->fd, PATIENCE_MS);
 		return true;
+	}
 	error = errno;
 	ft_client_close(app);
 	if (app->name[0] != '\0')
@@ -128,16 +148,17 @@ static bool is_entry(const char *name)
 int ft_client_find(struct ft_app *apps, int most, const char *name)
 {
 	char directory[PATH_MAX / 2];
+	int64_t deadline_ms = now_ms() + PATIENCE_MS;
 	struct dirent **entries;
 	int count = 0, found;
 
 	ft_runtime_dir_base(directory, sizeof(directory));
 	if (name != NULL) // the others are not asked: one that is stopped would hold up the answer
-		return most > 0 && is_entry(name) && open_app(apps, directory, name);
+		return most > 0 && is_entry(name) && open_app(apps, directory, name, deadline_ms);
 	found = scandir(directory, &entries, NULL, alphasort);
 	for (int i = 0; i < found; i++) {
 		if (count < most && is_entry(entries[i]->d_name) &&
-			open_app(&apps[count], directory, entries[i]->d_name))
+			open_app(&apps[count], directory, entries[i]->d_name, deadline_ms))
 			count++;
 		free(entries[i]);
 	}

@@ -10,6 +10,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import time
 import urllib.error
 import urllib.request
 
@@ -361,6 +362,20 @@ def one_application_is_asked_without_the_others(wire):
         assert not was_asked()
         assert "stopped" in ss_fails("-ltn")
         assert was_asked()
+
+
+@test
+def stopped_applications_share_the_patience(wire):
+    """Prometheus waits for ten seconds: however many are stopped, the others are told of by then."""
+    wire.start("--name", wire.namespace)
+    with contextlib.ExitStack() as stack:
+        page = stack.enter_context(exporter())
+        for number in range(4):
+            stack.enter_context(silent_application(f"a{number}{wire.namespace}"))
+        begun = time.monotonic()
+        found = samples_of(page(), wire.namespace)
+        assert time.monotonic() - begun < 8
+        assert found["fourtuple_up",] == 1
 
 
 @test

@@ -18,6 +18,7 @@ expect 2 'a percentage' --misses 101
 expect 2 'kernel or rte_hash' --against everyone
 expect 2 'expected an option' now
 expect 1 'No such file or directory' --connections 100 --lookups 1k --repeat 1 --json /nowhere/file
+expect 1 'is the disk full' --connections 100,1k --lookups 1k --repeat 1 --plot /dev/full
 # shellcheck disable=SC2086 # $quick is several words
 {
 	expect 1 'must be 2000 at least' --growth --connections 100
