@@ -1,6 +1,7 @@
 #include "drivers/eal.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <limits.h>
 #include <sched.h>
@@ -8,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <rte_eal.h>
 #include <rte_errno.h>
@@ -215,8 +217,22 @@ static int check_dumpcap(const struct ft_config *config)
 
 // ---- beginning and end ----
 
+// A program may be started with its standard descriptors closed. What is opened from here on must not become one of them,
+// or what is printed would be written there.
+static void occupy_standard_descriptors(void)
+{
+	int fd;
+
+	do
+		fd = open("/dev/null", O_RDWR);
+	while (fd >= 0 && fd <= STDERR_FILENO);
+	if (fd >= 0)
+		close(fd);
+}
+
 int ft_eal_prepare(const struct ft_config *config)
 {
+	occupy_standard_descriptors();
 	ft_runtime_dir_sweep(wanted_name(config));
 	return config->nic.dumpcap ? check_dumpcap(config) : 0;
 }

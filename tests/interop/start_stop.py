@@ -1,9 +1,12 @@
 """How ft-echo starts, what it says when it cannot, and how it ends. Each test takes a wire on which
 nothing of fourtuple is running yet."""
 
+import contextlib
+import os
 import pathlib
 import shutil
 import signal
+import socket
 import subprocess
 import time
 
@@ -24,6 +27,28 @@ def refuses(process, *words):
     assert 0 < process.returncode < 128, f"exit status {process.returncode}:\n{said}"
     sentences = [line for line in said.splitlines() if all(word in line for word in words)]
     assert sentences, f"no line with {words} in:\n{said}"
+
+
+@test
+def standard_descriptors_closed(wire):
+    """Nothing that is opened on the way takes their place, so that what is printed goes nowhere."""
+    process = wire.popen("ft-echo", preexec_fn=lambda: os.closerange(0, 3))
+    wait_for(lambda: echo_answers(wire) or process.poll() is not None, 30)
+    assert process.poll() is None, process.returncode
+    for number in range(3):
+        assert os.readlink(f"/proc/{process.pid}/fd/{number}") == "/dev/null"
+    process.send_signal(signal.SIGUSR1)
+    process.terminate()
+    assert process.wait(30) == 0
+
+
+def echo_answers(wire):
+    with contextlib.suppress(OSError, AssertionError):
+        with wire.kernel_socket(socket.SOCK_STREAM) as client:
+            client.connect((wire.OURS, 7))
+            client.sendall(b"x")
+            return client.recv(1) == b"x"
+    return False
 
 
 # ---- devices ----
