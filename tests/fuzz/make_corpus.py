@@ -95,6 +95,25 @@ SEGMENT = {
     "short": struct.pack("<BHH", 1, 0, 0) + tcp(ACK)[:19],
 }
 
+def segment(number, flags=ACK, payload=b"0123456789", more=b""):
+    """Of one connection; each follows the one with the number before it, if that has the usual payload."""
+    header = struct.pack(">HHIIBBHHH", 20000, 7, 1000 + 10 * number, 1, 5 << 4, flags, 60000, 0, 0)
+    total = 20 + len(header) + len(payload)
+    return ethernet(0x0800, struct.pack(">BBHHHBBH4s4s", 0x45, 0, total, 0, 0x4000, 64, 6, 0, PEER, US) +
+                    header + payload + more)
+
+
+# Vouched for, in one mbuf.
+MERGE = {
+    "three": frames(*(segment(i) for i in range(3)), layout=2),
+    "with-a-gap": frames(segment(0), segment(2), segment(1), layout=2),
+    "not-alike": frames(segment(0), segment(1, ACK | FIN), segment(1, payload=b""), segment(1, more=b"padding"),
+                        layout=2),
+    "fragments": frames(*(ip(6, tcp(ACK, payload=b"data"), 0x2000) for _ in range(2)), layout=2),
+    "short": frames(*(segment(i)[:53] for i in range(2)), layout=2),
+    "outside-in-pieces": frames(*(segment(i) for i in range(3)), layout=3 | 1 << 2),
+}
+
 CONFIG = {
     "file": b"[nic]\ndevice = net_tap0,iface=x # one\nmtu = 9000\n[ip]\naddress = 10.9.0.2/24\n"
             b"address1 = 10.9.1.2/16\ngateway = 10.9.0.1\n[tcp]\nephemeral_ports = 40000 - 50000\n"
@@ -211,7 +230,7 @@ ANSWERS = {
     "page-unanswered": PAGE + INFO,
 }
 
-TARGETS = {"frame": FRAME, "reassembly": REASSEMBLY, "segment": SEGMENT, "config": CONFIG,
+TARGETS = {"frame": FRAME, "merge": MERGE, "reassembly": REASSEMBLY, "segment": SEGMENT, "config": CONFIG,
            "connection": CONNECTION, "words": WORDS, "answers": ANSWERS}
 
 for target, inputs in TARGETS.items():
