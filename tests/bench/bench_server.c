@@ -53,7 +53,8 @@ void bench_server_connect(struct bench_server *server, uint32_t address, uint32_
 	};
 
 	server->listener = -1;
-	server->epoll = ft_epoll_create1(0);
+	if (server->epoll == 0) // the first of several calls
+		server->epoll = ft_epoll_create1(0);
 	for (uint32_t i = 0; i < count; i++) {
 		int fd = ft_socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
 
