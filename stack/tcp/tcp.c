@@ -14,7 +14,7 @@
 #include "tcp/tcp_timers.h"
 
 #define CACHE_LINE	64
-#define UNPAID_PER_TURN 256
+#define UNPAID_PER_TURN 32
 
 // ---- paying ----
 

@@ -283,8 +283,10 @@ static void restart_after_idle(struct ft_stack *stack, struct ft_tcp_conn *conn,
 
 // Data waits while the NIC is behind, rather than be dropped there; ACKs and resets have the rest of
 // the queue for themselves.
-static bool has_transmit_room(const struct ft_stack *stack)
+static bool has_transmit_room(struct ft_stack *stack)
 {
+	if (unlikely(stack->tx_count >= FT_TX_QUEUE / 4 * 3))
+		ft_stack_make_room(stack);
 	return stack->tx_count < FT_TX_QUEUE / 4 * 3 &&
 	       stack->loopback.count < FT_LOOPBACK_QUEUE / 4 * 3;
 }
@@ -402,8 +404,7 @@ static bool send_keepalive(struct ft_stack *stack, struct ft_tcp_conn *conn, ft_
 
 // What nearly every answer is: all that is queued, in one short segment, with nothing in flight before it
 // and nothing that holds it back. send_new() would send the same, and find out more slowly.
-static inline bool is_answer(
-	const struct ft_stack *stack, const struct ft_tcp_conn *conn, ft_time now)
+static inline bool is_answer(struct ft_stack *stack, const struct ft_tcp_conn *conn, ft_time now)
 {
 	uint64_t bytes = conn->send_queue.bytes;
 
