@@ -115,7 +115,7 @@ static bool take(struct ss_list *list, const struct ss_wanted *wanted, const str
 	if (wanted->is_kill && (!is_resettable(socket) || !reset(app, record, socket)))
 		return true;
 	if (!wanted->is_json)
-		return ss_table_add(&list->table, style, socket, record, app->program, app->pid);
+		return ss_table_add(&list->table, style, socket, record, app);
 	ss_list_name(record, app);
 	return json_array_append(list->records, record) == 0;
 }

@@ -80,8 +80,9 @@ static char *number_text(long long number)
 
 // ---- what stands behind the columns ----
 
-// users:(("ft-echo",pid=12,fd=4),("ft-echo",pid=12,fd=5)); of many descriptors the first, and "+12 more".
-static void write_users(FILE *to, const json_t *record, const char *program, int pid)
+// users:(("ft-echo",pid=12,fd=4),("ft-echo",pid=12,fd=5)); of many descriptors the first, and "+12 more". An
+// application that was given a name has that behind it: app:NAME.
+static void write_users(FILE *to, const json_t *record, const struct ft_app *app)
 {
 	const char *fd = text_of(record, "fds");
 
@@ -91,12 +92,15 @@ static void write_users(FILE *to, const json_t *record, const char *program, int
 	for (const char *comma = ""; *fd != '\0'; comma = ",") {
 		size_t digits = strcspn(fd, ",");
 
-		fprintf(to, "%s(\"%s\",pid=%d,fd=%.*s)", comma, program, pid, (int)digits, fd);
+		fprintf(to, "%s(\"%s\",pid=%d,fd=%.*s)", comma, app->program, app->pid, (int)digits,
+			fd);
 		fd += digits + (fd[digits] == ',');
 	}
 	if (number_of(record, "more_fds") > 0)
 		fprintf(to, ",+%lld more", number_of(record, "more_fds"));
 	fprintf(to, ") ");
+	if (strcmp(app->name, app->program) != 0)
+		fprintf(to, "app:%s ", app->name);
 }
 
 // As ss writes it: 1min2sec, 12sec, 9.050ms, 200ms.
@@ -170,8 +174,7 @@ static void write_details(FILE *to, const json_t *record)
 	write_number(to, record, "rcv_space", "rcv_space");
 }
 
-static char *rest_of(
-	const struct ss_style *style, const json_t *record, const char *program, int pid)
+static char *rest_of(const struct ss_style *style, const json_t *record, const struct ft_app *app)
 {
 	char *text = NULL;
 	size_t bytes;
@@ -180,7 +183,7 @@ static char *rest_of(
 	if (to == NULL)
 		return NULL;
 	if (style->has_processes)
-		write_users(to, record, program, pid);
+		write_users(to, record, app);
 	if (style->has_timers)
 		write_timer(to, record);
 	fclose(to);
@@ -207,7 +210,7 @@ static char *details_of(
 // ---- the table ----
 
 bool ss_table_add(struct ss_table *table, const struct ss_style *style,
-	const struct ss_socket *socket, const json_t *record, const char *program, int pid)
+	const struct ss_socket *socket, const json_t *record, const struct ft_app *app)
 {
 	struct ss_row *row;
 
@@ -232,7 +235,7 @@ bool ss_table_add(struct ss_table *table, const struct ss_style *style,
 			[PEER] = address_text(&socket->remote),
 			[PEER_PORT] = port_text(socket, socket->remote.port, style->is_numeric),
 		},
-		.rest = rest_of(style, record, program, pid),
+		.rest = rest_of(style, record, app),
 		.details = details_of(style, socket, record),
 	};
 	return true;

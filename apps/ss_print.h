@@ -4,6 +4,7 @@
 #include <stdbool.h>
 
 #include "apps/ss_socket.h"
+#include "apps/telemetry_client.h"
 
 struct ss_style {
 	bool is_numeric;    // -n: no names of services
@@ -26,9 +27,9 @@ struct ss_table {
 	int count, room;
 };
 
-// Adds a socket, `record` being what telemetry says of it. Returns false when memory is out.
+// Adds a socket of an application, `record` being what telemetry says of it. Returns false when memory is out.
 bool ss_table_add(struct ss_table *table, const struct ss_style *style,
-	const struct ss_socket *socket, const json_t *record, const char *program, int pid);
+	const struct ss_socket *socket, const json_t *record, const struct ft_app *app);
 void ss_table_print(const struct ss_table *table, const struct ss_style *style);
 void ss_table_free(struct ss_table *table);
 

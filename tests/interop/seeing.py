@@ -149,7 +149,7 @@ def listeners_look_as_in_the_textbook(wire):
     wire.start("--name", wire.namespace)
     head, *lines = ss("-tulnp", "--app", wire.namespace)
     assert head.split() == "Netid State Recv-Q Send-Q Local Address:Port Peer Address:Port Process".split(), head
-    owner = rf'users:\(\("ft-echo",pid={wire.program.pid},fd=\d+\)\)'
+    owner = rf'users:\(\("ft-echo",pid={wire.program.pid},fd=\d+\)\) app:{wire.namespace}'
     wanted = (rf"udp +UNCONN +0 +0 +{re.escape(wire.OURS)}:7 +0\.0\.0\.0:\* +{owner} *",
               rf"tcp +LISTEN +0 +4096 +0\.0\.0\.0:7 +0\.0\.0\.0:\* +{owner} *")
     assert len(lines) == 2, lines

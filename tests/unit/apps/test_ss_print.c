@@ -13,6 +13,8 @@
 
 static struct ss_table table;
 
+static struct ft_app app = { .name = "ft-echo", .program = "ft-echo", .pid = 12 };
+
 static const char *rest_of(const struct ss_style *style, const char *json)
 {
 	const struct ss_socket socket = { .state = SS_LISTEN };
@@ -20,7 +22,7 @@ static const char *rest_of(const struct ss_style *style, const char *json)
 
 	assert_non_null(record);
 	ss_table_free(&table);
-	assert_true(ss_table_add(&table, style, &socket, record, "ft-echo", 12));
+	assert_true(ss_table_add(&table, style, &socket, record, &app));
 	json_decref(record);
 	return table.rows[0].rest;
 }
@@ -46,12 +48,26 @@ static void more_descriptors_than_are_listed_are_counted(void **state)
 	ss_table_free(&table);
 }
 
+static void name_given_is_told(void **state)
+{
+	const struct ss_style style = { .has_processes = true };
+
+	strcpy(app.name, "web");
+	assert_string_equal(
+		rest_of(&style, "{\"fds\": \"3\"}"), "users:((\"ft-echo\",pid=12,fd=3)) app:web ");
+	strcpy(app.name, "ft-echo");
+	ss_table_free(&table);
+}
+
 static void add(const struct ss_style *style, bool is_udp, const char *program)
 {
+	struct ft_app other = { .pid = 12 };
 	const struct ss_socket socket = { .is_udp = is_udp, .state = SS_LISTEN };
 	json_t *record = json_loads("{\"fds\": \"3\"}", 0, NULL);
 
-	assert_true(ss_table_add(&table, style, &socket, record, program, 12));
+	strcpy(other.name, program);
+	strcpy(other.program, program);
+	assert_true(ss_table_add(&table, style, &socket, record, &other));
 	json_decref(record);
 }
 
@@ -100,6 +116,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(processes_are_written_as_ss_writes_them),
 		cmocka_unit_test(more_descriptors_than_are_listed_are_counted),
+		cmocka_unit_test(name_given_is_told),
 		cmocka_unit_test(several_applications_udp_stands_before_tcp),
 	};
 
