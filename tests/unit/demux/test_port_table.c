@@ -583,6 +583,29 @@ static void every_port_is_offered_once_wherever_it_begins(void **state)
 	}
 }
 
+// However many ports are in use towards a destination, the first one offered is free: nothing is tried in vain.
+static void nearly_all_taken_the_free_port_is_offered_at_once(void **state)
+{
+	const uint16_t free_port = FIRST + COUNT / 3;
+	struct ft_tuple tuple = { .local = addr(US), .remote = addr(PEER), .remote_port = 80 };
+	struct ft_ephemeral_choice choice;
+
+	for (uint32_t port = FIRST; port <= LAST; port++) {
+		tuple.local_port = (uint16_t)port;
+		if (port != free_port)
+			assert_int_equal(ft_port_hold(&table, &tuple, 0), 0);
+	}
+	for (int i = 0; i < 100; i++) {
+		choice = ft_ephemeral_for_tuple(table.ephemeral, &tuple);
+		assert_int_equal(ft_ephemeral_next(table.ephemeral, &choice), free_port);
+	}
+	for (uint32_t port = FIRST; port <= LAST; port++) {
+		tuple.local_port = (uint16_t)port;
+		if (port != free_port)
+			ft_port_release(&table, &tuple, 0);
+	}
+}
+
 // A server's connections, whose port nobody chooses, cost no records.
 static void connections_outside_the_range_are_not_noted(void **state)
 {
@@ -829,6 +852,7 @@ int main(void)
 		tcp_test(chosen_port_is_not_one_that_is_bound),
 		tcp_test(chosen_tuple_is_not_in_the_connection_table),
 		tcp_test(every_port_is_offered_once_wherever_it_begins),
+		tcp_test(nearly_all_taken_the_free_port_is_offered_at_once),
 		tcp_test(connections_outside_the_range_are_not_noted),
 		tcp_test(chosen_ports_advance_by_chance),
 		tcp_test(chosen_ports_differ_by_key),
