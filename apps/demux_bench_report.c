@@ -20,8 +20,10 @@ void bench_report(const struct bench_result *result, double fourtuple_ns)
 		result->ns_min, result->ns_max, result->p50, result->p99, result->p999,
 		result->ns / fourtuple_ns, result->bytes_per_connection);
 	if (result->connections < result->connections_asked)
-		printf("%11s %lu were asked for, and memory has room for these\n", "",
-			result->connections_asked);
+		printf("%11s %lu were asked for, and %s\n", "", result->connections_asked,
+			result->connections + 1 == result->connections_asked
+				? "the kernel's sockets come in pairs"
+				: "memory has room for these");
 }
 
 static bool is_same_case(const struct bench_result *a, const struct bench_result *b)

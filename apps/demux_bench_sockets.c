@@ -212,7 +212,8 @@ uint64_t bench_sockets_grow(uint64_t sockets)
 		bench_progress("kernel: %lu of %lu sockets are connected", state.sockets, wanted);
 	}
 	if (state.sockets == 0)
-		bench_fail("kernel: no memory for two sockets");
+		bench_fail("kernel: %s", wanted < 2 ? "its sockets come in pairs: 2 at least"
+						    : "no memory for two sockets");
 	available = bench_available_bytes();
 	if (available < state.available_before)
 		state.bytes_per_socket =
