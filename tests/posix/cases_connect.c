@@ -14,6 +14,25 @@ static void nobody_listens_connect(void)
 	DO(put(fd, "x", 0));
 }
 
+static void refused_bind(void)
+{
+	int fd = new_tcp();
+
+	DO(connect_to(fd, LOCAL, PORT));
+	DO(bind_to(fd, LOCAL, OTHER_PORT));
+	DO(connect_to(fd, LOCAL, PORT));
+	DO(bind_to(fd, LOCAL, OTHER_PORT));
+}
+
+static void reset_bind(void)
+{
+	struct pair pair = new_pair();
+
+	MUST(set_linger(pair.server, 1, 0));
+	MUST(os->close(pair.server));
+	DO(bind_to(pair.client, LOCAL, OTHER_PORT));
+}
+
 static void refused_connect_again(void)
 {
 	int fd = new_tcp();
@@ -424,6 +443,8 @@ static void connecting_disconnect(void)
 void ft_cases_connect(void)
 {
 	RUN(nobody_listens_connect);
+	RUN(refused_bind);
+	RUN(reset_bind);
 	RUN(refused_connect_again);
 	RUN(bound_refused_keeps_name);
 	RUN(unbound_refused_loses_name);
