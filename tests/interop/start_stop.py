@@ -33,13 +33,16 @@ def refuses(process, *words):
 def standard_descriptors_closed(wire):
     """Nothing that is opened on the way takes their place, so that what is printed goes nowhere."""
     process = wire.popen("ft-echo", preexec_fn=lambda: os.closerange(0, 3))
-    wait_for(lambda: echo_answers(wire) or process.poll() is not None, 30)
-    assert process.poll() is None, process.returncode
-    for number in range(3):
-        assert os.readlink(f"/proc/{process.pid}/fd/{number}") == "/dev/null"
-    process.send_signal(signal.SIGUSR1)
-    process.terminate()
-    assert process.wait(30) == 0
+    try:
+        wait_for(lambda: echo_answers(wire) or process.poll() is not None, 30)
+        assert process.poll() is None, process.returncode
+        for number in range(3):
+            assert os.readlink(f"/proc/{process.pid}/fd/{number}") == "/dev/null"
+        process.send_signal(signal.SIGUSR1)
+        process.terminate()
+        assert process.wait(30) == 0
+    finally:
+        process.kill()
 
 
 def echo_answers(wire):
