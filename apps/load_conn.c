@@ -13,13 +13,14 @@
 #include "fourtuple.h"
 #include "load.h"
 
+// Before one that broke, or could not be opened again, is tried again.
+#define PAUSE (LOAD_SECOND / 10)
+
 #define CHUNK	  65536	      // read at once: the largest datagram fits
 #define SENDS	  16	      // of bulk for an event, so that everyone gets their turn
 #define GOODBYES  32	      // connections closed between two turns of the stack
 #define PATIENCE  LOAD_SECOND // for a peer to close when we have
 #define OPEN_ONCE 16	      // between two turns
-#define PAUSE \
-	(LOAD_SECOND / 10) // before one that broke, or could not be opened again, is tried again
 
 static char chunk[CHUNK];
 

@@ -217,8 +217,8 @@ static int check_dumpcap(const struct ft_config *config)
 
 // ---- beginning and end ----
 
-// A program may be started with its standard descriptors closed. What is opened from here on must not become one of them,
-// or what is printed would be written there.
+// A program may be started with its standard descriptors closed. What is opened from here on must not become
+// one of them, or what is printed would be written there.
 static void occupy_standard_descriptors(void)
 {
 	int fd;

@@ -6,7 +6,6 @@ import os
 import pathlib
 import shutil
 import signal
-import socket
 import subprocess
 import time
 
@@ -47,10 +46,8 @@ def standard_descriptors_closed(wire):
 
 def echo_answers(wire):
     with contextlib.suppress(OSError, AssertionError):
-        with wire.kernel_socket(socket.SOCK_STREAM) as client:
-            client.connect((wire.OURS, 7))
-            client.sendall(b"x")
-            return client.recv(1) == b"x"
+        echo_once(wire)
+        return True
     return False
 
 
