@@ -1,8 +1,10 @@
 #include "fuzz_host.h"
 
+#include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <netinet/in.h>
 
@@ -11,6 +13,7 @@
 #include <rte_tcp.h>
 
 #include "base/log.h"
+#include "base/recorder.h"
 #include "peers.h"
 #include "shim/thread.h"
 #include "socket/socket.h"
@@ -26,7 +29,7 @@ const struct rte_ether_addr fuzz_peer_mac = { { 2, 0, 0, 0, 0, 1 } };
 
 _Noreturn void fuzz_host_fail(const char *file, int line, const char *condition)
 {
-	fprintf(stderr, "%s:%d: %s does not hold\n", file, line, condition);
+	dprintf(STDERR_FILENO, "%s:%d: %s does not hold\n", file, line, condition);
 	abort();
 }
 
@@ -153,6 +156,50 @@ static uint16_t transmit(void *driver, struct rte_mbuf **pkts, uint16_t count)
 static bool is_link_up(void *driver)
 {
 	return true;
+}
+
+// ---- who looks on ----
+
+static struct ft_recorder *recorder;
+
+// What is said to standard error, in whole lines: those of the trace, which a time begins, are in
+// printable characters whatever the wire has brought, and go no further.
+static ssize_t hear(void *cookie, const char *said, size_t bytes)
+{
+	if (!isdigit((unsigned char)said[0]))
+		return write(STDERR_FILENO, said, bytes);
+	fuzz_check(said[bytes - 1] == '\n');
+	for (size_t i = 0; i < bytes - 1; i++)
+		fuzz_check(isprint((unsigned char)said[i]));
+	return (ssize_t)bytes;
+}
+
+// The sanitizers and libFuzzer write to the descriptor, and are heard as before.
+static void listen_to_trace(void)
+{
+	static char line[4096];
+	FILE *heard = fopencookie(NULL, "w", (cookie_io_functions_t){ .write = hear });
+
+	fuzz_check(heard != NULL);
+	setvbuf(heard, line, _IOLBF, sizeof(line));
+	stderr = heard;
+}
+
+static void start_watching(void)
+{
+	static uint64_t lost;
+
+	recorder = ft_recorder_open("/dev/null", "fuzz", 2048, 0, &lost);
+	fuzz_check(recorder != NULL);
+	listen_to_trace();
+}
+
+void fuzz_host_watch(bool is_on)
+{
+	if (is_on && recorder == NULL)
+		start_watching();
+	fuzz.stack.recorder = is_on ? recorder : NULL;
+	fuzz.stack.trace = is_on ? UINT32_MAX : 0;
 }
 
 // ---- the stack ----
@@ -292,6 +339,7 @@ void fuzz_host_end_all(void)
 	fuzz_check(rte_mempool_in_use_count(stack->send_pool) == 0);
 	fuzz_check(rte_mempool_in_use_count(stack->receive_held.small_pool) == 0);
 
+	fuzz_host_watch(false);
 	ft_random_init(&stack->random, 1);
 	memset(fuzz.peers, 0, sizeof(fuzz.peers));
 	fuzz.next_peer = 0;

@@ -54,9 +54,12 @@ void fuzz_host_start_eal(void);
 // A new stack that knows its peer's MAC address, attached to the ft_* calls.
 void fuzz_host_start(uint64_t seed);
 
+// Capture and trace, of everything, on or off: what they write is looked at, and kept nowhere.
+void fuzz_host_watch(bool is_on);
+
 // Closes all, waits until the last connection is over, and checks that every packet, connection,
-// socket and fragment is back. The stack is then nearly as good as new, for the next input: making
-// one takes longer than most inputs do.
+// socket and fragment is back; nobody watches any more. The stack is then nearly as good as new, for
+// the next input: making one takes longer than most inputs do.
 void fuzz_host_end_all(void);
 // The same, and the stack is gone.
 void fuzz_host_stop(void);

@@ -78,6 +78,7 @@ static void run_round(void)
 
 	ft_random_init(&random, position->seed);
 	fuzz_host_start(position->seed);
+	fuzz_host_watch(position->seed % 4 == 0);
 	fuzz_application_open();
 	for (position->frame = 0; position->frame < ROUND_FRAMES; position->frame++)
 		run_frame(&choice);

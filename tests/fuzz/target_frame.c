@@ -39,6 +39,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 {
 	struct fuzz_choice choice = { .bytes = bytes, .left = size };
 
+	fuzz_host_watch(size % 4 == 0);
 	fuzz_application_open();
 	while (choice.left > 0)
 		receive_frame(&choice);
