@@ -51,15 +51,19 @@ def echo_once(wire, data=b"anyone there?"):
         expect_echo(connection, data)
 
 
-def echo_megabytes(connection, count):
-    """Sends so many megabytes, ends the sending side, and compares what comes back until the end."""
+def echo_megabytes(connection, count, and_while=lambda: False):
+    """Sends so many megabytes, and more while that says so, ends the sending side, and compares what comes
+    back until the end."""
     sent, received = hashlib.sha256(), hashlib.sha256()
+    sent_megabytes = 0
 
     def send():
-        for _ in range(count):
+        nonlocal sent_megabytes
+        while sent_megabytes < count or and_while():
             block = random.randbytes(MEGABYTE)
             sent.update(block)
             connection.sendall(block)
+            sent_megabytes += 1
         connection.shutdown(socket.SHUT_WR)
 
     sender = threading.Thread(target=send, daemon=True)
@@ -69,7 +73,7 @@ def echo_megabytes(connection, count):
         received.update(data)
         total += len(data)
     sender.join(20)
-    assert total == count * MEGABYTE, f"{total} bytes came back of {count} megabytes"
+    assert total == sent_megabytes * MEGABYTE, f"{total} bytes came back of {sent_megabytes} megabytes"
     assert sent.digest() == received.digest(), "the bytes that came back were others"
 
 

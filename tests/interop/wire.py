@@ -161,6 +161,13 @@ class Wire:
         with inside(self.namespace):
             return run(*command)
 
+    def kernel_counter(self, protocol, name):
+        """One of the SNMP counters of the kernel's end, which is also the router to a FarNamespace."""
+        with inside(self.namespace):
+            lines = pathlib.Path("/proc/thread-self/net/snmp").read_text().splitlines()
+        names, counts = [line.split()[1:] for line in lines if line.startswith(f"{protocol}: ")]
+        return int(counts[names.index(name)])
+
     # ---- fourtuple's end ----
 
     def configuration(self):
@@ -283,13 +290,6 @@ class FarNamespace:
         self.wire.kernel_run("ip", "link", "set", self.router_link, "mtu", str(mtu))
         with inside(self.namespace):
             run("ip", "link", "set", self.link, "mtu", str(mtu))
-
-    def router_counter(self, protocol, name):
-        """One of the router's SNMP counters."""
-        with inside(self.wire.namespace):
-            lines = pathlib.Path("/proc/thread-self/net/snmp").read_text().splitlines()
-        names, counts = [line.split()[1:] for line in lines if line.startswith(f"{protocol}: ")]
-        return int(counts[names.index(name)])
 
 
 def finish(process, status=0, seconds=60):
