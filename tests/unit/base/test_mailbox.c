@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <pthread.h>
 #include <stdatomic.h>
+#include <time.h>
 
 #include <rte_common.h>
 
@@ -85,11 +86,65 @@ static void loop_that_stands_still_is_given_up(void **state)
 	ft_mailbox_free(&loop.mailbox);
 }
 
+// ---- a loop that is slower than the asker is patient ----
+
+struct slow_question {
+	struct question question;
+	atomic_bool is_begun;
+	uint64_t given_up_at; // CLOCK_MONOTONIC, nanoseconds
+};
+
+static uint64_t clock_now(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * FT_SECOND + (uint64_t)now.tv_nsec;
+}
+
+static void multiply_late(struct ft_request *request, void *owner, ft_time now)
+{
+	struct slow_question *slow = (struct slow_question *)request;
+
+	atomic_store(&slow->is_begun, true);
+	while (clock_now() < slow->given_up_at + FT_MILLISECOND)
+		;
+	multiply(request, owner, now);
+}
+
+static int ask_slow(struct loop *loop, struct slow_question *slow, ft_time patience)
+{
+	slow->given_up_at = clock_now() + patience;
+	return ft_mailbox_ask(&loop->mailbox, &slow->question.request, patience);
+}
+
+// What the loop has begun to answer is waited for, or it would answer into memory that is used for
+// something else. The patience grows until the loop has begun within it.
+static void answer_under_way_is_waited_for(void **state)
+{
+	struct slow_question slow = { .question = { .request.serve = multiply_late, .asked = 5 } };
+	struct loop loop = { .factor = 3 };
+	ft_time patience = FT_MILLISECOND;
+
+	ft_mailbox_init(&loop.mailbox);
+	assert_int_equal(pthread_create(&loop.thread, NULL, turn, &loop), 0);
+	while (ask_slow(&loop, &slow, patience) == -ETIMEDOUT) {
+		assert_false(atomic_load(&slow.is_begun));
+		patience *= 2;
+	}
+	assert_true(atomic_load(&slow.is_begun));
+	assert_int_equal(slow.question.answer, 15);
+	atomic_store(&loop.is_ending, true);
+	assert_int_equal(pthread_join(loop.thread, NULL), 0);
+	ft_mailbox_free(&loop.mailbox);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(turning_loop_answers_every_asker),
 		cmocka_unit_test(loop_that_stands_still_is_given_up),
+		cmocka_unit_test(answer_under_way_is_waited_for),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -11,11 +11,16 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <rte_ether.h>
+#include <rte_ip.h>
+#include <rte_udp.h>
+
 #include "../lone.h"
 #include "../recorded.h"
 #include "base/pcapng.h"
 #include "base/recorder.h"
 #include "fourtuple.h"
+#include "ip/checksum.h"
 
 static void section_names_the_application(void **state)
 {
@@ -111,6 +116,60 @@ static void stack_with_recorder_writes_what_it_sends(void **state)
 	assert_memory_equal(file, "\x0a\x0d\x0d\x0a", 4);
 	assert_non_null(find(file, (size_t)bytes, "\x08\x06"));
 	close(fd);
+	unlink(path);
+}
+
+// With two bytes of payload, which make it so.
+static struct rte_mbuf *datagram_of_ones(void)
+{
+	const uint16_t bytes = sizeof(struct rte_ipv4_hdr) + sizeof(struct rte_udp_hdr) + 2;
+	struct rte_mbuf *pkt = rte_pktmbuf_alloc(lone.stack.send_pool);
+	struct rte_ipv4_hdr *ip = rte_pktmbuf_mtod(pkt, struct rte_ipv4_hdr *);
+	struct rte_udp_hdr *udp = (struct rte_udp_hdr *)(ip + 1);
+
+	assert_non_null(rte_pktmbuf_append(pkt, bytes));
+	ft_pkt_info_clear(pkt);
+	memset(ip, 0, bytes);
+	*ip = (struct rte_ipv4_hdr){ .version_ihl = RTE_IPV4_VHL_DEF,
+		.total_length = rte_cpu_to_be_16(bytes),
+		.next_proto_id = IPPROTO_UDP,
+		.src_addr = RTE_BE32(RTE_IPV4(10, 9, 0, 2)),
+		.dst_addr = RTE_BE32(RTE_IPV4(10, 9, 0, 1)) };
+	udp->dgram_len = RTE_BE16(sizeof(*udp) + 2);
+	ft_checksum_fill(pkt, offsetof(struct rte_udp_hdr, dgram_cksum));
+	memcpy(udp + 1, &udp->dgram_cksum, 2);
+	udp->dgram_cksum = 0;
+	return pkt;
+}
+
+// A datagram whose bytes add up to all ones. RFC 768: a checksum of zero would mean none, and a NIC that
+// fills it in writes its other name.
+static void udp_checksum_that_comes_to_zero_is_written_as_ones(void **state)
+{
+	char path[] = "/tmp/ft-test-recorder-XXXXXX";
+	const uint16_t checksum =
+		sizeof(struct rte_ipv4_hdr) + offsetof(struct rte_udp_hdr, dgram_cksum);
+	struct ft_recorder *recorder;
+	struct ft_recorded recorded;
+	struct ft_recorded_frame frame;
+	struct rte_mbuf *pkt;
+	uint64_t lost = 0;
+
+	close(mkstemp(path));
+	ft_lone_start(&lone, NULL);
+	pkt = datagram_of_ones();
+	ft_checksum_offload(pkt, offsetof(struct rte_udp_hdr, dgram_cksum));
+	rte_pktmbuf_prepend(pkt, sizeof(struct rte_ether_hdr));
+	recorder = ft_recorder_open(path, "nic", 64, 0, &lost);
+	assert_int_equal(ft_recorder_send(recorder, &pkt, 1, 0), 1);
+	ft_recorder_sent(recorder, 1);
+	ft_recorder_close(recorder);
+	assert_true(ft_recorded_open(&recorded, path));
+	assert_true(ft_recorded_next(&recorded, &frame));
+	assert_memory_equal(frame.bytes + sizeof(struct rte_ether_hdr) + checksum, "\xff\xff", 2);
+	ft_recorded_close(&recorded);
+	rte_pktmbuf_free(pkt);
+	ft_lone_stop(&lone);
 	unlink(path);
 }
 
@@ -254,6 +313,7 @@ int main(void)
 		cmocka_unit_test(frame_without_comment_has_none),
 		cmocka_unit_test(comment_too_long_is_cut),
 		cmocka_unit_test(stack_with_recorder_writes_what_it_sends),
+		cmocka_unit_test(udp_checksum_that_comes_to_zero_is_written_as_ones),
 		cmocka_unit_test(slow_reader_misses_frames_that_are_counted),
 		cmocka_unit_test(full_disk_leaves_a_file_of_whole_frames),
 		cmocka_unit_test(file_that_cannot_be_made_is_an_error),

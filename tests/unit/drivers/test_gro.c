@@ -82,7 +82,7 @@ static void stay_apart(struct rte_mbuf *first, struct rte_mbuf *second)
 
 static void others_stay_apart(void **state)
 {
-	struct rte_mbuf *second;
+	struct rte_mbuf *first, *second;
 
 	stay_apart(segment(0), segment(2));
 
@@ -100,6 +100,11 @@ static void others_stay_apart(void **state)
 
 	ip_of(second = segment(1))->fragment_offset = RTE_BE16(RTE_IPV4_HDR_MF_FLAG);
 	stay_apart(segment(0), second);
+
+	ip_of(first = segment(0))->fragment_offset = RTE_BE16(RTE_IPV4_HDR_MF_FLAG);
+	ip_of(second = segment(1))->fragment_offset = RTE_BE16(RTE_IPV4_HDR_MF_FLAG);
+	ip_of(second)->packet_id = RTE_BE16(1); // the next after the first's
+	stay_apart(first, second);
 
 	tcp_of(second = segment(1))->data_off = 15 << 4; // into the payload: other options
 	stay_apart(segment(0), second);

@@ -217,6 +217,25 @@ static void established_cork_holds_until_it_is_pulled(void **state)
 	EXPECT(.seq = 1, .ack = 1, .flags = PSH | ACK, .text = "headbody");
 }
 
+// tcp(7): for 200 ms at most, also where a retransmission would be later (here after 900 ms).
+static void established_cork_holds_no_longer_than_200_ms(void **state)
+{
+	struct ft_tcp_options options;
+
+	peer_listen();
+	SEND(.flags = SYN);
+	EXPECT(.ack = 1, .flags = SYN | ACK);
+	peer_pass(300 * FT_MILLISECOND);
+	SEND(.seq = 1, .ack = 1, .flags = ACK);
+	peer_accept();
+	ft_tcp_get_options(&peer.stack, peer.conn, &options);
+	options.cork = true;
+	set_options(&options);
+	peer_write("head");
+	QUIET(200 * FT_MILLISECOND);
+	EXPECT(.seq = 1, .ack = 1, .flags = PSH | ACK, .text = "head");
+}
+
 static void established_no_delay_releases_what_nagle_holds(void **state)
 {
 	struct ft_tcp_options options;
@@ -690,6 +709,7 @@ int main(void)
 		PEER_TEST(established_more_alone_goes_after_200_ms),
 		PEER_TEST(established_more_goes_with_the_next_ack),
 		PEER_TEST(established_cork_holds_until_it_is_pulled),
+		PEER_TEST(established_cork_holds_no_longer_than_200_ms),
 		PEER_TEST(established_no_delay_releases_what_nagle_holds),
 		PEER_TEST(established_flush_goes_through_the_cork),
 		PEER_TEST(established_urgent_send_points_behind_its_last_byte),

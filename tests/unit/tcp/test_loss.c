@@ -75,6 +75,26 @@ static void second_loss_in_a_window_is_found_by_a_partial_ack(void **state)
 	peer_pass(10 * FT_SECOND);
 }
 
+// RFC 6582 4, "impatient": only the first partial ACK restarts the timer, so that many losses in one
+// window don't take a round trip each.
+static void later_partial_acks_do_not_put_the_timeout_off(void **state)
+{
+	peer_enter(FT_TCP_ESTABLISHED);
+	peer_write_bytes(60000);
+	peer_expect_segments(0, 10);
+	for (int i = 0; i < 3; i++)
+		SEND(.seq = 1, .ack = 1, .flags = ACK);
+	peer_take_all();
+	peer_pass(100 * FT_MILLISECOND);
+	SEND(.seq = 1, .ack = 1001, .flags = ACK); // the timeout would be in 200 ms ...
+	assert_true(peer_take_all() > 0);
+	peer_pass(100 * FT_MILLISECOND);
+	SEND(.seq = 1, .ack = 2001, .flags = ACK); // ... and is in 100 ms now
+	assert_true(peer_take_all() > 0);
+	QUIET(100 * FT_MILLISECOND);
+	peer_expect_segments(2, 1);
+}
+
 static void duplicates_with_data_or_new_window_are_none(void **state)
 {
 	peer_enter(FT_TCP_ESTABLISHED);
@@ -121,6 +141,29 @@ static void echoed_timestamp_measures_after_a_loss(void **state)
 		.ts_echo = peer.last.ts_value);
 	ft_tcp_info(&peer.stack, peer.conn, peer.now, &info);
 	assert_in_range(info.tcpi_rtt, 12000, 13000); // an eighth of 100 ms
+	assert_int_equal(info.tcpi_backoff, 0);
+}
+
+// It was the ACKs that got lost: the peer had the first copy, and echoes that. The 1,500 ms since count
+// for two timeouts at most.
+static void echo_of_the_first_copy_counts_for_two_timeouts(void **state)
+{
+	struct tcp_info info;
+	uint32_t first;
+
+	ESTABLISH(.options = FT_TCP_HAS_TIMESTAMP, .ts_value = 1);
+	peer_write("hello");
+	EXPECT(.seq = 1, .ack = 1, .flags = PSH | ACK, .text = "hello");
+	first = peer.last.ts_value;
+	for (int i = 0; i < 3; i++) {
+		QUIET(200 * FT_MILLISECOND << i);
+		EXPECT(.seq = 1, .ack = 1, .flags = PSH | ACK, .text = "hello");
+	}
+	peer_pass(100 * FT_MILLISECOND);
+	SEND(.seq = 1, .ack = 6, .flags = ACK, .options = FT_TCP_HAS_TIMESTAMP, .ts_value = 2,
+		.ts_echo = first);
+	ft_tcp_info(&peer.stack, peer.conn, peer.now, &info);
+	assert_in_range(info.tcpi_rtt, 49000, 51000); // an eighth of 400 ms
 	assert_int_equal(info.tcpi_backoff, 0);
 }
 
@@ -308,9 +351,11 @@ int main(void)
 		PEER_TEST(timeout_of_a_window_sends_one_segment_then_slow_start),
 		PEER_TEST(three_duplicate_acks_send_the_first_segment_again),
 		PEER_TEST(second_loss_in_a_window_is_found_by_a_partial_ack),
+		PEER_TEST(later_partial_acks_do_not_put_the_timeout_off),
 		PEER_TEST(duplicates_with_data_or_new_window_are_none),
 		PEER_TEST(unacknowledged_data_ends_the_connection_at_last),
 		PEER_TEST(echoed_timestamp_measures_after_a_loss),
+		PEER_TEST(echo_of_the_first_copy_counts_for_two_timeouts),
 		PEER_TEST(progress_keeps_the_connection_alive),
 		PEER_TEST(timeout_asks_for_the_paths_mtu),
 		PEER_TEST(second_timeout_leaves_ssthresh),

@@ -301,6 +301,20 @@ static void syn_received_no_ack_is_repeated_then_given_up(void **state)
 	ASSERT_STATE("CLOSED");
 }
 
+// RFC 6298 (5.7): nothing is measured, and a second was too short.
+static void syn_received_after_loss_waits_three_seconds_for_data(void **state)
+{
+	peer_enter(FT_TCP_SYN_RECEIVED);
+	QUIET(FT_SECOND);
+	EXPECT(.ack = 1, .flags = SYN | ACK);
+	SEND(.seq = 1, .ack = 1, .flags = ACK);
+	peer_accept();
+	peer_write("hello");
+	EXPECT(.seq = 1, .ack = 1, .flags = PSH | ACK, .text = "hello");
+	QUIET(3 * FT_SECOND);
+	EXPECT(.seq = 1, .ack = 1, .flags = PSH | ACK, .text = "hello");
+}
+
 static void syn_received_of_simultaneous_open_reset_refuses(void **state)
 {
 	peer_enter(FT_TCP_SYN_SENT);
@@ -389,6 +403,7 @@ int main(void)
 		PEER_TEST(syn_received_exact_reset_forgets_it),
 		PEER_TEST(syn_received_inexact_reset_is_challenged),
 		PEER_TEST(syn_received_no_ack_is_repeated_then_given_up),
+		PEER_TEST(syn_received_after_loss_waits_three_seconds_for_data),
 		PEER_TEST(syn_received_of_simultaneous_open_reset_refuses),
 		PEER_TEST(established_reset_before_accept_is_told_by_the_first_receive),
 		PEER_TEST(listen_no_block_left_drops_the_syn),
