@@ -66,16 +66,16 @@ void bench_csv_write(const char *path, const struct bench_result *results, unsig
 	if (file == NULL)
 		bench_fail("%s: %s", path, strerror(errno));
 	fprintf(file, "subject,connections,burst,pattern,miss_percent,pages,ns_per_lookup,ns_min,"
-		      "ns_max,p50_ns,p99_ns,p999_ns,bytes_per_connection,rounds\n");
+		      "ns_max,p50_ns,p99_ns,p999_ns,bytes_per_connection,rounds,includes\n");
 	for (unsigned i = 0; i < count; i++) {
 		const struct bench_result *result = &results[i];
 
-		fprintf(file, "%s,%lu,%lu,%s,%u,%s,%.2f,%.2f,%.2f,%.2f,%.2f,%.2f,%.1f,%lu\n",
+		fprintf(file, "%s,%lu,%lu,%s,%u,%s,%.2f,%.2f,%.2f,%.2f,%.2f,%.2f,%.1f,%lu,\"%s\"\n",
 			result->subject, result->connections, result->burst,
 			bench_pattern_names[result->pattern], result->miss_percent,
 			bench_pages_names[result->pages], result->ns, result->ns_min,
 			result->ns_max, result->p50, result->p99, result->p999,
-			result->bytes_per_connection, result->rounds);
+			result->bytes_per_connection, result->rounds, result->includes);
 	}
 	if (fclose(file) != 0)
 		bench_fail("%s: %s", path, strerror(errno));

@@ -21,6 +21,14 @@
 #define FINDS	   1000000
 #define CHOICES	   20000
 
+static const char listener_includes[] =
+	"ft_tuple_hash() and ft_port_find(), one at a time, not fenced; the most: of the slowest round";
+static const char choice_includes[] =
+	"ft_port_choose() and ft_port_hold() towards one destination, and reading the clock; the "
+	"most: p99.9";
+static const char connect_includes[] =
+	"connect() over loopback, choice of the port and whole handshake; the most: p99.9";
+
 struct bench_table {
 	struct ft_port_table ports;
 	struct ft_conn_table connections; // empty
@@ -50,12 +58,12 @@ static void release(struct bench_table *table)
 	free(table->bindings);
 }
 
-static json_t *report(
-	const char *subject, const char *what, uint64_t number, double ns, double worst_ns)
+static json_t *report(const char *subject, const char *what, uint64_t number, double ns,
+	double worst_ns, const char *includes)
 {
 	printf("%-10s %-44s %8lu %10.1f %10.1f\n", subject, what, number, ns, worst_ns);
-	return json_pack("{s:s, s:s, s:I, s:f, s:f}", "subject", subject, "what", what, "number",
-		(json_int_t)number, "ns", ns, "ns_max", worst_ns);
+	return json_pack("{s:s, s:s, s:I, s:f, s:f, s:s}", "subject", subject, "what", what,
+		"number", (json_int_t)number, "ns", ns, "ns_max", worst_ns, "includes", includes);
 }
 
 // ---- listeners ----
@@ -127,7 +135,8 @@ static json_t *measure_listeners(
 	bench_progress_end();
 	bench_sort(rounds, options->repeat);
 	object = report("fourtuple", listeners->what, listeners->count,
-		bench_quantile(rounds, options->repeat, 0.5), rounds[options->repeat - 1]);
+		bench_quantile(rounds, options->repeat, 0.5), rounds[options->repeat - 1],
+		listener_includes);
 	free(rounds);
 	release(&table);
 	return object;
@@ -200,7 +209,7 @@ static json_t *measure_choice(const struct bench_options *options, uint32_t used
 	ns = choose_ports(&table);
 	describe_usage(what, sizeof(what), used, PORTS);
 	object = report("fourtuple", what, used, bench_quantile(ns, CHOICES, 0.5),
-		bench_quantile(ns, CHOICES, 0.999));
+		bench_quantile(ns, CHOICES, 0.999), choice_includes);
 	free(ns);
 	release(&table);
 	return object;
@@ -218,7 +227,7 @@ static json_t *measure_connect(struct bench_connect *connect, uint32_t used)
 	bench_progress_end();
 	describe_usage(what, sizeof(what), used, bench_connect_ports());
 	object = report("kernel", what, used, bench_quantile(ns, count, 0.5),
-		bench_quantile(ns, count, 0.999));
+		bench_quantile(ns, count, 0.999), connect_includes);
 	free(ns);
 	return object;
 }
@@ -256,11 +265,8 @@ void bench_ports(const struct bench_options *options, const struct bench_machine
 				results, measure_connect(connect, usage(bench_connect_ports(), i)));
 		free(connect);
 	}
-	printf("\nlisteners: ft_tuple_hash() and ft_port_find(), one at a time, not fenced; the "
-	       "slowest round\nports: ft_port_choose() and ft_port_hold() towards one destination, "
-	       "reading the clock (%.0f ns) included; p99.9\nkernel: connect() over loopback, "
-	       "choice of the port and whole handshake; p99.9\n",
-		machine->clock_ns);
+	printf("\nlisteners: %s\nports: %s\nkernel: %s\nreading the clock took %.0f ns\n",
+		listener_includes, choice_includes, connect_includes, machine->clock_ns);
 	if (options->json_path != NULL)
 		bench_json_write_list(options->json_path, machine, results);
 	json_decref(results);

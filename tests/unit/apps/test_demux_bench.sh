@@ -22,17 +22,17 @@ expect 1 'is the disk full' --connections 100,1k --lookups 1k --repeat 1 --plot 
 # shellcheck disable=SC2086 # $quick is several words
 {
 	expect 1 'must be 2000 at least' --growth --connections 100
-	expect 0 'buckets moved by one insertion' --growth --connections 20k
-	expect 0 '99.99 % of 60000 in use' --ports --repeat 1
+	expect 0 'buckets moved by one insertion' --growth --connections 20k --json "$directory/growth"
+	expect 0 '99.99 % of 60000 in use' --ports --repeat 1 --json "$directory/ports"
 	expect 0 'every lookup found what it should' --connections 100,5k --burst 1,33,64 \
 		--pattern uniform,zipf,sweep,hot --misses 0,30 --pages huge,small $quick \
 		--against rte_hash --json "$directory/json" --csv "$directory/csv"
 }
 # 2 x 3 x 4 x 2 x 2, for two subjects, and the title.
 [ "$(wc -l <"$directory/csv")" -eq 193 ] || fail 'rows of CSV'
-python3 - "$directory/json" >"$log" 2>&1 <<-END || fail 'JSON'
-	import json, sys
-	data = json.load(open(sys.argv[1]))
+python3 - "$directory" >"$log" 2>&1 <<-END || fail 'JSON or CSV'
+	import csv, json, sys
+	data = json.load(open(sys.argv[1] + "/json"))
 	assert set(data) == {"machine", "results"} and len(data["results"]) == 192
 	for row in data["results"]:
 	    assert row["subject"] in ("fourtuple", "rte_hash")
@@ -41,6 +41,11 @@ python3 - "$directory/json" >"$log" 2>&1 <<-END || fail 'JSON'
 	    assert row["miss_percent"] in (0, 30)
 	    assert 0 < row["ns_min"] <= row["ns_per_lookup"] <= row["ns_max"]
 	    assert row["p50_ns"] <= row["p99_ns"] <= row["p999_ns"]
+	rows = list(csv.DictReader(open(sys.argv[1] + "/csv")))
+	assert [row["includes"] for row in rows] == [row["includes"] for row in data["results"]]
+	for mode in "growth", "ports":
+	    results = json.load(open(f"{sys.argv[1]}/{mode}"))["results"]
+	    assert results and all(row["includes"] for row in results), mode
 END
 
 # A signal ends it soon, with that signal's status.
