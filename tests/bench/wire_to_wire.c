@@ -289,6 +289,7 @@ static void measure_rate(struct bench *bench, struct wire_result *result)
 	bench->client.asks_at_once = true;
 	bench->client.closes_first = !bench->options.server_closes_first;
 	bench->server.closes_first = bench->options.server_closes_first;
+	open_and_close(bench, 1, false); // so that the client's MAC address is known
 	open_and_close(bench, 2 * bench->host.config.tcp.connections, false);
 	bench->server_ns = 0;
 	start = cpu_ns();
