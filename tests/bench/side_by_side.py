@@ -25,7 +25,8 @@ TOP = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(TOP / "tests/interop"))
 import wire  # noqa: E402: what interop's tests make their wires with
 
-BENCH = TOP / "build/tests/bench"
+BUILD = pathlib.Path(os.environ.get("FT_BENCH_BUILD", TOP / "build")).resolve()
+BENCH = BUILD / "tests/bench"
 CLIENT_CORE, SERVER_CORE = "0", "1"
 RIVAL = "kernel, spinning"
 SUBJECTS = ["kernel, sleeping", RIVAL, "fourtuple, af_packet", "fourtuple, af_xdp"]
@@ -79,7 +80,7 @@ class Subject:
         if self.is_kernel:
             spin = ["--kernel.spin"] if self.name == RIVAL else []
             return [BENCH / f"kernel-{program}", f"--ip.address={self.wire.OURS}", *spin, *arguments]
-        return [TOP / f"build/apps/ft-{program}", "--config", self.wire.configuration(), *arguments]
+        return [BUILD / f"apps/ft-{program}", "--config", self.wire.configuration(), *arguments]
 
     @contextlib.contextmanager
     def running(self, program, *arguments):
@@ -204,7 +205,8 @@ def report(table, rounds):
 
 
 def main():
-    parser = argparse.ArgumentParser(description="kernel and fourtuple side by side, over a veth pair (root)")
+    parser = argparse.ArgumentParser(description="kernel and fourtuple side by side, over a veth pair (root)",
+                                     epilog="FT_BENCH_BUILD is the build folder (build).")
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--seconds", type=int, default=3, help="of each measurement")
     parser.add_argument("--json", type=pathlib.Path, help="all figures of all rounds, for programs")
