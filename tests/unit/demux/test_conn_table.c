@@ -212,6 +212,37 @@ static void equal_hashes_are_told_apart_by_their_tuples(void **state)
 	stop(&fixture);
 }
 
+// Five candidates in one bucket, one after the other: the trace tells how many were compared.
+static void explanation_counts_the_candidates(void **state)
+{
+	struct ft_conn_explanation found;
+	struct fixture fixture;
+	uint32_t compared = 0;
+	struct ft_tuple tuple;
+
+	start(&fixture, 1);
+	for (uint16_t i = 0; i < 5; i++) {
+		struct object *object = ft_pool_take(&fixture.pool);
+
+		object->tuple = make_tuple(1, i);
+		assert_int_equal(ft_conn_table_insert(&fixture.table, 12345,
+					 ft_pool_index(&fixture.pool, object)),
+			0);
+	}
+	for (uint16_t i = 0; i < 5; i++) {
+		tuple = make_tuple(1, i);
+		ft_conn_table_explain(&fixture.table, &tuple, 12345, &found);
+		assert_int_equal(found.index, ft_conn_table_find(&fixture.table, &tuple, 12345));
+		compared += found.compared;
+	}
+	assert_int_equal(compared, 1 + 2 + 3 + 4 + 5);
+	tuple = make_tuple(1, 5);
+	ft_conn_table_explain(&fixture.table, &tuple, 12345, &found);
+	assert_int_equal(found.index, FT_CONN_NONE);
+	assert_int_equal(found.compared, 5);
+	stop(&fixture);
+}
+
 static void growing_and_shrinking_table_keeps_every_entry(void **state)
 {
 	struct fixture fixture;
@@ -564,6 +595,7 @@ int main(void)
 		cmocka_unit_test(empty_table_finds_nothing),
 		cmocka_unit_test(every_part_of_the_tuple_counts),
 		cmocka_unit_test(equal_hashes_are_told_apart_by_their_tuples),
+		cmocka_unit_test(explanation_counts_the_candidates),
 		cmocka_unit_test(growing_and_shrinking_table_keeps_every_entry),
 		cmocka_unit_test(no_memory_to_grow_full_table_refuses),
 		cmocka_unit_test(freed_table_leaves_nothing_mapped),
