@@ -39,6 +39,14 @@ ft_time ft_thread_turn(void)
 	return thread.runner.turn(thread.runner.arg);
 }
 
+void ft_thread_turn_at_once(void)
+{
+	if (thread.runner.turn_at_once != NULL)
+		thread.runner.turn_at_once(thread.runner.arg);
+	else
+		ft_thread_turn();
+}
+
 bool ft_thread_take_interrupt(void)
 {
 	unsigned count = atomic_load_explicit(&interrupts, memory_order_relaxed);

@@ -14,6 +14,9 @@ struct ft_runner {
 	// One turn: in an application ft_stack_poll(); in a simulation the next event of the
 	// network. Blocked calls turn until they have their answer. Returns the present after it.
 	ft_time (*turn)(void *arg);
+	// One turn by a call that may have its answer already, so that time must not be passed with it.
+	// NULL where `turn` passes none.
+	void (*turn_at_once)(void *arg);
 };
 
 // Makes `stack` the calling thread's, from now on; copies `runner`. Calling it again switches to
@@ -32,6 +35,7 @@ static inline struct ft_stack *ft_thread_stack(void)
 
 ft_time ft_thread_now(void);
 ft_time ft_thread_turn(void);
+void ft_thread_turn_at_once(void);
 
 // True once in this thread for all the calls of ft_interrupt() since it was last true.
 bool ft_thread_take_interrupt(void);

@@ -1,9 +1,11 @@
 """What goes wrong outside: a process is killed, a cable is pulled, a router has a smaller MTU, packets are
 lost. Each test takes a wire on which nothing of fourtuple is running yet."""
 
+import contextlib
 import pathlib
 import platform
 import re
+import select
 import shutil
 import socket
 import subprocess
@@ -80,6 +82,30 @@ def ft_client_killed(wire):
     with tcp_server(wire, echo):
         output, _ = finish(wire.client("many", wire.KERNEL, PORT, 10))
     assert output == b"10 connections\n", output
+
+
+# ---- no descriptor left ----
+
+
+@test
+def descriptors_run_out(wire):
+    """More clients than descriptors: those that have one are served, the stack goes on, and the others follow
+    as descriptors come back."""
+    wire.start("--socket.descriptors", "16")
+    with contextlib.ExitStack() as stack:
+        clients = [stack.enter_context(tcp(wire)) for _ in range(30)]
+        for client in clients:
+            client.sendall(b"me?")
+        wait_for(lambda: wire.statistics()["descriptors"] == 13, 20)  # without 0 to 2
+        assert 0 < len(select.select(clients, [], [], 5)[0]) < 13
+        assert "1 received" in wire.kernel_run("ping", "-c", "1", "-W", "5", wire.OURS)
+        while clients:
+            for client in select.select(clients, [], [], 20)[0] or [None]:
+                assert client, f"{len(clients)} wait for ever"
+                assert receive_exactly(client, 3) == b"me?"
+                client.close()
+                clients.remove(client)
+    wire.stop()
 
 
 # ---- the cable ----

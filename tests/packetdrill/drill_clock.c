@@ -95,6 +95,11 @@ static ft_time turn_other(void *arg)
 	return clock->now;
 }
 
+static void turn_at_once(void *arg)
+{
+	turn_now(arg);
+}
+
 void ft_drill_clock_init(struct ft_drill *drill)
 {
 	struct ft_drill_clock *clock = &drill->clock;
@@ -109,7 +114,10 @@ void ft_drill_enter(struct ft_drill *drill)
 {
 	struct ft_drill_clock *clock = &drill->clock;
 	const struct ft_runner runner = {
-		.arg = drill, .now = present, .turn = is_script(drill) ? turn_script : turn_other
+		.arg = drill,
+		.now = present,
+		.turn = is_script(drill) ? turn_script : turn_other,
+		.turn_at_once = turn_at_once,
 	};
 
 	pthread_mutex_lock(&clock->mutex);

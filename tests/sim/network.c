@@ -204,7 +204,7 @@ static void check_memory(const struct ft_host *host)
 	ft_expect(rte_mempool_in_use_count(host->send_pool) <= stack->send_held.used + waiting);
 }
 
-static void turn(struct ft_host *host)
+void ft_network_turn(struct ft_host *host)
 {
 	ft_time now = host->network->now;
 
@@ -257,7 +257,7 @@ void ft_network_step(struct ft_network *network)
 
 		if (host->poll_at > network->now)
 			continue;
-		turn(host);
+		ft_network_turn(host);
 		run_tasks(network, host);
 	}
 	run_tasks(network, NULL);

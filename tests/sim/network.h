@@ -157,5 +157,8 @@ void ft_network_run_for(struct ft_network *network, ft_time duration);
 // is back in its pool, and frees all.
 void ft_network_free(struct ft_network *network);
 
+// One turn of the host's loop, now.
+void ft_network_turn(struct ft_host *host);
+
 // The host's loop has something to do now (its application did something).
 void ft_network_wake(struct ft_host *host);

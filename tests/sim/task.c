@@ -157,9 +157,17 @@ static ft_time runner_turn(void *arg)
 	return task->network->now;
 }
 
+static void runner_turn_at_once(void *arg)
+{
+	ft_network_turn(((struct ft_task *)arg)->host);
+}
+
 bool ft_task_resume(struct ft_task *task, const struct ft_host *has_turned)
 {
-	struct ft_runner runner = { .arg = task, .now = runner_now, .turn = runner_turn };
+	struct ft_runner runner = { .arg = task,
+		.now = runner_now,
+		.turn = runner_turn,
+		.turn_at_once = runner_turn_at_once };
 	bool has_turn = task->waits_for_host && task->host == has_turned && !ft_task_is_dead(task);
 	void *fake_stack = NULL;
 

@@ -221,6 +221,27 @@ static void no_descriptor_left_accept_keeps_the_connection(void **state)
 	assert_int_equal(ft_accept(listener, NULL, NULL), last);
 }
 
+// The first connection's end, which gives the descriptors back, comes although the program does nothing but
+// try to accept the second.
+static void no_descriptor_left_accept_does_not_stop_the_stack(void **state)
+{
+	int listener = new_listener(7000), first = new_tcp(), second = new_tcp(), served;
+	struct tcp_info info;
+	socklen_t length = sizeof(info);
+
+	assert_int_equal(connect_to(first, OURS, 7000), 0);
+	served = ft_accept(listener, NULL, NULL);
+	assert_true(served >= 0);
+	assert_int_equal(connect_to(second, OURS, 7000), 0);
+	ft_close(first);
+	while (ft_dup(second) >= 0)
+		;
+	for (int i = 0; i < 100; i++)
+		assert_fails(ft_accept(listener, NULL, NULL), EMFILE);
+	assert_int_equal(ft_getsockopt(served, IPPROTO_TCP, TCP_INFO, &info, &length), 0);
+	assert_int_equal(info.tcpi_state, TCP_CLOSE_WAIT);
+}
+
 // ---- the 64K trap, small: ten ports ----
 
 static void ten_ports(struct ft_config *config)
@@ -352,6 +373,7 @@ int main(void)
 		lone_test(shut_down_listener_accept_is_invalid),
 		lone_test(accepted_inherits_what_the_listener_was_told),
 		lone_test(no_descriptor_left_accept_keeps_the_connection),
+		lone_test(no_descriptor_left_accept_does_not_stop_the_stack),
 		cmocka_unit_test_setup_teardown(range_used_up_connect_has_no_address_but_elsewhere,
 			start_with_ten_ports, stop_lone),
 		cmocka_unit_test_setup_teardown(

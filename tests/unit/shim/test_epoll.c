@@ -67,6 +67,21 @@ static void level_is_reported_until_read(void **state)
 	close_pair(pair);
 }
 
+// A socket that can be written to is always ready; what comes in meanwhile is seen all the same.
+static void what_is_always_ready_does_not_stop_the_stack(void **state)
+{
+	struct pair pair = new_pair();
+	struct epoll_event event = { 0 };
+	int epoll = new_epoll();
+
+	watch(epoll, pair.server, EPOLLIN | EPOLLOUT);
+	tell(pair);
+	for (int i = 0; i < 100 && !(event.events & EPOLLIN); i++)
+		assert_int_equal(ft_epoll_wait(epoll, &event, 1, -1), 1);
+	assert_int_equal(event.events, EPOLLIN | EPOLLOUT);
+	close_pair(pair);
+}
+
 static void edge_is_reported_once_for_each_arrival(void **state)
 {
 	struct pair pair = new_pair();
@@ -324,6 +339,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		lone_test(level_is_reported_until_read),
+		lone_test(what_is_always_ready_does_not_stop_the_stack),
 		lone_test(edge_is_reported_once_for_each_arrival),
 		lone_test(ready_already_edge_is_reported_when_added),
 		lone_test(one_shot_is_disarmed_until_modified),

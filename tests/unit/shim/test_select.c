@@ -42,6 +42,32 @@ static void nothing_ready_poll_waits_for_the_first(void **state)
 	close_pair(pair);
 }
 
+// The server's socket can be written to all the while.
+static void what_is_always_ready_does_not_stop_the_stack(void **state)
+{
+	struct pair pair = new_pair();
+	struct pollfd fd = { .fd = pair.server, .events = POLLIN | POLLOUT };
+	fd_set readable, writable;
+	char byte;
+
+	assert_int_equal(ft_send(pair.client, "x", 1, 0), 1);
+	for (int i = 0; i < 100 && !(fd.revents & POLLIN); i++)
+		assert_int_equal(ft_poll(&fd, 1, -1), 1);
+	assert_int_equal(fd.revents, POLLIN | POLLOUT);
+
+	assert_int_equal(ft_recv(pair.server, &byte, 1, 0), 1);
+	assert_int_equal(ft_send(pair.client, "y", 1, 0), 1);
+	FD_ZERO(&readable);
+	for (int i = 0; i < 100 && !FD_ISSET(pair.server, &readable); i++) {
+		FD_SET(pair.server, &readable);
+		FD_ZERO(&writable);
+		FD_SET(pair.server, &writable);
+		assert_in_range(ft_select(pair.server + 1, &readable, &writable, NULL, NULL), 1, 2);
+	}
+	assert_true(FD_ISSET(pair.server, &readable));
+	close_pair(pair);
+}
+
 static void epoll_descriptor_poll_is_readable_when_it_has_events(void **state)
 {
 	struct epoll_event event = { .events = EPOLLIN };
@@ -167,6 +193,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		lone_test(each_kind_poll_says_what_holds),
 		lone_test(nothing_ready_poll_waits_for_the_first),
+		lone_test(what_is_always_ready_does_not_stop_the_stack),
 		lone_test(epoll_descriptor_poll_is_readable_when_it_has_events),
 		lone_test(wrong_arguments_poll_is_refused),
 		lone_test(signal_pending_ppoll_is_interrupted),
