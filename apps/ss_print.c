@@ -168,9 +168,9 @@ static void write_details(FILE *to, const json_t *record)
 	write_number(to, record, "lastack", "lastack_ms");
 	write_number(to, record, "unacked", "unacked");
 	write_number(to, record, "lost", "lost");
-	if (number_of(record, "retrans"))
-		fprintf(to, " retrans:%lld/%lld", number_of(record, "backoff"),
-			number_of(record, "retrans"));
+	if (number_of(record, "retrans_total"))
+		fprintf(to, " retrans:%lld/%lld", number_of(record, "retrans"),
+			number_of(record, "retrans_total"));
 	write_number(to, record, "rcv_space", "rcv_space");
 }
 

@@ -5,6 +5,9 @@
 
 #include <netinet/in.h>
 
+#include "ip/route.h"
+#include "socket/socket.h"
+
 int ft_address_read_leniently(
 	const struct sockaddr *from, socklen_t length, struct ft_addr *addr, uint16_t *port)
 {
@@ -58,7 +61,12 @@ struct ft_addr ft_address_any(void)
 	return ft_addr_from_ip4(htonl(INADDR_ANY));
 }
 
-struct ft_addr ft_address_loopback(void)
+struct ft_addr ft_address_of_host(struct ft_stack *stack, const struct ft_socket *socket)
 {
-	return ft_addr_from_ip4(htonl(INADDR_LOOPBACK));
+	const struct ft_binding *binding = ft_socket_get_binding(socket);
+
+	if (binding == NULL || ft_addr_is_any(&binding->address) ||
+		ft_route_is_broadcast(stack, &binding->address))
+		return ft_addr_from_ip4(htonl(INADDR_LOOPBACK));
+	return binding->address;
 }

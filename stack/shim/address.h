@@ -6,6 +6,9 @@
 
 #include "ip/addr.h"
 
+struct ft_socket;
+struct ft_stack;
+
 // -EFAULT, -EINVAL (too short), -EAFNOSUPPORT.
 int ft_address_read(
 	const struct sockaddr *from, socklen_t length, struct ft_addr *addr, uint16_t *port);
@@ -20,5 +23,6 @@ int ft_address_write(
 
 // The wildcard address of the family.
 struct ft_addr ft_address_any(void);
-// The host's own address, to which a connect to the wildcard address goes.
-struct ft_addr ft_address_loopback(void);
+// The host itself, which the wildcard address means where a peer is named: where the socket is bound, or else
+// the loopback address (as in Linux).
+struct ft_addr ft_address_of_host(struct ft_stack *stack, const struct ft_socket *socket);

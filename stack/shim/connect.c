@@ -45,8 +45,6 @@ static int start_tcp(struct ft_stack *stack, struct ft_socket *socket, const str
 
 	if (remote_port == 0)
 		return -ECONNREFUSED; // nobody can listen there
-	if (ft_addr_is_any(remote))
-		tuple.remote = ft_address_loopback();
 	error = choose_local(stack, socket, now, &tuple);
 	if (error == 0)
 		error = ft_port_hold(&stack->tcp.ports, &tuple, reuse);
@@ -168,10 +166,10 @@ static int connect_to(struct ft_stack *stack, struct ft_socket *socket,
 		return error;
 	if (ft_is_traced(stack, FT_TRACE_SOCKET))
 		trace_connect(stack, socket, &remote, port);
+	if (ft_addr_is_any(&remote))
+		remote = ft_address_of_host(stack, socket);
 	if (!socket->is_udp)
 		return connect_tcp(stack, socket, &remote, port);
-	if (ft_addr_is_any(&remote))
-		remote = ft_address_loopback();
 	return ft_udp_connect(stack, socket->udp, &remote, port, ft_thread_now());
 }
 
@@ -281,6 +279,7 @@ static int shut_down(struct ft_stack *stack, struct ft_socket *socket, int how)
 {
 	bool read = how == SHUT_RD || how == SHUT_RDWR;
 	bool write = how == SHUT_WR || how == SHUT_RDWR;
+	int error;
 
 	if (!read && !write)
 		return -EINVAL;
@@ -292,7 +291,11 @@ static int shut_down(struct ft_stack *stack, struct ft_socket *socket, int how)
 		return -ENOTCONN;
 	if (ft_tcp_state(socket->conn) == FT_TCP_SYN_SENT) // an attempt is given up as a whole
 		return disconnect(stack, socket);
-	return ft_tcp_shutdown(stack, socket->conn, read, write, ft_thread_now());
+	error = ft_tcp_shutdown(stack, socket->conn, read, write, ft_thread_now());
+	if (error == 0)
+		socket->is_connecting =
+			false; // it has connected, which connect() need not tell any more
+	return error;
 }
 
 int ft_shutdown(int fd, int how)

@@ -77,6 +77,8 @@ static int queued_bytes(const struct ft_socket *socket, bool is_unsent, int *byt
 {
 	uint64_t queued = 0;
 
+	if (socket->is_udp && is_unsent)
+		return -ENOTTY;
 	if (ft_socket_listener(socket) != NULL)
 		return -EINVAL;
 	if (socket->conn != NULL)

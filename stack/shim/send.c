@@ -93,7 +93,7 @@ static ssize_t send_datagram(struct ft_stack *stack, struct ft_socket *socket,
 		if (error != 0)
 			return error;
 		if (ft_addr_is_any(&remote))
-			remote = ft_address_loopback();
+			remote = ft_address_of_host(stack, socket);
 	}
 	ft_wait_begin(&wait, socket->description.is_nonblocking || (flags & MSG_DONTWAIT),
 		socket->settings->send_timeout);

@@ -126,6 +126,22 @@ static uint32_t in_segments(const struct ft_tcp_conn *conn, uint32_t bytes)
 	return conn->mss == 0 ? 0 : (bytes + conn->mss - 1) / conn->mss;
 }
 
+// Sent again and not yet acknowledged: in fast recovery the segment at SND.UNA; after a timeout all from there
+// on that has gone out again.
+static uint32_t bytes_again(const struct ft_tcp_conn *conn)
+{
+	uint32_t again = conn->snd.nxt - conn->snd.una;
+
+	switch (conn->retransmit.phase) {
+	case FT_RETRANSMIT_RECOVERY:
+		return RTE_MIN(again, (uint32_t)conn->mss);
+	case FT_RETRANSMIT_LOSS:
+		return RTE_MIN(again, conn->retransmit.recover - conn->snd.una);
+	default:
+		return 0;
+	}
+}
+
 static void fill_congestion(const struct ft_tcp_conn *conn, struct tcp_info *info)
 {
 	info->tcpi_ca_state = linux_phase(&conn->retransmit);
@@ -136,6 +152,7 @@ static void fill_congestion(const struct ft_tcp_conn *conn, struct tcp_info *inf
 	info->tcpi_lost = conn->retransmit.phase == FT_RETRANSMIT_LOSS
 				  ? in_segments(conn, conn->snd.max - conn->snd.nxt)
 				  : 0;
+	info->tcpi_retrans = in_segments(conn, bytes_again(conn));
 	info->tcpi_total_retrans = conn->total_retransmits;
 }
 

@@ -97,14 +97,13 @@ static int find_way(struct ft_stack *stack, struct ft_udp_socket *udp, const str
 	return 0;
 }
 
-static int insert_connected(struct ft_stack *stack, struct ft_udp_socket *udp)
+static bool is_anothers(
+	const struct ft_stack *stack, const struct ft_udp_socket *udp, const struct ft_tuple *tuple)
 {
-	uint64_t hash = ft_tuple_hash(&stack->key, &udp->tuple);
+	uint32_t found =
+		ft_conn_table_find(&stack->udp.connected, tuple, ft_tuple_hash(&stack->key, tuple));
 
-	if (ft_conn_table_find(&stack->udp.connected, &udp->tuple, hash) != FT_CONN_NONE)
-		return -EADDRINUSE;
-	return ft_conn_table_insert(
-		&stack->udp.connected, hash, ft_pool_index(&stack->udp.sockets, udp));
+	return found != FT_CONN_NONE && found != ft_pool_index(&stack->udp.sockets, udp);
 }
 
 static void forget_peer(struct ft_stack *stack, struct ft_udp_socket *udp)
@@ -118,26 +117,29 @@ static void forget_peer(struct ft_stack *stack, struct ft_udp_socket *udp)
 	ft_port_mark_connected(&stack->udp.ports, &udp->binding, false);
 }
 
+// A peer that can't be had leaves the one before.
 int ft_udp_connect(struct ft_stack *stack, struct ft_udp_socket *udp, const struct ft_addr *remote,
 	uint16_t remote_port, ft_time now)
 {
+	struct ft_tuple tuple = {
+		.remote = *remote, .remote_port = remote_port, .protocol = IPPROTO_UDP
+	};
 	struct ft_route route;
 	int error;
 
-	forget_peer(stack, udp);
 	error = find_way(stack, udp, remote, now, &route);
 	if (error == 0)
 		error = choose_port(stack, udp, remote);
 	if (error != 0)
 		return error;
-	udp->tuple = (struct ft_tuple){
-		.local = route.source,
-		.remote = *remote,
-		.local_port = udp->binding.port,
-		.remote_port = remote_port,
-		.protocol = IPPROTO_UDP,
-	};
-	error = insert_connected(stack, udp);
+	tuple.local = route.source;
+	tuple.local_port = udp->binding.port;
+	if (is_anothers(stack, udp, &tuple))
+		return -EADDRINUSE;
+	forget_peer(stack, udp);
+	udp->tuple = tuple;
+	error = ft_conn_table_insert(&stack->udp.connected, ft_tuple_hash(&stack->key, &tuple),
+		ft_pool_index(&stack->udp.sockets, udp));
 	if (error != 0) {
 		udp->tuple = (struct ft_tuple){ 0 };
 		return error;
@@ -207,15 +209,15 @@ static int check_send(struct ft_udp_socket *udp, const struct ft_addr *remote, u
 {
 	const struct ft_addr *destination = remote != NULL ? remote : &udp->tuple.remote;
 
-	if (udp->is_shut_write)
-		return -EPIPE;
 	if (remote == NULL && !udp->is_connected)
 		return -EDESTADDRREQ;
 	if (bytes > ft_ip_largest_payload(destination) - sizeof(struct rte_udp_hdr))
 		return -EMSGSIZE;
 	if ((remote != NULL ? remote_port : udp->tuple.remote_port) == 0)
 		return -EINVAL;
-	return -ft_udp_take_error(udp);
+	if (udp->error != 0)
+		return -ft_udp_take_error(udp);
+	return udp->is_shut_write ? -EPIPE : 0;
 }
 
 static __attribute__((cold)) void trace_sent(

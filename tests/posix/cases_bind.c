@@ -239,6 +239,40 @@ static void reused_clear_late(void)
 	DO(bind_to(second, LOCAL, PORT));
 }
 
+static void reuse_port_set_late(int is_udp)
+{
+	int first = is_udp ? new_udp() : new_tcp(), second = is_udp ? new_udp() : new_tcp();
+
+	MUST(bind_to(first, LOCAL, PORT));
+	MUST(set(first, SOL_SOCKET, SO_REUSEPORT, 1));
+	MUST(set(second, SOL_SOCKET, SO_REUSEPORT, 1));
+	DO(bind_to(second, LOCAL, PORT));
+}
+
+static void reuse_port_cleared_late(int is_udp)
+{
+	int first = is_udp ? new_udp() : new_tcp(), second = is_udp ? new_udp() : new_tcp();
+
+	MUST(set(first, SOL_SOCKET, SO_REUSEPORT, 1));
+	MUST(set(second, SOL_SOCKET, SO_REUSEPORT, 1));
+	MUST(bind_to(first, LOCAL, PORT));
+	MUST(set(first, SOL_SOCKET, SO_REUSEPORT, 0));
+	DO(bind_to(second, LOCAL, PORT));
+}
+
+// Its name is one address now; whose port it is at the others?
+static void any_bound_connected_others_bind(int is_udp)
+{
+	int fd = is_udp ? new_udp() : new_tcp(), peer = is_udp ? new_udp() : new_tcp();
+
+	MUST(bind_to(peer, LOCAL, OTHER_PORT));
+	MUST(is_udp ? 0 : os->listen(peer, 1));
+	MUST(bind_to(fd, ANY, PORT));
+	MUST(connect_to(fd, LOCAL, OTHER_PORT));
+	DO(own_name(fd));
+	DO(bind_to(is_udp ? new_udp() : new_tcp(), OTHER, PORT));
+}
+
 // ---- the matrix: what may stand beside a first claim on the port ----
 
 static const struct {
@@ -350,6 +384,9 @@ void ft_cases_bind(void)
 	RUN(listening_bind);
 	RUN(bound_set_reuse_late);
 	RUN(reused_clear_late);
+	RUN_EACH(reuse_port_set_late, 2);
+	RUN_EACH(reuse_port_cleared_late, 2);
+	RUN_EACH(any_bound_connected_others_bind, 2);
 	RUN_EACH(tcp_bound_others_bind, CLAIMS);
 	RUN_EACH(tcp_listening_others_bind, CLAIMS);
 	RUN_EACH(udp_bound_others_bind, CLAIMS);

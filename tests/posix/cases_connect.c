@@ -33,6 +33,47 @@ static void reset_bind(void)
 	DO(bind_to(pair.client, LOCAL, OTHER_PORT));
 }
 
+static void refused_told_bind(void)
+{
+	int fd = new_tcp_nonblocking();
+
+	DO(connect_to(fd, LOCAL, PORT));
+	DO(take_error(fd));
+	DO(bind_to(fd, LOCAL, OTHER_PORT));
+}
+
+// The wildcard address means the host: where the socket is bound, or else the loopback address.
+static void bound_connect_to_any(int is_bound)
+{
+	int listener = new_tcp(), fd = new_tcp();
+
+	MUST(bind_to(listener, OTHER, PORT));
+	MUST(os->listen(listener, 1));
+	MUST(is_bound ? bind_to(fd, OTHER, OTHER_PORT) : 0);
+	DO(connect_to(fd, ANY, PORT));
+	DO(peer_name(fd));
+}
+
+static void nonblocking_connected_shutdown_connect(int how)
+{
+	int fd = new_tcp_nonblocking();
+
+	new_listener();
+	DO(connect_to(fd, LOCAL, PORT));
+	DO(os->shutdown(fd, how));
+	DO(connect_to(fd, LOCAL, PORT));
+	DO(connect_to(fd, LOCAL, PORT));
+}
+
+static void nonblocking_refused_shutdown_connect(int how)
+{
+	int fd = new_tcp_nonblocking();
+
+	DO(connect_to(fd, LOCAL, PORT));
+	DO(os->shutdown(fd, how));
+	DO(connect_to(fd, LOCAL, PORT));
+}
+
 static void refused_connect_again(void)
 {
 	int fd = new_tcp();
@@ -445,6 +486,10 @@ void ft_cases_connect(void)
 	RUN(nobody_listens_connect);
 	RUN(refused_bind);
 	RUN(reset_bind);
+	RUN(refused_told_bind);
+	RUN_EACH(bound_connect_to_any, 2);
+	RUN_EACH(nonblocking_connected_shutdown_connect, 3);
+	RUN_EACH(nonblocking_refused_shutdown_connect, 3);
 	RUN(refused_connect_again);
 	RUN(bound_refused_keeps_name);
 	RUN(unbound_refused_loses_name);

@@ -169,6 +169,7 @@ static void data_counts_first(void)
 	DO(os->ioctl(to, FIONREAD, &bytes));
 	DO(bytes);
 	DO(os->ioctl(to, SIOCOUTQ, &bytes));
+	DO(os->ioctl(to, SIOCOUTQNSD, &bytes));
 	DO(bytes);
 	DO(os->ioctl(to, SIOCATMARK, &bytes));
 	DO(os->sockatmark(to));
@@ -286,6 +287,78 @@ static void refused_then_broadcast(void)
 	int fd = new_refused();
 
 	DO(put_to(fd, "x", INADDR_BROADCAST, PORT));
+}
+
+// Shut for sending, too.
+static void refused_shutdown_send(void)
+{
+	int fd = new_refused();
+
+	DO(os->shutdown(fd, SHUT_WR));
+	DO(put(fd, "x", 0));
+	DO(put(fd, "x", 0));
+	DO(take_error(fd));
+}
+
+static void unconnected_shutdown_send(void)
+{
+	int fd = new_udp();
+
+	DO(os->shutdown(fd, SHUT_WR));
+	DO(put(fd, "x", 0));
+	DO(put_to(fd, "x", LOCAL, PORT));
+}
+
+static void bound_send_to_any(int is_bound)
+{
+	int at_other = new_udp(), at_local = new_udp(), fd = new_udp();
+
+	MUST(bind_to(at_other, OTHER, PORT));
+	MUST(bind_to(at_local, LOCAL, PORT));
+	MUST(is_bound ? bind_to(fd, OTHER, OTHER_PORT) : 0);
+	DO(put_to(fd, "x", ANY, PORT));
+	DO(take(at_other, 9, 0));
+	DO(take(at_local, 9, 0));
+	DO(connect_to(fd, ANY, PORT));
+	DO(peer_name(fd));
+}
+
+// Two of one name, who ask for the same peer.
+static void same_name_same_peer(void)
+{
+	int first = new_udp(), second = new_udp();
+
+	MUST(set(first, SOL_SOCKET, SO_REUSEPORT, 1));
+	MUST(set(second, SOL_SOCKET, SO_REUSEPORT, 1));
+	MUST(bind_to(first, LOCAL, OTHER_PORT));
+	MUST(bind_to(second, LOCAL, OTHER_PORT));
+	DO(connect_to(first, LOCAL, PORT));
+	DO(connect_to(second, LOCAL, PORT));
+	DO(peer_name(second));
+	DO(connect_to(first, LOCAL, PORT));
+}
+
+// A peer that can't be had leaves the one before.
+static void connected_connect_fails(void)
+{
+	int peer = new_udp_bound(), fd = new_udp();
+
+	MUST(connect_to(fd, LOCAL, PORT));
+	DO(connect_to(fd, INADDR_BROADCAST, PORT));
+	DO(peer_name(fd));
+	DO(put(fd, "x", 0));
+	DO(take(peer, 9, 0));
+}
+
+// Does the port that bind() chose go with the peer?
+static void port_of_bind_disconnect(void)
+{
+	int fd = new_udp();
+
+	MUST(bind_to(fd, LOCAL, 0));
+	DO(disconnect(fd));
+	DO(own_name(fd));
+	DO(bind_to(fd, LOCAL, PORT));
 }
 
 static void connected_names(void)
@@ -469,6 +542,12 @@ void ft_cases_datagram(void)
 	RUN(refused_data_first);
 	RUN(refused_then_somebody);
 	RUN(refused_then_broadcast);
+	RUN(refused_shutdown_send);
+	RUN(unconnected_shutdown_send);
+	RUN_EACH(bound_send_to_any, 2);
+	RUN(same_name_same_peer);
+	RUN(connected_connect_fails);
+	RUN(port_of_bind_disconnect);
 	RUN(connected_names);
 	RUN(unconnected_disconnect_unbinds_chosen);
 	RUN(bound_any_disconnected_is_any);

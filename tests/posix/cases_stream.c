@@ -137,6 +137,15 @@ static void nothing_there_receive(void)
 	DO(ft_step_has_passed(since, 30));
 }
 
+static void nothing_there_receive_nothing(void)
+{
+	struct pair pair = new_pair();
+
+	MUST(os->fcntl(pair.server, F_SETFL, 0));
+	MUST(set_timeout(pair.server, SO_RCVTIMEO, 30));
+	DO(take(pair.server, 0, 0));
+}
+
 static void nothing_there_read_to_null(void)
 {
 	DO(os->read(new_pair().server, NULL, 1));
@@ -374,6 +383,18 @@ static void urgent_alone(void)
 	DO(take(pair.server, 9, 0));
 }
 
+static void urgent_reset(void)
+{
+	struct pair pair = new_pair();
+
+	DO(put(pair.client, "ab!", MSG_OOB));
+	MUST(set_linger(pair.client, 1, 0));
+	DO(os->close(pair.client));
+	DO(take(pair.server, 1, MSG_OOB));
+	DO(take(pair.server, 9, 0));
+	DO(take(pair.server, 9, 0));
+}
+
 static void urgent_inline(void)
 {
 	struct pair pair = new_pair();
@@ -580,6 +601,7 @@ void ft_cases_stream(void)
 	RUN(data_waitall_peek);
 	RUN(waitall_reset);
 	RUN(nothing_there_receive);
+	RUN(nothing_there_receive_nothing);
 	RUN(nothing_there_read_to_null);
 	RUN(not_connected_data_calls);
 	RUN(data_other_calls);
@@ -591,6 +613,7 @@ void ft_cases_stream(void)
 	RUN(any_unknown_flags);
 	RUN(urgent_receive);
 	RUN(urgent_alone);
+	RUN(urgent_reset);
 	RUN(urgent_inline);
 	RUN(urgent_waitall);
 	RUN(urgent_not_there);

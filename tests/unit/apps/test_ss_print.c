@@ -59,6 +59,31 @@ static void name_given_is_told(void **state)
 	ss_table_free(&table);
 }
 
+// Each number in its place; the names are those of ss(8).
+static void details_are_written_as_ss_writes_them(void **state)
+{
+	const struct ss_style style = { .has_details = true };
+	const struct ss_socket socket = { .state = SS_ESTABLISHED };
+	json_t *record = json_loads(
+		"{\"congestion\": \"newreno\", \"timestamps\": 1, \"wscale\": 1, \"snd_wscale\": 2,"
+		" \"rcv_wscale\": 3, \"rto_us\": 204000, \"backoff\": 4, \"rtt_us\": 1500,"
+		" \"rttvar_us\": 750, \"mss\": 1448, \"pmtu\": 1500, \"rcvmss\": 536,"
+		" \"advmss\": 1447, \"cwnd\": 10, \"ssthresh\": 7, \"bytes_acked\": 11,"
+		" \"bytes_received\": 12, \"lastsnd_ms\": 13, \"lastrcv_ms\": 14, \"lastack_ms\": 15,"
+		" \"unacked\": 16, \"lost\": 17, \"retrans\": 18, \"retrans_total\": 19,"
+		" \"rcv_space\": 20}",
+		0, NULL);
+
+	assert_non_null(record);
+	assert_true(ss_table_add(&table, &style, &socket, record, &app));
+	assert_string_equal(table.rows[0].details,
+		"\t ts newreno wscale:2,3 rto:204 backoff:4 rtt:1.5/0.75 mss:1448 pmtu:1500 rcvmss:536 "
+		"advmss:1447 cwnd:10 ssthresh:7 bytes_acked:11 bytes_received:12 lastsnd:13 lastrcv:14 "
+		"lastack:15 unacked:16 lost:17 retrans:18/19 rcv_space:20");
+	json_decref(record);
+	ss_table_free(&table);
+}
+
 static void add(const struct ss_style *style, bool is_udp, const char *program)
 {
 	struct ft_app other = { .pid = 12 };
@@ -117,6 +142,7 @@ int main(void)
 		cmocka_unit_test(processes_are_written_as_ss_writes_them),
 		cmocka_unit_test(more_descriptors_than_are_listed_are_counted),
 		cmocka_unit_test(name_given_is_told),
+		cmocka_unit_test(details_are_written_as_ss_writes_them),
 		cmocka_unit_test(several_applications_udp_stands_before_tcp),
 	};
 

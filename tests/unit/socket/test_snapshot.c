@@ -175,6 +175,32 @@ static void connection_shows_both_ends_and_their_queues(void **state)
 	close_pair(pair);
 }
 
+static struct ft_snapshot record_of(int fd)
+{
+	struct listing *listing = list(FT_SNAPSHOT_ALL, FT_SNAPSHOT_RECORDS);
+	uint32_t i = 0;
+
+	while (i < listing->count && listing->records[i].fds[0] != fd)
+		i++;
+	assert_true(i < listing->count);
+	return listing->records[i];
+}
+
+// The server reads nothing until its window is shut, and the client asks now and then.
+static void shut_window_shows_who_probes_it(void **state)
+{
+	static const char bytes[65536];
+	struct pair pair = new_pair();
+
+	set_nonblocking(pair.client);
+	while (ft_send(pair.client, bytes, sizeof(bytes), 0) > 0)
+		ft_lone_settle(&lone);
+	ft_lone_run_for(&lone, FT_SECOND);
+	assert_int_equal(record_of(pair.client).timer, FT_SNAPSHOT_PERSIST);
+	assert_int_equal(record_of(pair.server).timer, FT_SNAPSHOT_NO_TIMER);
+	close_pair(pair);
+}
+
 // The tools are needed most when something has run out.
 static void without_a_packet_buffer_all_is_listed(void **state)
 {
@@ -346,6 +372,7 @@ int main(void)
 		lone_test(connection_that_is_over_is_not_listed),
 		lone_test(many_descriptors_are_counted_and_the_first_shown),
 		lone_test(connection_shows_both_ends_and_their_queues),
+		lone_test(shut_window_shows_who_probes_it),
 		lone_test(without_a_packet_buffer_all_is_listed),
 		lone_test(time_wait_belongs_to_nobody_and_has_its_timer),
 		lone_test(udp_with_and_without_a_peer),

@@ -472,9 +472,55 @@ static void info_tells_the_truth(void **state)
 	QUIET(200 * FT_MILLISECOND);
 	EXPECT(.seq = 1, .ack = 1, .flags = ACK, .bytes = 1000);
 	ft_tcp_info(&peer.stack, peer.conn, peer.now, &info);
+	assert_int_equal(info.tcpi_retrans, 1);
 	assert_int_equal(info.tcpi_total_retrans, 1);
 	assert_int_equal(info.tcpi_ca_state, TCP_CA_Loss);
 	assert_int_equal(info.tcpi_snd_cwnd, 1);
+	QUIET(400 * FT_MILLISECOND); // the same segment once more
+	EXPECT(.seq = 1, .ack = 1, .flags = ACK, .bytes = 1000);
+	ft_tcp_info(&peer.stack, peer.conn, peer.now, &info);
+	assert_int_equal(info.tcpi_retrans, 1);
+	assert_int_equal(info.tcpi_total_retrans, 2);
+	SEND(.seq = 1, .ack = 2501, .flags = ACK);
+	ft_tcp_info(&peer.stack, peer.conn, peer.now, &info);
+	assert_int_equal(info.tcpi_retrans, 0);
+	assert_int_equal(info.tcpi_total_retrans, 2);
+}
+
+// Probes of a closed window are not sent again: they are new each time.
+static void info_of_a_shut_window_has_nothing_sent_again(void **state)
+{
+	struct tcp_info info;
+
+	peer_enter(FT_TCP_ESTABLISHED);
+	SEND(.seq = 1, .ack = 1, .flags = ACK, .is_window_shut = true);
+	peer_write("hello");
+	QUIET(200 * FT_MILLISECOND);
+	peer_take_all();
+	SEND(.seq = 1, .ack = 1, .flags = ACK, .is_window_shut = true);
+	peer_pass(2 * FT_SECOND);
+	assert_true(peer_take_all() > 0);
+	ft_tcp_info(&peer.stack, peer.conn, peer.now, &info);
+	assert_int_equal(info.tcpi_retrans, 0);
+}
+
+static void info_counts_its_times_from_what_each_is_of(void **state)
+{
+	struct tcp_info info;
+
+	peer_enter(FT_TCP_ESTABLISHED);
+	SEND(.seq = 1, .ack = 1, .flags = ACK, .text = "hello");
+	peer_pass(300 * FT_MILLISECOND);
+	peer_take_all();
+	peer_write("hi");
+	EXPECT(.seq = 1, .ack = 6, .flags = PSH | ACK, .text = "hi");
+	peer_pass(100 * FT_MILLISECOND);
+	SEND(.seq = 6, .ack = 3, .flags = ACK);
+	peer_pass(50 * FT_MILLISECOND);
+	ft_tcp_info(&peer.stack, peer.conn, peer.now, &info);
+	assert_in_range(info.tcpi_last_data_recv, 450, 451);
+	assert_in_range(info.tcpi_last_data_sent, 150, 151);
+	assert_in_range(info.tcpi_last_ack_recv, 50, 51);
 }
 
 static void syn_sent_info_counts_its_times_from_the_syn(void **state)
@@ -726,6 +772,8 @@ int main(void)
 		PEER_TEST(established_abort_resets_with_a_timestamp),
 		PEER_TEST(closed_listener_resets_what_nobody_accepted),
 		PEER_TEST(info_tells_the_truth),
+		PEER_TEST(info_of_a_shut_window_has_nothing_sent_again),
+		PEER_TEST(info_counts_its_times_from_what_each_is_of),
 		PEER_TEST(syn_sent_info_counts_its_times_from_the_syn),
 		PEER_TEST(info_announced_mss_leaves_room_for_timestamps),
 		PEER_TEST(syn_sent_has_no_volume),
