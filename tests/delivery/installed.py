@@ -111,9 +111,12 @@ def programs_have_manuals_and_start(installed):
 
 
 def pkg_config_asks_for_nothing_else(installed):
-    """To link shared: the library alone. DPDK is its own affair."""
+    """To link shared: the library alone, and to compile: its header. DPDK is its own affair."""
     libraries = [flag for flag in installed.flags("--libs") if flag.startswith("-l")]
     assert libraries == ["-lfourtuple"], libraries
+    flags = installed.flags("--cflags")
+    include = installed.find("fourtuple.h").parent
+    assert all(flag[:2] == "-I" and pathlib.Path(flag[2:]).resolve() == include for flag in flags), flags
 
 
 # ---- an application outside the tree ----
