@@ -354,7 +354,11 @@ static bool read_options(int argc, char **argv, uint16_t *port)
 		if (option == 'l' ? !read_port(optarg, port) : !read_destination(optarg))
 			return false;
 	}
-	if (optind == argc && *port != 0 && destination.sin_port != 0)
+	if (optind < argc) {
+		fprintf(stderr, "ft-relay: unexpected argument \"%s\"; see --help\n", argv[optind]);
+		return false;
+	}
+	if (*port != 0 && destination.sin_port != 0)
 		return true;
 	fprintf(stderr, "ft-relay: expected --listen PORT and --to ADDRESS:PORT; see --help\n");
 	return false;

@@ -19,6 +19,7 @@ expect 1 'No such file' --config /nowhere/fourtuple.conf
 	expect 2 '10.9.0.1: expected ADDRESS:PORT' $stack --listen 7777 --to 10.9.0.1
 	expect 2 'somewhere:80: expected an IPv4 address' $stack --listen 7777 --to somewhere:80
 	expect 2 'unrecognized option' $stack --listn 7777
+	expect 2 'unexpected argument "now"' $stack --listen 7777 --to 10.9.0.1:80 now
 
 	"$program" $stack --listen 7777 --to 10.9.0.1:80 >"$log" 2>&1 &
 }
