@@ -168,5 +168,5 @@ bool ss_list_add(struct ss_list *list, const struct ss_wanted *wanted, const str
 	if (is_good && next != 0)
 		fprintf(stderr, "ft-ss: %s (pid %d) answers the same again and again\n", app->name,
 			app->pid);
-	return is_good && next == 0;
+	return is_good && next == 0 && app->fd >= 0;
 }

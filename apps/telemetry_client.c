@@ -114,6 +114,16 @@ static void keep_silent(struct ft_app *app, const char *name, const char *why)
 	snprintf(app->name, sizeof(app->name), "%.*s", (int)sizeof(app->name) - 1, name);
 }
 
+// One that is ending takes no more; nor does it tell that from having too many.
+static bool is_gone(const char *path)
+{
+	int fd = open_socket(path, HURRY_MS);
+
+	if (fd >= 0)
+		close(fd);
+	return fd < 0;
+}
+
 static bool open_app(
 	struct ft_app *app, const char *directory, const char *name, int64_t deadline_ms)
 {
@@ -133,7 +143,7 @@ static bool open_app(
 		return false;
 	if (error == EAGAIN)
 		keep_silent(app, name, "does not answer; is it stopped?");
-	else if (error == ECONNRESET)
+	else if (error == ECONNRESET && !is_gone(path))
 		keep_silent(app, name, "answers ten at a time, and has so many: close an exporter");
 	else
 		return false;
@@ -181,6 +191,10 @@ json_t *ft_client_ask(struct ft_app *app, const char *command)
 	if (app->fd < 0)
 		return NULL;
 	answer = exchange(app->fd, command);
+	if (answer == NULL) { // nor will it: no more is asked, and this is said once
+		close(app->fd);
+		app->fd = -1;
+	}
 	error = json_string_value(json_object_get(answer, "error"));
 	if (json_is_object(answer) && error == NULL)
 		return answer;

@@ -3,6 +3,7 @@ yet."""
 
 import contextlib
 import json
+import os
 import pathlib
 import re
 import select
@@ -10,6 +11,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import threading
 import time
 import urllib.error
 import urllib.request
@@ -340,17 +342,24 @@ def without_root_everything_is_seen_as_well(wire):
 
 
 @contextlib.contextmanager
-def silent_application(name):
-    """Something called `name` that answers nobody; yields what tells whether it was asked."""
+def telemetry_door(name):
+    """Where an application called `name` is asked; yields the socket that listens there."""
     directory = pathlib.Path("/var/run/dpdk", name)
     directory.mkdir()
     try:
         with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as door:
             door.bind(str(directory / "dpdk_telemetry.v2"))
             door.listen()
-            yield lambda: bool(select.select([door], [], [], 0)[0])
+            yield door
     finally:
         shutil.rmtree(directory)
+
+
+@contextlib.contextmanager
+def silent_application(name):
+    """Something called `name` that answers nobody; yields what tells whether it was asked."""
+    with telemetry_door(name) as door:
+        yield lambda: bool(select.select([door], [], [], 0)[0])
 
 
 @test
@@ -376,6 +385,30 @@ def stopped_applications_share_the_patience(wire):
         found = samples_of(page(), wire.namespace)
         assert time.monotonic() - begun < 8
         assert found["fourtuple_up",] == 1
+
+
+def list_five_connections_and_end(door, name):
+    socket_of = {"proto": "tcp", "state": "ESTABLISHED", "local": "10.9.0.2", "lport": 7, "remote": "10.9.0.1"}
+    page = {str(number): {**socket_of, "rport": 40000 + number} for number in range(5)}
+    link, _ = door.accept()
+    with link:
+        link.send(json.dumps({"version": "none", "pid": os.getpid(), "max_output_len": 16384}).encode())
+        for answer in {"name": name, "program": "none", "pid": os.getpid()}, {"next": 0, **page}:
+            command = link.recv(1024).decode().split(",")[0]
+            link.send(json.dumps({command: answer}).encode())
+        link.recv(1024)
+
+
+@test
+def application_that_ends_while_asked_is_told_of_once(wire):
+    """Of five connections to be reset it has not come to the first."""
+    name = f"{wire.namespace}e"
+    with telemetry_door(name) as door:
+        application = threading.Thread(target=list_five_connections_and_end, args=(door, name), daemon=True)
+        application.start()
+        said = ss_fails("-tKn", "--app", name, "state", "all")
+        application.join(20)
+    assert said.count("no answer") == len(said.splitlines()) == 1, said
 
 
 @test
