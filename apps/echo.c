@@ -198,8 +198,8 @@ static void accept_peers(int listener)
 
 	while ((fd = ft_accept4(listener, NULL, NULL, SOCK_NONBLOCK)) >= 0)
 		add_peer(fd);
-	// Others may follow one that is gone again; out of descriptors, they wait for their turn.
-	if (errno != EAGAIN && errno != EINTR)
+	// Others may follow one that is gone again; while there are no descriptors, they wait.
+	if (errno != EAGAIN && errno != EINTR && errno != EMFILE)
 		statistics.failed++;
 }
 

@@ -106,6 +106,7 @@ def descriptors_run_out(wire):
                 client.close()
                 clients.remove(client)
     wire.stop()
+    assert re.search("30 accepted, .*0 failed", wire.said()), wire.said()
 
 
 # ---- the cable ----
