@@ -309,13 +309,14 @@ static void unconnected_shutdown_send(void)
 	DO(put_to(fd, "x", LOCAL, PORT));
 }
 
-static void bound_send_to_any(int is_bound)
+static void bound_send_to_any(int variant)
 {
+	static const uint32_t names[] = { ANY, OTHER, INADDR_BROADCAST };
 	int at_other = new_udp(), at_local = new_udp(), fd = new_udp();
 
 	MUST(bind_to(at_other, OTHER, PORT));
 	MUST(bind_to(at_local, LOCAL, PORT));
-	MUST(is_bound ? bind_to(fd, OTHER, OTHER_PORT) : 0);
+	MUST(bind_to(fd, names[variant], OTHER_PORT));
 	DO(put_to(fd, "x", ANY, PORT));
 	DO(take(at_other, 9, 0));
 	DO(take(at_local, 9, 0));
@@ -544,7 +545,7 @@ void ft_cases_datagram(void)
 	RUN(refused_then_broadcast);
 	RUN(refused_shutdown_send);
 	RUN(unconnected_shutdown_send);
-	RUN_EACH(bound_send_to_any, 2);
+	RUN_EACH(bound_send_to_any, 3);
 	RUN(same_name_same_peer);
 	RUN(connected_connect_fails);
 	RUN(port_of_bind_disconnect);
