@@ -33,7 +33,19 @@ static inline struct ft_stack *find_stack(void)
 {
 	struct ft_stack *stack = ft_thread_stack();
 
-	return likely(stack != NULL) ? stack : lack_stack();
+	if (unlikely(stack == NULL))
+		return lack_stack();
+	if (unlikely(++ft_thread_calls > FT_CALLS_TO_A_TURN))
+		ft_thread_turn_at_once();
+	return stack;
+}
+
+long ft_call_failed(int error)
+{
+	if (ft_thread_stack() != NULL && ft_thread_calls > 0)
+		ft_thread_turn_at_once();
+	errno = error;
+	return -1;
 }
 
 static inline struct ft_description *find_description(int fd, struct ft_stack **stack)

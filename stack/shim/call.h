@@ -1,5 +1,9 @@
 // How each of the public calls begins and ends: a descriptor becomes a socket, a negative errno
 // becomes -1 and errno. Between the two everything works with negative errnos.
+//
+// No program that only calls may keep its stack from running, by asking again and again for what fails, or
+// for what is always there. So a call that fails turns the loop, if it has not, and so does every
+// FT_CALLS_TO_A_TURN-th that comes without a turn.
 #pragma once
 #include <errno.h>
 
@@ -32,11 +36,12 @@ void ft_call_tell(struct ft_stack *stack, const struct ft_tuple *tuple, long res
 			ft_call_tell(stack, tuple, result, __VA_ARGS__); \
 	} while (0)
 
+#define FT_CALLS_TO_A_TURN 1024
+
+long ft_call_failed(int error) __attribute__((cold));
+
 // A result of 0 or more as it is; a negative one as errno and -1.
 static inline long ft_call_result(long result)
 {
-	if (likely(result >= 0))
-		return result;
-	errno = (int)-result;
-	return -1;
+	return likely(result >= 0) ? result : ft_call_failed((int)-result);
 }

@@ -245,8 +245,6 @@ static int accept_peer(struct ft_stack *stack, struct ft_socket *listening,
 	if (address != NULL && (length == NULL || (int)*length < 0))
 		return length == NULL ? -EFAULT : -EINVAL;
 	error = await_peer(stack, listening, &fd);
-	if (error == -EMFILE) // who tries again and again must not keep the stack from running
-		ft_thread_turn_at_once();
 	if (error != 0)
 		return error;
 	descriptor = ft_descriptor_find(&stack->sockets->descriptors, fd);

@@ -14,6 +14,7 @@ struct thread {
 
 static _Thread_local struct thread thread;
 _Thread_local struct ft_stack *ft_thread_attached;
+_Thread_local unsigned ft_thread_calls;
 
 // Counted, not set and cleared, so that every thread sees each interrupt. A lock-free atomic is
 // what a signal handler may touch (C17 7.14.1.1).
@@ -36,11 +37,13 @@ ft_time ft_thread_now(void)
 
 ft_time ft_thread_turn(void)
 {
+	ft_thread_calls = 0;
 	return thread.runner.turn(thread.runner.arg);
 }
 
 void ft_thread_turn_at_once(void)
 {
+	ft_thread_calls = 0;
 	if (thread.runner.turn_at_once != NULL)
 		thread.runner.turn_at_once(thread.runner.arg);
 	else

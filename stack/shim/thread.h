@@ -31,6 +31,9 @@ static inline struct ft_stack *ft_thread_stack(void)
 	return ft_thread_attached;
 }
 
+// How many calls this thread has made since its stack's loop last turned. Reset by the turns below alone.
+extern _Thread_local unsigned ft_thread_calls;
+
 // ---- for the shim; the thread must have a stack ----
 
 ft_time ft_thread_now(void);

@@ -113,6 +113,56 @@ static void nonblocking_is_set_by_ioctl_too(void **state)
 
 // ---- close ----
 
+// ---- no program that only calls keeps its stack from running ----
+
+// Since it was asked before.
+static bool has_turned(void)
+{
+	static ft_time before;
+	bool has = lone.now != before;
+
+	before = lone.now;
+	return has;
+}
+
+static void call_that_fails_turns_the_loop(void **state)
+{
+	int fd = new_tcp(), bound = new_tcp();
+	char byte;
+
+	has_turned();
+	assert_int_equal(bind_to(bound, OURS, 7000), 0);
+	assert_false(has_turned());
+	assert_fails(bind_to(fd, OURS, 7000), EADDRINUSE);
+	assert_true(has_turned());
+	assert_fails(ft_recv(fd, &byte, 1, 0), ENOTCONN);
+	assert_true(has_turned());
+	assert_fails(connect_to(fd, OURS, 0), ECONNREFUSED);
+	assert_true(has_turned());
+}
+
+// Who peeks again and again until more is there gets it, and so does who floods a neighbour that is not
+// known yet.
+static void calls_that_never_wait_turn_the_loop_now_and_then(void **state)
+{
+	struct pair pair = new_pair();
+	int udp = new_udp(), tries = 0;
+	char bytes[2];
+
+	assert_int_equal(ft_send(pair.client, "a", 1, 0), 1);
+	assert_int_equal(ft_recv(pair.server, bytes, 2, MSG_PEEK), 1);
+	assert_int_equal(ft_send(pair.client, "b", 1, 0), 1);
+	while (ft_recv(pair.server, bytes, 2, MSG_PEEK) == 1)
+		assert_true(++tries < 1000000);
+
+	assert_int_equal(connect_to(udp, PEER, 7000), 0);
+	while (lone.stack.counters.count[FT_COUNTER_ARP_REQUESTS_SENT] == 0) {
+		assert_int_equal(ft_send(udp, "x", 1, 0), 1);
+		assert_true(++tries < 1000000);
+	}
+	close_pair(pair);
+}
+
 static void linger_close_waits_for_the_acknowledgment(void **state)
 {
 	struct linger linger = { .l_onoff = 1, .l_linger = 5 };
@@ -197,6 +247,8 @@ int main(void)
 		lone_test(copy_shares_the_description),
 		lone_test(wrong_kind_socket_is_refused),
 		lone_test(nonblocking_is_set_by_ioctl_too),
+		lone_test(call_that_fails_turns_the_loop),
+		lone_test(calls_that_never_wait_turn_the_loop_now_and_then),
 		lone_test(linger_close_waits_for_the_acknowledgment),
 		lone_test(linger_close_is_interrupted_but_closes),
 		lone_test(linger_nonblocking_close_does_not_wait),
