@@ -65,6 +65,8 @@ struct ft_addr ft_address_of_host(struct ft_stack *stack, const struct ft_socket
 {
 	const struct ft_binding *binding = ft_socket_get_binding(socket);
 
+	if (socket->is_udp && socket->udp->is_connected)
+		return socket->udp->tuple.local;
 	if (binding == NULL || ft_addr_is_any(&binding->address) ||
 		ft_route_is_broadcast(stack, &binding->address))
 		return ft_addr_from_ip4(htonl(INADDR_LOOPBACK));

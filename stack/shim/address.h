@@ -23,6 +23,6 @@ int ft_address_write(
 
 // The wildcard address of the family.
 struct ft_addr ft_address_any(void);
-// The host itself, which the wildcard address means where a peer is named: where the socket is bound, or else
-// the loopback address (as in Linux).
+// The host itself, which the wildcard address means where a peer is named: where the socket is bound, or
+// connected from, or else the loopback address (as in Linux).
 struct ft_addr ft_address_of_host(struct ft_stack *stack, const struct ft_socket *socket);

@@ -121,9 +121,10 @@ static uint8_t linux_phase(const struct ft_retransmit *retransmit)
 	return retransmit->duplicate_acks > 0 ? TCP_CA_Disorder : TCP_CA_Open;
 }
 
+// Before the MSS is known there is a SYN.
 static uint32_t in_segments(const struct ft_tcp_conn *conn, uint32_t bytes)
 {
-	return conn->mss == 0 ? 0 : (bytes + conn->mss - 1) / conn->mss;
+	return conn->mss == 0 ? bytes > 0 : (bytes + conn->mss - 1) / conn->mss;
 }
 
 // Sent again and not yet acknowledged: in fast recovery the segment at SND.UNA; after a timeout all from there

@@ -215,9 +215,7 @@ static int check_send(struct ft_udp_socket *udp, const struct ft_addr *remote, u
 		return -EMSGSIZE;
 	if ((remote != NULL ? remote_port : udp->tuple.remote_port) == 0)
 		return -EINVAL;
-	if (udp->error != 0)
-		return -ft_udp_take_error(udp);
-	return udp->is_shut_write ? -EPIPE : 0;
+	return -ft_udp_take_error(udp);
 }
 
 static __attribute__((cold)) void trace_sent(
@@ -256,6 +254,8 @@ ssize_t ft_udp_send(struct ft_stack *stack, struct ft_udp_socket *udp, const str
 		error = choose_port(stack, udp, &send.destination);
 	if (error != 0)
 		return error;
+	if (udp->is_shut_write)
+		return -EPIPE;
 	send.source = udp->is_connected ? udp->tuple.local : route.source;
 	if (udp->dont_fragment &&
 		bytes + sizeof(struct rte_udp_hdr) + ft_ip_header_bytes(&send.destination) >

@@ -307,6 +307,7 @@ static void unconnected_shutdown_send(void)
 	DO(os->shutdown(fd, SHUT_WR));
 	DO(put(fd, "x", 0));
 	DO(put_to(fd, "x", LOCAL, PORT));
+	DO(put_to(fd, "x", INADDR_BROADCAST, PORT));
 }
 
 static void bound_send_to_any(int variant)

@@ -124,6 +124,23 @@ static void connected_can_be_connected_elsewhere_and_let_go(void **state)
 	assert_int_equal(port_of(fd), 0); // the port was chosen, not bound
 }
 
+// Unbound, it is where its connection is from.
+static void wildcard_of_the_connected_is_its_own_address(void **state)
+{
+	int server = new_udp(), client = new_udp();
+	struct sockaddr_in name;
+	socklen_t length = sizeof(name);
+	char bytes[9];
+
+	assert_int_equal(bind_to(server, OURS, 7000), 0);
+	assert_int_equal(connect_to(client, PEER, 9), 0);
+	assert_int_equal(send_to(client, ANY, 7000, "hello", 5), 5);
+	assert_int_equal(ft_recv(server, bytes, sizeof(bytes), 0), 5);
+	assert_int_equal(connect_to(client, ANY, 7000), 0);
+	assert_int_equal(ft_getpeername(client, (struct sockaddr *)&name, &length), 0);
+	assert_int_equal(name.sin_addr.s_addr, htonl(OURS));
+}
+
 static void nobody_there_connected_is_refused(void **state)
 {
 	int fd = new_udp();
@@ -322,6 +339,7 @@ int main(void)
 		lone_test(vectors_are_gathered_and_scattered),
 		lone_test(connected_hears_only_its_peer),
 		lone_test(connected_can_be_connected_elsewhere_and_let_go),
+		lone_test(wildcard_of_the_connected_is_its_own_address),
 		lone_test(nobody_there_connected_is_refused),
 		lone_test(full_buffer_receive_drops_by_occupancy),
 		lone_test(closed_with_datagrams_gives_their_memory_back),

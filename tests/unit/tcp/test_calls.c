@@ -523,6 +523,22 @@ static void info_counts_its_times_from_what_each_is_of(void **state)
 	assert_in_range(info.tcpi_last_ack_recv, 50, 51);
 }
 
+static void syn_sent_info_has_the_syn(void **state)
+{
+	struct tcp_info info;
+
+	peer_enter(FT_TCP_SYN_SENT);
+	ft_tcp_info(&peer.stack, peer.conn, peer.now, &info);
+	assert_int_equal(info.tcpi_unacked, 1);
+	assert_int_equal(info.tcpi_retrans, 0);
+	QUIET(FT_SECOND);
+	EXPECT(.flags = SYN);
+	ft_tcp_info(&peer.stack, peer.conn, peer.now, &info);
+	assert_int_equal(info.tcpi_unacked, 1);
+	assert_int_equal(info.tcpi_retrans, 1);
+	assert_int_equal(info.tcpi_total_retrans, 1);
+}
+
 static void syn_sent_info_counts_its_times_from_the_syn(void **state)
 {
 	struct tcp_info info;
@@ -774,6 +790,7 @@ int main(void)
 		PEER_TEST(info_tells_the_truth),
 		PEER_TEST(info_of_a_shut_window_has_nothing_sent_again),
 		PEER_TEST(info_counts_its_times_from_what_each_is_of),
+		PEER_TEST(syn_sent_info_has_the_syn),
 		PEER_TEST(syn_sent_info_counts_its_times_from_the_syn),
 		PEER_TEST(info_announced_mss_leaves_room_for_timestamps),
 		PEER_TEST(syn_sent_has_no_volume),
