@@ -175,15 +175,17 @@ int ft_init(int *argc, char **argv)
 	return 0;
 }
 
-// Whether a connection still has data or a FIN of ours to bring to its peer. What only waits for
-// the peer (FIN-WAIT-2) or for time to pass (TIME-WAIT) ends with us.
+// Whether a connection still has data or a FIN of ours to bring to its peer, or a packet waits for its
+// neighbour's MAC address or for the NIC. What only waits for the peer (FIN-WAIT-2) or for time to pass (TIME-WAIT) ends
+// with us.
 static bool is_saying_goodbye(void)
 {
 	const uint64_t *in_state = runtime.stack.tcp.in_state;
+	uint64_t packets = runtime.stack.arp.waiting.used + runtime.stack.tx_count;
 
 	return in_state[FT_TCP_ESTABLISHED] + in_state[FT_TCP_FIN_WAIT_1] +
 		       in_state[FT_TCP_CLOSE_WAIT] + in_state[FT_TCP_CLOSING] +
-		       in_state[FT_TCP_LAST_ACK] >
+		       in_state[FT_TCP_LAST_ACK] + packets >
 	       0;
 }
 

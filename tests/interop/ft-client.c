@@ -4,6 +4,8 @@
 //		standard input to the peer, the peer to standard output
 //	ft-client udp ADDRESS PORT SIZE...
 //		sends a datagram of each size, wants it back the same
+//	ft-client goodbye ADDRESS PORT
+//		sends a datagram as the last thing it does
 //	ft-client many ADDRESS PORT COUNT
 //		so many connections at once; each sends its number, wants it back
 //
@@ -158,6 +160,12 @@ static void run_udp(const struct sockaddr_in *peer, char **sizes)
 	ft_close(fd);
 }
 
+static void run_goodbye(const struct sockaddr_in *peer)
+{
+	if (ft_send(connect_to(peer, SOCK_DGRAM), "goodbye", 7, 0) != 7)
+		fail("send");
+}
+
 // ---- many ----
 
 // A connection's number goes out as soon as it is up, and must come back on the same one.
@@ -223,7 +231,8 @@ int main(int argc, char **argv)
 	if (ft_init(&argc, argv) < 0)
 		return EXIT_FAILURE;
 	if (argc < 4 || inet_pton(AF_INET, argv[2], &peer.sin_addr) != 1) {
-		fprintf(stderr, "usage: ft-client tcp|udp|many ADDRESS PORT [SIZE...|COUNT]\n");
+		fprintf(stderr,
+			"usage: ft-client tcp|udp|goodbye|many ADDRESS PORT [SIZE...|COUNT]\n");
 		ft_exit();
 		return 2;
 	}
@@ -232,6 +241,8 @@ int main(int argc, char **argv)
 		run_tcp(&peer);
 	else if (strcmp(argv[1], "udp") == 0)
 		run_udp(&peer, argv + 4);
+	else if (strcmp(argv[1], "goodbye") == 0)
+		run_goodbye(&peer);
 	else if (strcmp(argv[1], "many") == 0 && argc == 5)
 		run_many(&peer, atoi(argv[4]));
 	ft_exit();

@@ -179,6 +179,15 @@ def udp_sizes(wire):
 
 
 @test
+def udp_last_words_arrive(wire):
+    """The program ends while its datagram still waits for the kernel's MAC address."""
+    with wire.kernel_socket(socket.SOCK_DGRAM) as server:
+        server.bind(("", PORT))
+        finish(wire.client("goodbye", wire.KERNEL, PORT))
+        assert server.recv(100) == b"goodbye"
+
+
+@test
 def udp_too_large(wire):
     with udp_echo_server(wire):
         _, errors = finish(wire.client("udp", wire.KERNEL, PORT, 65508), status=1)
