@@ -83,6 +83,8 @@ static int summarize(struct ss_app *app)
 
 static int show_nic(struct ft_app *app)
 {
+	if (app->fd < 0) // which has been said
+		return 1;
 	print_name(app);
 	return ss_nic_print(app) ? 0 : 1;
 }

@@ -144,7 +144,8 @@ static bool open_app(
 	if (error == EAGAIN)
 		keep_silent(app, name, "does not answer; is it stopped?");
 	else if (error == ECONNRESET && !is_gone(path))
-		keep_silent(app, name, "answers ten at a time, and has so many: close an exporter");
+		keep_silent(app, name,
+			"is ending, or answers ten at a time and has so many: close an exporter");
 	else
 		return false;
 	return true;
