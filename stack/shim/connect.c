@@ -290,9 +290,8 @@ static int shut_down(struct ft_stack *stack, struct ft_socket *socket, int how)
 	if (ft_tcp_state(socket->conn) == FT_TCP_SYN_SENT) // an attempt is given up as a whole
 		return disconnect(stack, socket);
 	error = ft_tcp_shutdown(stack, socket->conn, read, write, ft_thread_now());
-	if (error == 0)
-		socket->is_connecting =
-			false; // it has connected, which connect() need not tell any more
+	if (error == 0) // then it has connected, which connect() need not tell any more
+		socket->is_connecting = false;
 	return error;
 }
 

@@ -176,8 +176,8 @@ int ft_init(int *argc, char **argv)
 }
 
 // Whether a connection still has data or a FIN of ours to bring to its peer, or a packet waits for its
-// neighbour's MAC address or for the NIC. What only waits for the peer (FIN-WAIT-2) or for time to pass (TIME-WAIT) ends
-// with us.
+// neighbour's MAC address or for the NIC. What only waits for the peer (FIN-WAIT-2) or for time to pass
+// (TIME-WAIT) ends with us.
 static bool is_saying_goodbye(void)
 {
 	const uint64_t *in_state = runtime.stack.tcp.in_state;
