@@ -81,11 +81,14 @@ static void send_what_is_due(int64_t now)
 
 // ---- the loop ----
 
+// A UDP socket can nearly always be written to: with something ready, waiting for events turns no stack.
 static void handle_events(void)
 {
 	struct epoll_event events[EVENTS];
 	int count = ft_epoll_wait(load.epoll_fd, events, EVENTS, 0);
 
+	if (options.is_udp && load_is_bulk(&options))
+		ft_turn();
 	for (int i = 0; i < count; i++)
 		load_conn_handle(&load, &load.conns[events[i].data.u32], events[i].events);
 }

@@ -34,9 +34,8 @@
 // The stack has no thread of its own. It runs while the thread that called ft_init() is inside a
 // call that waits (ft_accept, ft_recv, ft_epoll_wait, ft_poll, ...); such a call turns the stack's
 // loop until it has its answer, and so keeps the core busy. A call that does not wait turns the loop
-// once where it fails (EAGAIN too) or tells of events, and else now and then, so that no program stops its
-// stack by calling only. One that computes, or sleeps, for long calls ft_turn() now and then, or its peers
-// see it as slow.
+// once where it fails (EAGAIN too), and else now and then, so that no program stops its stack by calling
+// only. One that computes, or sleeps, for long calls ft_turn() now and then, or its peers see it as slow.
 //
 // Descriptors are small integers like the kernel's, counted separately: the lowest free number from
 // 3 on, since a program takes 0 to 2 for its standard streams. They belong to the thread that

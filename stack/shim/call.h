@@ -3,7 +3,8 @@
 //
 // No program that only calls may keep its stack from running, by asking again and again for what fails, or
 // for what is always there. So a call that fails turns the loop, if it has not, and so does every
-// FT_CALLS_TO_A_TURN-th that comes without a turn.
+// FT_CALLS_TO_A_TURN-th that comes without a turn. No sooner: a program that has all it is told of done before
+// more comes in is not flooded.
 #pragma once
 #include <errno.h>
 

@@ -82,8 +82,6 @@ int ft_epoll_ctl(int epoll_fd, int operation, int fd, struct epoll_event *event)
 		ft_container_of(watched, struct ft_socket, description), fd, event));
 }
 
-// What is always ready (a socket that can be written to, a listener while no descriptor is left) must not
-// keep the stack from running: one turn comes before the answer.
 static int wait_for_events(struct ft_stack *stack, struct ft_epoll *epoll,
 	struct epoll_event *events, int most, int timeout_ms)
 {
@@ -92,8 +90,6 @@ static int wait_for_events(struct ft_stack *stack, struct ft_epoll *epoll,
 
 	ft_wait_begin(&wait, timeout_ms == 0,
 		timeout_ms < 0 ? FT_NEVER : (ft_time)timeout_ms * FT_MILLISECOND);
-	if (ft_interest_may_be_ready(epoll))
-		ft_thread_turn_at_once();
 	while ((count = ft_interest_collect(stack, epoll, events, most)) == 0) {
 		error = ft_wait_turn(&wait);
 		if (error != 0)

@@ -39,8 +39,7 @@ static int look_at_all(struct ft_stack *stack, struct pollfd *fds, nfds_t count,
 	return ready;
 }
 
-// What is always ready must not keep the stack from running: one turn comes before the answer. Looks again
-// only after something has happened to some socket.
+// Looks again only after something has happened to some socket.
 static int await_any(
 	struct ft_stack *stack, struct pollfd *fds, nfds_t count, short always, ft_time timeout)
 {
@@ -49,8 +48,6 @@ static int await_any(
 	int ready, error;
 
 	ft_wait_begin(&wait, timeout == 0, timeout);
-	if (look_at_all(stack, fds, count, always) > 0)
-		ft_thread_turn_at_once();
 	for (;;) {
 		seen = stack->sockets->notifications;
 		ready = look_at_all(stack, fds, count, always);

@@ -83,11 +83,5 @@ void ft_interest_wake(struct ft_stack *stack, struct ft_socket *socket, uint32_t
 int ft_interest_collect(
 	struct ft_stack *stack, struct ft_epoll *epoll, struct epoll_event *events, int most);
 
-// True when ft_interest_collect() may report something, without asking any socket.
-static inline bool ft_interest_may_be_ready(const struct ft_epoll *epoll)
-{
-	return epoll->lists[FT_INTEREST_READY].next != FT_POOL_NONE;
-}
-
 // True when ft_interest_collect() would report something.
 bool ft_interest_is_ready(struct ft_stack *stack, const struct ft_epoll *epoll);

@@ -51,14 +51,14 @@ static void what_is_always_ready_does_not_stop_the_stack(void **state)
 	char byte;
 
 	assert_int_equal(ft_send(pair.client, "x", 1, 0), 1);
-	for (int i = 0; i < 100 && !(fd.revents & POLLIN); i++)
+	for (int i = 0; i < 10000 && !(fd.revents & POLLIN); i++)
 		assert_int_equal(ft_poll(&fd, 1, -1), 1);
 	assert_int_equal(fd.revents, POLLIN | POLLOUT);
 
 	assert_int_equal(ft_recv(pair.server, &byte, 1, 0), 1);
 	assert_int_equal(ft_send(pair.client, "y", 1, 0), 1);
 	FD_ZERO(&readable);
-	for (int i = 0; i < 100 && !FD_ISSET(pair.server, &readable); i++) {
+	for (int i = 0; i < 10000 && !FD_ISSET(pair.server, &readable); i++) {
 		FD_SET(pair.server, &readable);
 		FD_ZERO(&writable);
 		FD_SET(pair.server, &writable);
