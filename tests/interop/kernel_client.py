@@ -53,7 +53,7 @@ def echo_once(wire, data=b"anyone there?"):
 
 def echo_megabytes(connection, count, and_while=lambda: False):
     """Sends so many megabytes, and more while that says so, ends the sending side, and compares what comes
-    back until the end."""
+    back until the end. Returns the longest time, in seconds, in which nothing came."""
     sent, received = hashlib.sha256(), hashlib.sha256()
     sent_megabytes = 0
 
@@ -68,13 +68,15 @@ def echo_megabytes(connection, count, and_while=lambda: False):
 
     sender = threading.Thread(target=send, daemon=True)
     sender.start()
-    total = 0
+    total, longest, last = 0, 0, time.monotonic()
     while data := connection.recv(MEGABYTE):
+        longest, last = max(longest, time.monotonic() - last), time.monotonic()
         received.update(data)
         total += len(data)
     sender.join(20)
     assert total == sent_megabytes * MEGABYTE, f"{total} bytes came back of {sent_megabytes} megabytes"
     assert sent.digest() == received.digest(), "the bytes that came back were others"
+    return longest
 
 
 # ---- ping ----

@@ -117,13 +117,13 @@ def cable_pulled_and_put_back(wire):
     """At fourtuple's end and then at the kernel's, in the middle of a transfer, which outlasts it."""
     wire.start()
     for where, link in (run, wire.our_link), (wire.kernel_run, wire.kernel_link):
-        changes, before = wire.statistics()["link_changes"], retransmitted(wire)
+        changes = wire.statistics()["link_changes"]
         cable = threading.Thread(target=pull_and_put_back, args=(where, link), daemon=True)
         with tcp(wire) as connection:
             cable.start()
-            echo_megabytes(connection, 20, and_while=cable.is_alive)
+            pause = echo_megabytes(connection, 20, and_while=cable.is_alive)
         assert wire.statistics()["link_changes"] >= changes + 2, "the program did not notice"
-        assert retransmitted(wire) > before, "nothing was lost"
+        assert pause > 1, "bytes came through a cable that was not there"
     wire.stop()
 
 
@@ -132,11 +132,6 @@ def pull_and_put_back(where, link):
     where("ip", "link", "set", link, "down")
     time.sleep(2)
     where("ip", "link", "set", link, "up")
-
-
-def retransmitted(wire):
-    """By either end: who had something under way when the cable was pulled is chance."""
-    return wire.statistics()["tcp_retransmitted"] + wire.kernel_counter("Tcp", "RetransSegs")
 
 
 # ---- a router ----
