@@ -97,11 +97,10 @@ static int find_way(struct ft_stack *stack, struct ft_udp_socket *udp, const str
 	return 0;
 }
 
-static bool is_anothers(
-	const struct ft_stack *stack, const struct ft_udp_socket *udp, const struct ft_tuple *tuple)
+static bool is_anothers(const struct ft_stack *stack, const struct ft_udp_socket *udp,
+	const struct ft_tuple *tuple, uint64_t hash)
 {
-	uint32_t found =
-		ft_conn_table_find(&stack->udp.connected, tuple, ft_tuple_hash(&stack->key, tuple));
+	uint32_t found = ft_conn_table_find(&stack->udp.connected, tuple, hash);
 
 	return found != FT_CONN_NONE && found != ft_pool_index(&stack->udp.sockets, udp);
 }
@@ -125,6 +124,7 @@ int ft_udp_connect(struct ft_stack *stack, struct ft_udp_socket *udp, const stru
 		.remote = *remote, .remote_port = remote_port, .protocol = IPPROTO_UDP
 	};
 	struct ft_route route;
+	uint64_t hash;
 	int error;
 
 	error = find_way(stack, udp, remote, now, &route);
@@ -134,12 +134,13 @@ int ft_udp_connect(struct ft_stack *stack, struct ft_udp_socket *udp, const stru
 		return error;
 	tuple.local = route.source;
 	tuple.local_port = udp->binding.port;
-	if (is_anothers(stack, udp, &tuple))
+	hash = ft_tuple_hash(&stack->key, &tuple);
+	if (is_anothers(stack, udp, &tuple, hash))
 		return -EADDRINUSE;
 	forget_peer(stack, udp);
 	udp->tuple = tuple;
-	error = ft_conn_table_insert(&stack->udp.connected, ft_tuple_hash(&stack->key, &tuple),
-		ft_pool_index(&stack->udp.sockets, udp));
+	error = ft_conn_table_insert(
+		&stack->udp.connected, hash, ft_pool_index(&stack->udp.sockets, udp));
 	if (error != 0) {
 		udp->tuple = (struct ft_tuple){ 0 };
 		return error;
