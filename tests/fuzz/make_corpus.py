@@ -201,8 +201,8 @@ CONNECTED = {"proto": "tcp", "state": "ESTABLISHED", "recvq": 1, "sendq": 20, "l
              "remote": "10.9.0.1", "rport": 40000, "timer": "on", "timer_ms": 204, "retries": 1,
              "timestamps": 1, "wscale": 1, "snd_wscale": 7, "rcv_wscale": 7, "rto_us": 204000, "backoff": 1,
              "rtt_us": 150, "rttvar_us": 75, "mss": 1448, "pmtu": 1500, "rcvmss": 536, "advmss": 1448,
-             "cwnd": 10, "ssthresh": 2147483647, "unacked": 1, "lost": 1, "retrans": 1, "retrans_total": 2, "lastsnd_ms": 60000,
-             "lastrcv_ms": 61000, "lastack_ms": 3, "rcv_space": 14480, "congestion": "reno"}
+             "cwnd": 10, "ssthresh": 2147483647, "unacked": 1, "lost": 1, "retrans": 1, "retrans_total": 2,
+             "lastsnd_ms": 60000, "lastrcv_ms": 61000, "lastack_ms": 3, "rcv_space": 14480, "congestion": "reno"}
 PAGES = (answer("sockets", {"next": 4294967296, "0": LISTENER, "1": BOUND}) +
          answer("sockets", {"next": 0, "0": CONNECTED}))
 INFO = answer("info", {"name": "ft-echo", "program": "ft-echo", "pid": 7, "version": "1", "device": "net_tap0"})
