@@ -243,6 +243,14 @@ static inline bool ft_conn_data_waits(const struct ft_tcp_conn *conn)
 	return conn->send_queue.bytes > 0;
 }
 
+// For a segment without data, a number that the peer accepts: the highest sent, since after a timeout
+// SND.NXT may lie behind what the peer has; but not beyond a closed window, where only a probe or a FIN
+// has gone.
+static inline uint32_t ft_conn_acceptable_seq(const struct ft_tcp_conn *conn)
+{
+	return conn->snd.wnd == 0 ? conn->snd.una : conn->snd.max;
+}
+
 // The number of the first byte received that the application has not read.
 static inline uint32_t ft_conn_unread_seq(const struct ft_tcp_conn *conn)
 {

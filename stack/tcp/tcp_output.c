@@ -377,18 +377,9 @@ static bool send_probe(struct ft_stack *stack, struct ft_tcp_conn *conn, ft_time
 
 // ---- nothing but an ACK ----
 
-// A number the peer accepts: the highest sent, since after a timeout SND.NXT may lie behind what
-// the peer has; but not beyond a closed window, where only a probe has gone.
-static uint32_t ack_seq(const struct ft_tcp_conn *conn)
-{
-	if (conn->snd.wnd == 0 && ft_conn_data_waits(conn))
-		return conn->snd.una;
-	return conn->snd.max;
-}
-
 static bool send_ack(struct ft_stack *stack, struct ft_tcp_conn *conn, ft_time now)
 {
-	return send_segment(stack, conn, ack_seq(conn), 0, FT_TCP_ACK, now);
+	return send_segment(stack, conn, ft_conn_acceptable_seq(conn), 0, FT_TCP_ACK, now);
 }
 
 // A number already acknowledged, which makes the peer answer (RFC 9293 3.8.4).

@@ -74,7 +74,7 @@ static bool must_be_told(const struct ft_tcp_conn *conn)
 void ft_tcp_reset_conn(struct ft_stack *stack, struct ft_tcp_conn *conn, ft_time now)
 {
 	struct ft_segment reset = {
-		.seq = conn->snd.max,
+		.seq = ft_conn_acceptable_seq(conn),
 		.ack = conn->rcv.nxt,
 		.flags = FT_TCP_RST | FT_TCP_ACK,
 	};

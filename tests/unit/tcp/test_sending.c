@@ -182,6 +182,36 @@ static void abort_resets(void **state)
 	ASSERT_STATE("CLOSED");
 }
 
+// A probe has gone beyond the shut window, where the peer would not look at a reset.
+static void abort_while_the_window_is_shut_resets_within_it(void **state)
+{
+	peer_enter(FT_TCP_ESTABLISHED);
+	SEND(.seq = 1, .ack = 1, .flags = ACK, .is_window_shut = true);
+	peer_write_bytes(100);
+	peer_wait(FT_SECOND);
+	EXPECT(.seq = 1, .ack = 1, .flags = ACK, .bytes = 1);
+	ft_tcp_abort(&peer.stack, peer.conn, peer.now);
+	peer.conn = NULL;
+	peer_turn();
+	EXPECT(.seq = 1, .ack = 1, .flags = RST | ACK);
+}
+
+// So has a FIN, which needs no window.
+static void abort_after_a_fin_beyond_the_window_resets_within_it(void **state)
+{
+	peer_enter(FT_TCP_ESTABLISHED);
+	SEND(.seq = 1, .ack = 1, .flags = ACK, .is_window_shut = true);
+	peer_shutdown();
+	EXPECT(.seq = 1, .ack = 1, .flags = FIN | ACK);
+	SEND(.seq = 1, .ack = 1, .flags = PSH | ACK, .text = "x", .is_window_shut = true);
+	peer_pass(50 * FT_MILLISECOND);
+	EXPECT(.seq = 1, .ack = 2, .flags = ACK);
+	ft_tcp_abort(&peer.stack, peer.conn, peer.now);
+	peer.conn = NULL;
+	peer_turn();
+	EXPECT(.seq = 1, .ack = 2, .flags = RST | ACK);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -201,6 +231,8 @@ int main(void)
 		PEER_TEST(pause_falls_back_to_the_initial_window),
 		PEER_TEST(close_with_unread_data_resets),
 		PEER_TEST(abort_resets),
+		PEER_TEST(abort_while_the_window_is_shut_resets_within_it),
+		PEER_TEST(abort_after_a_fin_beyond_the_window_resets_within_it),
 	};
 
 	ft_test_start_eal();
