@@ -23,7 +23,7 @@ enum ft_drop ft_receive_queue_append(
 		rte_pktmbuf_free(pkt);
 		return FT_TAKEN;
 	}
-	reason = ft_receive_memory_take(memory, &pkt);
+	reason = ft_receive_memory_take(memory, &pkt, memory->bytes.used);
 	if (reason != FT_TAKEN)
 		return reason;
 	ft_pkt_queue_append(&queue->packets, pkt);

@@ -130,7 +130,8 @@ enum ft_drop ft_reorder_insert(
 		reorder->bytes += info->payload_length;
 		rte_pktmbuf_free(pkt);
 	} else {
-		reason = ft_receive_memory_take(memory, &pkt);
+		// The peer keeps it, and sends it again.
+		reason = ft_receive_memory_take(memory, &pkt, FT_HELD_LAST);
 		if (reason != FT_TAKEN)
 			return reason;
 		info = ft_pkt_info(pkt);

@@ -19,7 +19,7 @@ static struct rte_mbuf *tail_with_room(
 
 	if (tail != NULL && rte_pktmbuf_tailroom(tail) > 0)
 		return tail;
-	if (!ft_budget_take(memory->held, 1))
+	if (!ft_send_queue_may_grow(queue, memory->held) || !ft_budget_take(memory->held, 1))
 		return NULL;
 	tail = rte_pktmbuf_alloc(memory->pool);
 	if (tail == NULL) {

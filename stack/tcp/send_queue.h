@@ -34,6 +34,13 @@ struct ft_send_memory {
 // All zero is an empty queue; this says so in words.
 void ft_send_queue_init(struct ft_send_queue *queue);
 
+// Whether it would get an mbuf now, as far as the budget goes.
+static inline bool ft_send_queue_may_grow(
+	const struct ft_send_queue *queue, const struct ft_budget *held)
+{
+	return ft_budget_has_share(held, queue->packets.count);
+}
+
 // Appends up to `most` bytes of `iov`. Returns how many fitted: fewer when the budget or the pool
 // is exhausted, 0 when nothing did.
 uint64_t ft_send_queue_append(struct ft_send_queue *queue, const struct iovec *iov, int iov_count,

@@ -426,7 +426,7 @@ static bool send_answer(struct ft_stack *stack, struct ft_tcp_conn *conn, ft_tim
 // will tell it when to try again.
 static bool tell_of_room(struct ft_stack *stack, struct ft_tcp_conn *conn)
 {
-	if (stack->send_held.used >= stack->send_held.limit)
+	if (!ft_send_queue_may_grow(&conn->send_queue, &stack->send_held))
 		return false;
 	conn->owed &= ~FT_OWE_ROOM;
 	ft_conn_notify(stack, conn, EPOLLOUT);

@@ -7,7 +7,7 @@ enum ft_drop ft_udp_queue_append(
 {
 	if (udp->receive_bytes.used >= udp->receive_bytes.limit)
 		return FT_DROP_UDP_QUEUE_FULL;
-	pkt = ft_held_take(&stack->receive_held, pkt);
+	pkt = ft_held_take(&stack->receive_held, pkt, udp->receive_bytes.used);
 	if (pkt == NULL)
 		return FT_DROP_RECEIVE_MEMORY;
 	udp->receive_bytes.used += ft_pkt_occupied_bytes(pkt);

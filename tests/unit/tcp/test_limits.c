@@ -1,5 +1,6 @@
 // What a peer, or many, can take from us: places in queues, blocks, packets, windows, time.
 #include <errno.h>
+#include <sys/epoll.h>
 
 #include <rte_ip.h>
 
@@ -249,6 +250,135 @@ static void established_crowd_of_unread_bytes_leaves_packets_to_others(void **st
 	}
 }
 
+// Gaps stay open while an attacker likes, and what lies beyond them is never acknowledged: it takes three
+// quarters of the packets at most, and who receives in order has the rest.
+static void established_crowd_of_gaps_leaves_packets_to_others(void **state)
+{
+	const struct ft_held *held = &peer.stack.receive_held;
+	uint32_t iss;
+
+	ESTABLISH();
+	iss = peer.iss;
+	ft_tcp_set_backlog(peer.listener, 100);
+	for (uint16_t i = 0; i < 40; i++) {
+		complete_from(50000 + i);
+		peer.is_flooding = true;
+		for (uint32_t seq = 2001; seq < 42001; seq += 1000)
+			SEND(.seq = seq, .ack = 1, .flags = ACK, .bytes = 1000,
+				.from_port = 50000 + i);
+		peer.is_flooding = false;
+	}
+	assert_in_range(held->mbufs.used, held->mbufs.limit / 2, held->mbufs.limit / 4 * 3);
+	assert_true(peer.stack.counters.dropped_input[FT_DROP_RECEIVE_MEMORY] > 0);
+	peer.is_flooding = true;
+	peer.iss = iss;
+	for (uint32_t seq = 1; seq < 40001; seq += 1000) {
+		TAKES(.seq = seq, .ack = 1, .flags = PSH | ACK, .bytes = 1000);
+		peer_expect_read_bytes(1000);
+	}
+}
+
+// Whoever has much already gets no more of what is scarce, so a newcomer finds something.
+static void established_crowd_that_is_not_read_leaves_packets_to_others(void **state)
+{
+	const struct ft_held *held = &peer.stack.receive_held;
+	uint32_t iss;
+
+	ESTABLISH();
+	iss = peer.iss;
+	ft_tcp_set_backlog(peer.listener, 100);
+	for (uint16_t i = 0; i < 40; i++) {
+		complete_from(50000 + i);
+		peer.is_flooding = true;
+		for (uint32_t seq = 1; seq < 60001; seq += 1000)
+			SEND(.seq = seq, .ack = 1, .flags = ACK, .bytes = 1000,
+				.from_port = 50000 + i);
+		peer.is_flooding = false;
+	}
+	assert_in_range(held->mbufs.used, held->mbufs.limit / 2, held->mbufs.limit / 16 * 15);
+	peer.is_flooding = true;
+	peer.iss = iss;
+	for (uint32_t seq = 1; seq < 200001; seq += 2000) {
+		TAKES(.seq = seq, .ack = 1, .flags = PSH | ACK, .bytes = 1000);
+		TAKES(.seq = seq + 1000, .ack = 1, .flags = PSH | ACK, .bytes = 1000);
+		peer_expect_read_bytes(2000);
+	}
+}
+
+static uint32_t write_until_refused(struct ft_tcp_anchor *conn)
+{
+	static uint8_t bytes[1000];
+	const struct iovec iov = { bytes, sizeof(bytes) };
+	uint32_t total = 0;
+	ssize_t count;
+
+	while ((count = ft_tcp_send(&peer.stack, conn, &iov, 1, 0, peer.now)) > 0)
+		total += count;
+	assert_int_equal(count, -EAGAIN);
+	return total;
+}
+
+// The same of packets to send: peers that shut their windows have something written for them, and others
+// can be written to all the same. Who was refused is told when there is enough again for him, no sooner.
+static void established_crowd_that_does_not_read_leaves_packets_to_others(void **state)
+{
+	const struct ft_budget *held = &peer.stack.send_held;
+	struct ft_tcp_anchor *served, *hoarders[30];
+	uint32_t iss;
+
+	peer.config.tcp.send_buffer = 200000;
+	peer_restart();
+	ESTABLISH();
+	iss = peer.iss;
+	served = peer.conn;
+	ft_tcp_set_backlog(peer.listener, 100);
+	for (uint16_t i = 0; i < RTE_DIM(hoarders); i++) {
+		complete_from(50000 + i);
+		SEND(.seq = 1, .ack = 1, .flags = ACK, .is_window_shut = true,
+			.from_port = 50000 + i);
+		hoarders[i] = ft_tcp_accept(&peer.stack, peer.listener);
+		assert_true(write_until_refused(hoarders[i]) >= 2000);
+	}
+	assert_in_range(held->used, held->limit / 2, held->limit / 16 * 15);
+	peer.is_flooding = true;
+	peer_turn();
+	for (uint16_t i = 0; i < RTE_DIM(hoarders); i++)
+		assert_int_equal(ft_tcp_readiness(hoarders[i]) & EPOLLOUT, 0);
+	peer.iss = iss;
+	peer.conn = served;
+	for (uint32_t done = 0; done < 100000; done += 2000) {
+		peer_write_bytes(2000);
+		TAKES(.seq = 1, .ack = done + 2001, .flags = ACK);
+	}
+	for (uint16_t i = 0; i < RTE_DIM(hoarders) - 1; i++)
+		ft_tcp_abort(&peer.stack, hoarders[i], peer.now);
+	peer_turn();
+	assert_int_equal(ft_tcp_readiness(hoarders[RTE_DIM(hoarders) - 1]) & EPOLLOUT, EPOLLOUT);
+}
+
+// Each probe is answered. What waits for the peer is given to others when there is too little for all.
+static void established_shut_window_ends_while_packets_to_send_are_short(void **state)
+{
+	struct ft_budget *held = &peer.stack.send_held;
+	const uint64_t others = held->limit / 8 * 7;
+
+	peer_enter(FT_TCP_ESTABLISHED);
+	SEND(.seq = 1, .ack = 1, .flags = ACK, .is_window_shut = true);
+	peer_write_bytes(1000);
+	for (int probe = 0; probe < 7; probe++) {
+		QUIET(200 * FT_MILLISECOND << probe);
+		EXPECT(.seq = 1, .ack = 1, .flags = ACK, .bytes = 1);
+		SEND(.seq = 1, .ack = 1, .flags = ACK, .is_window_shut = true);
+		held->used = others + 1;
+	}
+	QUIET(200 * FT_MILLISECOND << 7);
+	EXPECT(.seq = 1, .ack = 1, .flags = RST | ACK);
+	held->used = 0;
+	ASSERT_STATE("CLOSED");
+	peer_expect_read_error(-ETIMEDOUT);
+	assert_int_equal(peer_counter(FT_COUNTER_TCP_SHUT_WINDOWS_ENDED), 1);
+}
+
 // ---- time ----
 
 static void delayed_ack_of_zero_acks_at_once(void **state)
@@ -359,6 +489,10 @@ int main(void)
 		PEER_TEST(tiny_mss_of_the_peer_is_raised),
 		PEER_TEST(window_opens_no_further_while_packets_are_short),
 		PEER_TEST(established_crowd_of_unread_bytes_leaves_packets_to_others),
+		PEER_TEST(established_crowd_of_gaps_leaves_packets_to_others),
+		PEER_TEST(established_crowd_that_is_not_read_leaves_packets_to_others),
+		PEER_TEST(established_crowd_that_does_not_read_leaves_packets_to_others),
+		PEER_TEST(established_shut_window_ends_while_packets_to_send_are_short),
 		PEER_TEST(delayed_ack_of_zero_acks_at_once),
 		PEER_TEST(listen_hundred_thousand_half_open_pass),
 		PEER_TEST(listen_full_syn_queue_bounds_a_flood),

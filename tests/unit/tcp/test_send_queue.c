@@ -152,11 +152,25 @@ static void emptied_queue_starts_again(void **state)
 
 static void exhausted_budget_takes_what_fits(void **state)
 {
-	const uint32_t room = BUDGET * (ROOM + RTE_PKTMBUF_HEADROOM);
+	const uint32_t room = ROOM + RTE_PKTMBUF_HEADROOM;
+
+	held.used = BUDGET - 1; // others'
+	assert_int_equal(append(0, 2 * room), room);
+	assert_int_equal(append(0, 1), 0);
+	ft_send_queue_drop(&queue, room, &memory);
+	assert_int_equal(append(0, 1), 1);
+	held.used -= BUDGET - 1;
+}
+
+static void greedy_queue_leaves_a_quarter_of_the_budget(void **state)
+{
+	const uint32_t room = BUDGET / 4 * 3 * (ROOM + RTE_PKTMBUF_HEADROOM);
 
 	assert_int_equal(append(0, room + 1), room);
 	assert_int_equal(append(0, 1), 0);
+	assert_false(ft_send_queue_may_grow(&queue, &held));
 	ft_send_queue_drop(&queue, ROOM + RTE_PKTMBUF_HEADROOM, &memory);
+	assert_true(ft_send_queue_may_grow(&queue, &held));
 	assert_int_equal(append(0, 1), 1);
 }
 
@@ -222,6 +236,8 @@ int main(void)
 			cursor_dropped_with_its_mbuf_is_forgotten, begin, end),
 		cmocka_unit_test_setup_teardown(emptied_queue_starts_again, begin, end),
 		cmocka_unit_test_setup_teardown(exhausted_budget_takes_what_fits, begin, end),
+		cmocka_unit_test_setup_teardown(
+			greedy_queue_leaves_a_quarter_of_the_budget, begin, end),
 		cmocka_unit_test_setup_teardown(exhausted_pool_takes_what_fits, begin, end),
 		cmocka_unit_test_setup_teardown(
 			exhausted_pool_leaves_the_few_as_they_are, begin, end),
