@@ -80,7 +80,8 @@ extern "C" {
 // that says what was wrong and how to mend it.
 int ft_init(int *argc, char **argv);
 
-// Closes what is still open, lets connections say goodbye for a moment, stops the NIC.
+// Closes what is still open, lets connections say goodbye for a moment, stops the NIC. Only in the thread
+// that called ft_init(); in others it does nothing.
 void ft_exit(void);
 
 // Writes the options that ft_init() takes, for a program's --help.

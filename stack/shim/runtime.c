@@ -193,7 +193,7 @@ void ft_exit(void)
 {
 	ft_time deadline;
 
-	if (!runtime.is_running)
+	if (!runtime.is_running || ft_thread_stack() != &runtime.stack)
 		return;
 	deadline = present(NULL) + GOODBYE;
 	ft_socket_close_all(&runtime.stack, present(NULL));

@@ -2,6 +2,7 @@
 // once, so the tests build on each other.
 #include <arpa/inet.h>
 #include <errno.h>
+#include <pthread.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -125,6 +126,24 @@ static void running_interrupt_ends_a_wait(void **state)
 	assert_int_equal(errno, EINTR);
 }
 
+static void *exit_elsewhere(void *arg)
+{
+	ft_exit();
+	return NULL;
+}
+
+static void running_exit_in_another_thread_changes_nothing(void **state)
+{
+	pthread_t thread;
+	int fd;
+
+	assert_int_equal(pthread_create(&thread, NULL, exit_elsewhere, NULL), 0);
+	pthread_join(thread, NULL);
+	fd = ft_socket(AF_INET, SOCK_STREAM, 0);
+	assert_true(fd >= 0);
+	assert_int_equal(ft_close(fd), 0);
+}
+
 static void after_exit_sockets_are_refused(void **state)
 {
 	ft_exit();
@@ -145,6 +164,7 @@ int main(void)
 		cmocka_unit_test(running_init_again_refused),
 		cmocka_unit_test(running_datagram_to_own_address_arrives),
 		cmocka_unit_test(running_interrupt_ends_a_wait),
+		cmocka_unit_test(running_exit_in_another_thread_changes_nothing),
 		cmocka_unit_test(after_exit_sockets_are_refused),
 	};
 
