@@ -100,18 +100,22 @@ static int await_connection(struct ft_stack *stack, struct ft_socket *socket, in
 	return result;
 }
 
+static bool has_role(const struct ft_socket *socket)
+{
+	return ft_socket_listener(socket) != NULL || socket->conn != NULL;
+}
+
+// Of a stream that listens or has its peer, whatever address is named now.
+static int connect_again(struct ft_stack *stack, struct ft_socket *socket)
+{
+	return socket->is_connecting ? await_connection(stack, socket, -EALREADY) : -EISCONN;
+}
+
 static int connect_tcp(struct ft_stack *stack, struct ft_socket *socket,
 	const struct ft_addr *remote, uint16_t port)
 {
-	int error;
+	int error = start_tcp(stack, socket, remote, port, ft_thread_now());
 
-	if (ft_socket_listener(socket) != NULL)
-		return -EISCONN;
-	if (socket->is_connecting)
-		return await_connection(stack, socket, -EALREADY);
-	if (socket->conn != NULL)
-		return -EISCONN;
-	error = start_tcp(stack, socket, remote, port, ft_thread_now());
 	return error != 0 ? error : await_connection(stack, socket, -EINPROGRESS);
 }
 
@@ -161,6 +165,8 @@ static int connect_to(struct ft_stack *stack, struct ft_socket *socket,
 		return -EFAULT;
 	if (address->sa_family == AF_UNSPEC)
 		return disconnect(stack, socket);
+	if (!socket->is_udp && has_role(socket))
+		return connect_again(stack, socket);
 	error = ft_address_read(address, length, &remote, &port);
 	if (error != 0)
 		return error;

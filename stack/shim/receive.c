@@ -170,8 +170,10 @@ static ssize_t receive_from(int fd, struct msghdr *message, int flags)
 	message->msg_flags = 0;
 	message->msg_controllen = 0;
 	result = receive_message(stack, socket, message, flags, &from);
-	if (result >= 0)
+	if (result >= 0) {
+		message->msg_flags |= flags & MSG_OOB;
 		write_sender(&from, message);
+	}
 	return ft_call_result(result);
 }
 

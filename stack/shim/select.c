@@ -180,8 +180,9 @@ static int select_any(
 
 	if (count < 0)
 		return -EINVAL;
-	if (timeout != NULL &&
-		read_timeout(timeout->tv_sec, timeout->tv_usec, 1000000, &timeout_ns) != 0)
+	// More microseconds than a second has are seconds, as in Linux.
+	if (timeout != NULL && read_timeout(timeout->tv_sec + timeout->tv_usec / 1000000,
+				       timeout->tv_usec % 1000000, 1000000, &timeout_ns) != 0)
 		return -EINVAL;
 	used = read_sets(RTE_MIN(count, FD_SETSIZE), sets, fds);
 	ready = await_any(stack, fds, used, 0, timeout_ns);

@@ -1,5 +1,6 @@
 // send(2) and its sisters: all become a struct msghdr, then a stream's bytes or one datagram.
 #include <errno.h>
+#include <limits.h>
 #include <signal.h>
 
 #include "base/iov.h"
@@ -141,9 +142,19 @@ static ssize_t send_to(int fd, const struct msghdr *message, int flags)
 	return ft_call_result(send_message(stack, socket, message, flags));
 }
 
+// A name of no length is none, and what is longer than any name is cut, as in Linux.
 ssize_t ft_sendmsg(int fd, const struct msghdr *message, int flags)
 {
-	return send_to(fd, message, flags);
+	struct msghdr named;
+
+	if (message == NULL)
+		return send_to(fd, NULL, flags);
+	named = *message;
+	if (named.msg_namelen == 0)
+		named.msg_name = NULL;
+	else if (named.msg_namelen <= INT_MAX)
+		named.msg_namelen = RTE_MIN(named.msg_namelen, sizeof(struct sockaddr_storage));
+	return send_to(fd, &named, flags);
 }
 
 ssize_t ft_sendto(int fd, const void *bytes, size_t count, int flags,

@@ -120,6 +120,18 @@ static void waiting_accept_bad_name(void)
 	DO(events_of(listener, POLLIN));
 }
 
+// Whether the connection is lost with the mistake.
+static void waiting_accept_name_without_length(void)
+{
+	struct sockaddr_in name = { 0 };
+	int listener = new_listener();
+
+	MUST(set_nonblocking(listener));
+	MUST(connect_to(new_tcp(), LOCAL, PORT));
+	DO(os->accept(listener, (struct sockaddr *)&name, NULL));
+	DO(os->accept(listener, NULL, NULL) >= 0);
+}
+
 static void waiting_accept_order(void)
 {
 	int listener = new_listener(), first = new_tcp(), second = new_tcp();
@@ -294,6 +306,7 @@ void ft_cases_accept(void)
 	RUN(waiting_accept_tells_peer);
 	RUN(waiting_accept_short_name);
 	RUN(waiting_accept_bad_name);
+	RUN(waiting_accept_name_without_length);
 	RUN(waiting_accept_order);
 	RUN_EACH(waiting_accept_flags, 2);
 	RUN(waiting_accept_bad_flags);

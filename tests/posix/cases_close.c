@@ -52,6 +52,17 @@ static void data_shutdown_read(void)
 	DO(take(pair.client, 8, 0));
 }
 
+static void shut_reading_data_comes_close(void)
+{
+	struct pair pair = new_pair();
+
+	MUST(os->shutdown(pair.server, SHUT_RD));
+	MUST(put(pair.client, "late", 0));
+	MUST(os->close(pair.server));
+	DO(take_error(pair.client));
+	DO(take(pair.client, 9, 0));
+}
+
 static void any_shutdown_bad(void)
 {
 	struct pair pair = new_pair();
@@ -471,6 +482,7 @@ void ft_cases_close(void)
 	RUN_EACH(any_state_close, STATES);
 	RUN_EACH(connected_shutdown, 3);
 	RUN(data_shutdown_read);
+	RUN(shut_reading_data_comes_close);
 	RUN(any_shutdown_bad);
 	RUN(half_closed_answer_arrives);
 	RUN(both_shut_down_states);

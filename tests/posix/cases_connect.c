@@ -277,6 +277,39 @@ static void any_connect_bad_addresses(void)
 	DO(own_name(fd));
 }
 
+static void connect_again_with(int fd)
+{
+	struct sockaddr_in name = in4(LOCAL, PORT);
+	struct sockaddr *address = (struct sockaddr *)&name;
+
+	DO(os->connect(fd, address, 2));
+	DO(os->connect(fd, address, 1));
+	name.sin_family = AF_INET6;
+	DO(os->connect(fd, address, sizeof(name)));
+}
+
+static void taken_connect_bad_addresses(void)
+{
+	int refused = new_tcp_nonblocking(), listener = new_tcp();
+	struct pair pair = new_pair();
+
+	connect_again_with(pair.client);
+	MUST(bind_to(listener, OTHER, PORT));
+	MUST(os->listen(listener, 1));
+	connect_again_with(listener);
+	DO(connect_to(refused, LOCAL, OTHER_PORT));
+	connect_again_with(refused);
+	DO(take_error(refused));
+}
+
+static void port_zero_nonblocking_connect(void)
+{
+	int fd = new_tcp_nonblocking();
+
+	DO(connect_to(fd, LOCAL, 0));
+	DO(take_error(fd));
+}
+
 static void any_connect_broadcast(void)
 {
 	DO(connect_to(new_tcp(), INADDR_BROADCAST, PORT));
@@ -507,6 +540,8 @@ void ft_cases_connect(void)
 	RUN(bound_to_other_connect);
 	RUN(any_connect_port_zero);
 	RUN(any_connect_bad_addresses);
+	RUN(taken_connect_bad_addresses);
+	RUN(port_zero_nonblocking_connect);
 	RUN(any_connect_broadcast);
 	RUN(new_connect_unspecified);
 	RUN(connected_connect_unspecified);

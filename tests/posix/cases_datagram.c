@@ -127,6 +127,39 @@ static void data_waitall_and_oob(void)
 	DO(put(from, "x", MSG_OOB));
 }
 
+// What sendmsg() makes of a name's length.
+static void connected_send_name_lengths(void)
+{
+	static const int lengths[] = { 0, 1, 15, 200, -1 };
+	struct sockaddr_storage names[2] = { { 0 } };
+	struct iovec iov = { "x", 1 };
+	struct msghdr message = { .msg_name = names, .msg_iov = &iov, .msg_iovlen = 1 };
+	int to = new_udp_bound(), from = new_udp();
+	struct sockaddr_in there = in4(LOCAL, PORT);
+
+	memcpy(names, &there, sizeof(there));
+	MUST(connect_to(from, LOCAL, PORT));
+	for (unsigned i = 0; i < sizeof(lengths) / sizeof(lengths[0]); i++) {
+		message.msg_namelen = (socklen_t)lengths[i];
+		DO(os->sendmsg(from, &message, 0));
+	}
+	DO(os->sendto(from, "y", 1, 0, (struct sockaddr *)names, 0));
+	DO(take(to, 9, 0));
+}
+
+// Whether the datagram is lost with the mistake.
+static void data_name_without_length(void)
+{
+	int to = new_udp_bound(), from = new_udp();
+	struct sockaddr_in name = { 0 };
+	char byte;
+
+	MUST(put_to(from, "a", LOCAL, PORT));
+	MUST(put_to(from, "b", LOCAL, PORT));
+	DO(os->recvfrom(to, &byte, 1, 0, (struct sockaddr *)&name, NULL));
+	DO(take(to, 9, 0));
+}
+
 static void any_control_without_value(void)
 {
 	struct sockaddr_in name = in4(LOCAL, PORT);
@@ -531,6 +564,8 @@ void ft_cases_datagram(void)
 	RUN(data_truncated);
 	RUN(data_recvmsg_tells);
 	RUN(data_waitall_and_oob);
+	RUN(connected_send_name_lengths);
+	RUN(data_name_without_length);
 	RUN(any_control_without_value);
 	RUN(any_more);
 	RUN(any_error_queue);

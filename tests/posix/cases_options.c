@@ -171,6 +171,16 @@ static int set_timeval(int fd, int name, long seconds, long microseconds)
 	return os->setsockopt(fd, SOL_SOCKET, name, &time, sizeof(time));
 }
 
+static void any_timeout_of_centuries(void)
+{
+	int fd = new_tcp();
+
+	DO(set_timeval(fd, SO_RCVTIMEO, 10000000000, 0));
+	DO(timeout_of(fd, SO_RCVTIMEO));
+	DO(set_timeval(fd, SO_SNDTIMEO, 10000000000, 0));
+	DO(timeout_of(fd, SO_SNDTIMEO));
+}
+
 static void any_timeout(int which)
 {
 	int name = which == 0 ? SO_RCVTIMEO : SO_SNDTIMEO, fd = new_tcp();
@@ -310,6 +320,7 @@ void ft_cases_options(void)
 	RUN_EACH(udp_option_lengths, OPTIONS);
 	RUN_EACH(connected_option_values, OPTIONS);
 	RUN(any_linger);
+	RUN(any_timeout_of_centuries);
 	RUN_EACH(any_timeout, 2);
 	RUN_EACH(any_buffer, 2);
 	RUN(any_congestion);

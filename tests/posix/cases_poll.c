@@ -96,6 +96,26 @@ static void any_select(void)
 	DO(select_of(pair.client));
 }
 
+static int select_writable(int fd, long microseconds)
+{
+	struct timeval time = { .tv_usec = microseconds };
+	fd_set set;
+
+	FD_ZERO(&set);
+	FD_SET(fd, &set);
+	return os->select(fd + 1, NULL, &set, NULL, &time);
+}
+
+static void any_select_microseconds(void)
+{
+	int fd = new_pair().client;
+
+	DO(select_writable(fd, 999999));
+	DO(select_writable(fd, 1000000));
+	DO(select_writable(fd, 5000001));
+	DO(select_writable(fd, -1));
+}
+
 static void any_select_states(void)
 {
 	int fd = new_tcp_nonblocking(), udp = new_udp(), listener;
@@ -151,6 +171,7 @@ void ft_cases_poll(void)
 	RUN(any_poll_bad);
 	RUN(nothing_poll_times_out);
 	RUN(any_select);
+	RUN(any_select_microseconds);
 	RUN(any_select_states);
 	RUN(any_select_bad);
 	RUN(nothing_select_times_out);

@@ -370,6 +370,22 @@ static void urgent_receive(void)
 	DO(events_of(pair.server, ALL_EVENTS));
 }
 
+static void urgent_message_says_so(void)
+{
+	struct pair pair = new_pair();
+	char byte;
+	struct iovec iov = { &byte, 1 };
+	struct msghdr message = { .msg_iov = &iov, .msg_iovlen = 1 };
+
+	DO(os->recvmsg(pair.server, &message, MSG_OOB));
+	DO(message.msg_flags);
+	MUST(put(pair.client, "ab!", MSG_OOB));
+	DO(os->recvmsg(pair.server, &message, MSG_OOB));
+	DO(message.msg_flags == MSG_OOB);
+	DO(os->recvmsg(pair.server, &message, 0));
+	DO(message.msg_flags);
+}
+
 static void urgent_alone(void)
 {
 	struct pair pair = new_pair();
@@ -612,6 +628,7 @@ void ft_cases_stream(void)
 	RUN(connected_recvfrom_no_name);
 	RUN(any_unknown_flags);
 	RUN(urgent_receive);
+	RUN(urgent_message_says_so);
 	RUN(urgent_alone);
 	RUN(urgent_reset);
 	RUN(urgent_inline);
