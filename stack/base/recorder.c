@@ -252,6 +252,7 @@ void ft_recorder_received(struct ft_recorder *recorder)
 static const char *const cause_texts[] = {
 	[FT_PKT_SYN_AGAIN] = "SYN sent again",
 	[FT_PKT_SYN_ACK_AGAIN] = "SYN-ACK sent again",
+	[FT_PKT_SYN_CAME_AGAIN] = "SYN-ACK sent again, as the SYN came again",
 	[FT_PKT_TIMEOUT] = "retransmission after a timeout",
 	[FT_PKT_FAST_RETRANSMIT] = "fast retransmission after 3 duplicate ACKs",
 	[FT_PKT_PARTIAL_ACK] = "retransmission after a partial ACK (RFC 6582)",

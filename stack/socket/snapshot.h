@@ -38,7 +38,7 @@ struct ft_snapshot {
 	uint64_t receive_queue; // bytes unread; of a listener: connections waiting for accept()
 	uint64_t send_queue;	// bytes not acknowledged; of a listener: how many may wait
 	uint32_t fd_count;
-	int fds[FT_SNAPSHOT_FDS]; // the first of them
+	int fds[FT_SNAPSHOT_FDS]; // the newest of them
 	uint64_t receive_buffer;  // SO_RCVBUF and SO_SNDBUF
 	uint64_t send_buffer;
 	struct tcp_info info; // TCP connections

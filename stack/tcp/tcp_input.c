@@ -82,8 +82,10 @@ static bool is_repeated_syn(const struct ft_arrival *arrival)
 
 static enum ft_drop answer_repeated_syn(struct ft_arrival *arrival)
 {
-	if (ft_conn_may_challenge(arrival->stack, arrival->conn, arrival->now))
+	if (ft_conn_may_challenge(arrival->stack, arrival->conn, arrival->now)) {
+		arrival->conn->again = FT_PKT_SYN_CAME_AGAIN;
 		ft_conn_owe(arrival->stack, arrival->conn, FT_OWE_RETRANSMIT, "SYN-ACK once more");
+	}
 	return FT_DROP_TCP_DUPLICATE;
 }
 

@@ -96,6 +96,13 @@ static void note_sent(
 	conn->last_sent = now;
 }
 
+static uint8_t cause_of_another_syn(const struct ft_tcp_conn *conn, uint8_t flags)
+{
+	if (!(flags & FT_TCP_ACK))
+		return FT_PKT_SYN_AGAIN;
+	return conn->again == FT_PKT_SYN_CAME_AGAIN ? conn->again : FT_PKT_SYN_ACK_AGAIN;
+}
+
 // Either the first segment is owed once more, or SND.NXT went back.
 static uint8_t cause_of_retransmission(const struct ft_tcp_conn *conn)
 {
@@ -118,8 +125,8 @@ static void note_cause(const struct ft_tcp_conn *conn, struct ft_pkt_info *info,
 			info->cause_number = conn->unanswered_probes;
 		}
 	} else if (is_again && seg->flags & FT_TCP_SYN) {
-		info->cause = seg->flags & FT_TCP_ACK ? FT_PKT_SYN_ACK_AGAIN : FT_PKT_SYN_AGAIN;
-		info->cause_number = (uint8_t)conn->rtt.backoff;
+		info->cause = cause_of_another_syn(conn, seg->flags);
+		info->cause_number = (uint8_t)RTE_MIN(conn->total_retransmits + 1, UINT8_MAX);
 	} else if (is_probe && conn->snd.wnd == 0) {
 		info->cause = FT_PKT_WINDOW_PROBE;
 		info->cause_number = conn->window_probes;

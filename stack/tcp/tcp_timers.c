@@ -265,6 +265,7 @@ static void handshake_timed_out(struct ft_stack *stack, struct ft_tcp_conn *conn
 		return;
 	}
 	conn->was_syn_lost = true;
+	conn->again = FT_PKT_TIMEOUT;
 	ft_retransmit_timeout(&conn->retransmit, conn->snd.max);
 	back_off(stack, conn, now);
 	ft_conn_owe(stack, conn, FT_OWE_RETRANSMIT, "SYN, not acknowledged in time");

@@ -290,8 +290,11 @@ static void syn_received_syn_ack_again(void **state)
 	EXPECT(.ack = 1, .flags = SYN | ACK);
 	SEND(.flags = SYN); // the peer's comes again
 	EXPECT(.ack = 1, .flags = SYN | ACK);
+	QUIET(2 * FT_SECOND);
+	EXPECT(.ack = 1, .flags = SYN | ACK);
 	expect_recorded("seq 0, 0 bytes, SYN: SYN-ACK sent again, no. 1\n"
-			"seq 0, 0 bytes, SYN: SYN-ACK sent again, no. 1\n");
+			"seq 0, 0 bytes, SYN: SYN-ACK sent again, as the SYN came again, no. 2\n"
+			"seq 0, 0 bytes, SYN: SYN-ACK sent again, no. 3\n");
 }
 
 static void syn_received_first_syn_ack_has_no_cause(void **state)
@@ -303,7 +306,7 @@ static void syn_received_first_syn_ack_has_no_cause(void **state)
 	SEND(.flags = SYN); // the answer was lost, no timer has expired
 	EXPECT(.ack = 1, .flags = SYN | ACK);
 	expect_recorded("seq 0, 0 bytes, SYN\n"
-			"seq 0, 0 bytes, SYN: SYN-ACK sent again\n");
+			"seq 0, 0 bytes, SYN: SYN-ACK sent again, as the SYN came again, no. 1\n");
 }
 
 static void established_keepalives_are_counted(void **state)
