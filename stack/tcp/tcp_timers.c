@@ -41,7 +41,7 @@
 #include "tcp/tcp_trace.h"
 
 #define PROBES_UNANSWERED  15 // Linux's tcp_retries2
-#define PROBES_WHILE_SHORT 7
+#define PROBES_WHILE_SHORT 6
 #define ALARM_AGAIN	   (100 * FT_MILLISECOND)
 #define CORK_LIMIT	   (200 * FT_MILLISECOND) // tcp(7): TCP_CORK holds data back no longer
 
@@ -272,7 +272,7 @@ static void handshake_timed_out(struct ft_stack *stack, struct ft_tcp_conn *conn
 }
 
 // A peer may keep its window shut for as long as it likes, but not while what waits for it is what all
-// others lack (RFC 6429 4). After so many probes that is 25 seconds.
+// others lack (RFC 6429 4). After so many probes that is 25 seconds at least.
 static bool is_hoarding(const struct ft_stack *stack, const struct ft_tcp_conn *conn)
 {
 	const struct ft_budget *packets = &stack->send_held;
