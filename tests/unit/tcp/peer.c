@@ -717,10 +717,12 @@ enum ft_tcp_state peer_state(void)
 	return FT_TCP_CLOSED;
 }
 
+// A delayed ACK that nobody owes would come with its time, and before any retransmission.
 void peer_expect_end(const char *state)
 {
 	const bool is_listening = strcmp(state, "LISTEN") == 0;
 
+	peer_pass(peer.config.tcp.delayed_ack + 10 * FT_MILLISECOND);
 	peer_expect_nothing();
 	assert_string_equal(ft_tcp_state_name(peer_state()), is_listening ? "CLOSED" : state);
 	if (is_listening)

@@ -145,8 +145,8 @@ void peer_establish(const struct peer_segment *syn);
 enum ft_tcp_state peer_state(void);
 #define ASSERT_STATE(state) assert_string_equal(ft_tcp_state_name(peer_state()), state)
 
-// How a story ends: nothing more was sent, and the one connection is in this state. LISTEN: there is no
-// connection, but still the listener.
+// How a story ends: nothing more was sent, not even when a delayed ACK's time has passed, and the one
+// connection is in this state. LISTEN: there is no connection, but still the listener.
 void peer_expect_end(const char *state);
 #define ENDS_IN(state) peer_expect_end(state)
 
