@@ -1,4 +1,6 @@
 // CLOSING and TIME-WAIT, and every segment that may come (RFC 9293 3.10.7.4). Both FINs are out.
+#include <errno.h>
+
 #include "peer.h"
 
 // ---- CLOSING: SYN (RFC 5961 4) ----
@@ -299,6 +301,7 @@ static void closing_urgent_at_rcv_nxt_is_ignored(void **state)
 {
 	peer_enter(FT_TCP_CLOSING);
 	TAKES(.seq = 2, .ack = 1, .flags = ACK | URG, .text = "X", .urgent = 1);
+	peer_expect_urgent_error(-EINVAL);
 	ENDS_IN("CLOSING");
 }
 
@@ -306,6 +309,7 @@ static void closing_urgent_in_window_is_ignored(void **state)
 {
 	peer_enter(FT_TCP_CLOSING);
 	TAKES(.seq = 3, .ack = 1, .flags = ACK | URG, .text = "X", .urgent = 1);
+	peer_expect_urgent_error(-EINVAL);
 	ENDS_IN("CLOSING");
 }
 
@@ -313,6 +317,7 @@ static void closing_urgent_of_nothing_is_ignored(void **state)
 {
 	peer_enter(FT_TCP_CLOSING);
 	TAKES(.seq = 2, .ack = 1, .flags = ACK | URG, .urgent = 0);
+	peer_expect_urgent_error(-EINVAL);
 	ENDS_IN("CLOSING");
 }
 
@@ -623,6 +628,7 @@ static void time_wait_urgent_at_rcv_nxt_is_ignored(void **state)
 {
 	peer_enter(FT_TCP_TIME_WAIT);
 	TAKES(.seq = 2, .ack = 2, .flags = ACK | URG, .text = "X", .urgent = 1);
+	peer_expect_urgent_error(-EINVAL);
 	ENDS_IN("TIME-WAIT");
 }
 
@@ -630,6 +636,7 @@ static void time_wait_urgent_in_window_is_ignored(void **state)
 {
 	peer_enter(FT_TCP_TIME_WAIT);
 	TAKES(.seq = 3, .ack = 2, .flags = ACK | URG, .text = "X", .urgent = 1);
+	peer_expect_urgent_error(-EINVAL);
 	ENDS_IN("TIME-WAIT");
 }
 
@@ -637,6 +644,7 @@ static void time_wait_urgent_of_nothing_is_ignored(void **state)
 {
 	peer_enter(FT_TCP_TIME_WAIT);
 	TAKES(.seq = 2, .ack = 2, .flags = ACK | URG, .urgent = 0);
+	peer_expect_urgent_error(-EINVAL);
 	ENDS_IN("TIME-WAIT");
 }
 

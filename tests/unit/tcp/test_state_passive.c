@@ -1,5 +1,7 @@
 // CLOSE-WAIT and LAST-ACK, and every segment that may come (RFC 9293 3.10.7.4). The peer closed first: its
 // FIN was the last thing it may say, and we still send.
+#include <errno.h>
+
 #include "tcp/conn.h"
 
 #include "peer.h"
@@ -314,6 +316,7 @@ static void close_wait_urgent_at_rcv_nxt_is_ignored(void **state)
 {
 	peer_enter(FT_TCP_CLOSE_WAIT);
 	TAKES(.seq = 2, .ack = 1, .flags = ACK | URG, .text = "X", .urgent = 1);
+	peer_expect_urgent_error(-EINVAL);
 	ENDS_IN("CLOSE-WAIT");
 }
 
@@ -321,6 +324,7 @@ static void close_wait_urgent_in_window_is_ignored(void **state)
 {
 	peer_enter(FT_TCP_CLOSE_WAIT);
 	TAKES(.seq = 3, .ack = 1, .flags = ACK | URG, .text = "X", .urgent = 1);
+	peer_expect_urgent_error(-EINVAL);
 	ENDS_IN("CLOSE-WAIT");
 }
 
@@ -328,6 +332,7 @@ static void close_wait_urgent_of_nothing_is_ignored(void **state)
 {
 	peer_enter(FT_TCP_CLOSE_WAIT);
 	TAKES(.seq = 2, .ack = 1, .flags = ACK | URG, .urgent = 0);
+	peer_expect_urgent_error(-EINVAL);
 	ENDS_IN("CLOSE-WAIT");
 }
 
@@ -661,6 +666,7 @@ static void last_ack_urgent_at_rcv_nxt_is_ignored(void **state)
 {
 	peer_enter(FT_TCP_LAST_ACK);
 	TAKES(.seq = 2, .ack = 1, .flags = ACK | URG, .text = "X", .urgent = 1);
+	peer_expect_urgent_error(-EINVAL);
 	ENDS_IN("LAST-ACK");
 }
 
@@ -668,6 +674,7 @@ static void last_ack_urgent_in_window_is_ignored(void **state)
 {
 	peer_enter(FT_TCP_LAST_ACK);
 	TAKES(.seq = 3, .ack = 1, .flags = ACK | URG, .text = "X", .urgent = 1);
+	peer_expect_urgent_error(-EINVAL);
 	ENDS_IN("LAST-ACK");
 }
 
@@ -675,6 +682,7 @@ static void last_ack_urgent_of_nothing_is_ignored(void **state)
 {
 	peer_enter(FT_TCP_LAST_ACK);
 	TAKES(.seq = 2, .ack = 1, .flags = ACK | URG, .urgent = 0);
+	peer_expect_urgent_error(-EINVAL);
 	ENDS_IN("LAST-ACK");
 }
 
