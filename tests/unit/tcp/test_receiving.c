@@ -119,6 +119,24 @@ static void slow_reader_closes_and_opens_the_window(void **state)
 	EXPECT(.seq = 1, .ack = 4097, .flags = ACK, .window = 4096);
 }
 
+// RFC 9293 3.10.7.4: though nothing of it can be taken, its ACK counts.
+static void probe_of_a_shut_window_acks_our_data(void **state)
+{
+	peer.config.tcp.receive_buffer = 4096;
+	peer_restart();
+	peer_enter(FT_TCP_ESTABLISHED);
+	for (uint32_t i = 0; i < 4; i++)
+		SEND(.seq = 1 + 1024 * i, .ack = 1, .flags = ACK, .bytes = 1024);
+	peer_take_all();
+	peer_write("abcd");
+	EXPECT(.seq = 1, .ack = 4097, .flags = PSH | ACK, .text = "abcd", .is_window_shut = true);
+	TAKES(.seq = 4097, .ack = 5, .flags = ACK, .bytes = 1);
+	EXPECT(.seq = 5, .ack = 4097, .flags = ACK, .is_window_shut = true);
+	assert_int_equal(peer_snd_una(), 5);
+	assert_int_equal(ft_tcp_readable_bytes(peer.conn), 4096);
+	ENDS_IN("ESTABLISHED");
+}
+
 // A FIN takes no room: one that stands at the very edge of the window is taken.
 static void fin_at_the_edge_of_a_full_window_is_taken(void **state)
 {
@@ -202,8 +220,10 @@ static void urgent_pointer_to_nothing_leaves_plain_data(void **state)
 {
 	peer_enter(FT_TCP_ESTABLISHED);
 	SEND(.seq = 1, .ack = 1, .flags = ACK | URG, .text = "ab", .urgent = 0);
+	peer_expect_urgent_error(-EINVAL);
 	peer_expect_read("ab");
 	SEND(.seq = 3, .ack = 1, .flags = ACK | URG, .text = "cd", .urgent = 65535);
+	peer_expect_urgent_error(-EINVAL);
 	peer_expect_read("cd");
 	SEND(.seq = 5, .ack = 1, .flags = ACK | URG, .text = "ef", .urgent = 6);
 	peer_expect_read("ef");
@@ -211,6 +231,42 @@ static void urgent_pointer_to_nothing_leaves_plain_data(void **state)
 	peer_expect_read("gh");
 	peer_pass(FT_SECOND);
 	EXPECT(.seq = 1, .ack = 9, .flags = ACK);
+}
+
+// Where it points the stream goes on as if it had not.
+static void urgent_pointer_beyond_the_window_marks_nothing(void **state)
+{
+	peer.config.tcp.receive_buffer = 4096;
+	peer_restart();
+	peer_enter(FT_TCP_ESTABLISHED);
+	SEND(.seq = 1, .ack = 1, .flags = ACK | URG, .bytes = 1000, .urgent = 4097);
+	peer_expect_urgent_error(-EINVAL);
+	SEND(.seq = 1001, .ack = 1, .flags = ACK, .bytes = 1000);
+	EXPECT(.seq = 1, .ack = 2001, .flags = ACK, .window = 2096);
+	peer_expect_read_bytes(2000);
+	EXPECT(.seq = 1, .ack = 2001, .flags = ACK, .window = 4096);
+	for (uint32_t i = 2; i < 5; i++)
+		SEND(.seq = 1 + 1000 * i, .ack = 1, .flags = ACK, .bytes = 1000);
+	EXPECT(.seq = 1, .ack = 4001, .flags = ACK);
+	peer_expect_urgent_error(-EINVAL);
+	peer_expect_read_bytes(3000);
+	EXPECT(.seq = 1, .ack = 5001, .flags = ACK);
+}
+
+static void urgent_pointer_to_the_last_byte_of_the_window_marks_it(void **state)
+{
+	peer.config.tcp.receive_buffer = 4096;
+	peer_restart();
+	peer_enter(FT_TCP_ESTABLISHED);
+	SEND(.seq = 1, .ack = 1, .flags = ACK | URG, .bytes = 1024, .urgent = 4096);
+	peer_expect_urgent_error(-EAGAIN);
+	for (uint32_t i = 1; i < 4; i++)
+		SEND(.seq = 1 + 1024 * i, .ack = 1, .flags = ACK, .bytes = 1024);
+	peer_take_all();
+	peer_expect_urgent(4095 % 251);
+	peer_expect_read_bytes(4095);
+	EXPECT(.seq = 1, .ack = 4097, .flags = ACK);
+	assert_true(ft_tcp_is_at_mark(peer.conn));
 }
 
 static void urgent_pointer_of_zero_beyond_a_gap_marks_nothing(void **state)
@@ -236,12 +292,15 @@ int main(void)
 		PEER_TEST(partly_old_segment_gives_its_new_part),
 		PEER_TEST(segment_outside_the_window_is_acked_and_dropped),
 		PEER_TEST(slow_reader_closes_and_opens_the_window),
+		PEER_TEST(probe_of_a_shut_window_acks_our_data),
 		PEER_TEST(fin_at_the_edge_of_a_full_window_is_taken),
 		PEER_TEST(urgent_byte_is_apart_and_stops_reading),
 		PEER_TEST(urgent_byte_taken_does_not_come_again),
 		PEER_TEST(urgent_byte_at_the_reader_gives_way_to_the_next),
 		PEER_TEST(urgent_byte_gives_way_to_one_that_is_not_here_yet),
 		PEER_TEST(urgent_pointer_to_nothing_leaves_plain_data),
+		PEER_TEST(urgent_pointer_beyond_the_window_marks_nothing),
+		PEER_TEST(urgent_pointer_to_the_last_byte_of_the_window_marks_it),
 		PEER_TEST(urgent_pointer_of_zero_beyond_a_gap_marks_nothing),
 	};
 
