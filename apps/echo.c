@@ -108,6 +108,14 @@ static void close_descriptor(int fd)
 	ft_close(fd);
 }
 
+// Connections are ft_exit()'s to close; what was kept for them is ours.
+static void free_descriptors(void)
+{
+	for (int i = 0; i < descriptor_count; i++)
+		free(descriptors[i].unsent);
+	free(descriptors);
+}
+
 // ---- TCP ----
 
 static void close_peer(int fd, bool has_failed)
@@ -461,6 +469,6 @@ int main(int argc, char **argv)
 	if (read_ports(argc, argv, &tcp, &udp))
 		status = serve(&tcp, &udp);
 	ft_exit();
-	free(descriptors);
+	free_descriptors();
 	return status;
 }

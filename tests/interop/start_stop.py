@@ -9,7 +9,7 @@ import signal
 import subprocess
 import time
 
-from kernel_client import echo_once, udp
+from kernel_client import echo_once, tcp, udp
 from wire import PROGRAMS, Skip, finish, test, wait_for
 
 
@@ -150,6 +150,19 @@ def sigterm_and_sigint_end_it_well(wire):
         echo_once(wire)
         wire.program.send_signal(number)
         assert wire.program.wait(20) == 0, wire.said()
+
+
+@test
+def sigterm_while_echoes_are_unread(wire):
+    """ft-echo keeps what its peer does not take: a leak in a build with the address sanitizer, if that is
+    not freed."""
+    wire.start()
+    with tcp(wire) as connection:
+        connection.settimeout(2)
+        with contextlib.suppress(TimeoutError):
+            while True:
+                connection.sendall(bytes(100000))
+        wire.stop()
 
 
 @test
