@@ -1,5 +1,6 @@
 // The page: metric by metric, application by application. Names follow Prometheus' conventions: a unit in
 // the name, "_total" behind what only grows.
+#include <stdlib.h>
 #include <string.h>
 
 #include <rte_common.h>
@@ -311,7 +312,7 @@ static void write_all(FILE *to, const struct answers *all, int count)
 
 void ft_exporter_write_answers(FILE *to, const struct ft_app *apps, int count)
 {
-	static struct answers all[FT_EXPORTER_APPS];
+	struct answers *all = ft_client_allocate(count, sizeof(*all));
 
 	for (int i = 0; i < count; i++) {
 		all[i] = (struct answers){ .app = apps[i] };
@@ -320,12 +321,14 @@ void ft_exporter_write_answers(FILE *to, const struct ft_app *apps, int count)
 	write_all(to, all, count);
 	for (int i = 0; i < count; i++)
 		forget(&all[i]);
+	free(all);
 }
 
 void ft_exporter_write_page(FILE *to)
 {
-	struct ft_app apps[FT_EXPORTER_APPS];
-	int count = ft_client_find(apps, FT_EXPORTER_APPS, NULL);
+	struct ft_app *apps;
+	int count = ft_client_find(&apps, NULL);
 
 	ft_exporter_write_answers(to, apps, count);
+	free(apps);
 }

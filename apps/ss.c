@@ -330,7 +330,7 @@ static int read_options(int argc, char **argv)
 
 int main(int argc, char **argv)
 {
-	static struct ss_apps apps;
+	struct ss_apps apps = { 0 };
 	int status = read_options(argc, argv);
 
 	if (status != 0)

@@ -1,6 +1,7 @@
 #include "apps/ss_apps.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 // Of one that does not answer only the name is known.
@@ -41,10 +42,11 @@ static void remember(struct ss_app *app, struct ss_app *before)
 
 int ss_apps_find(struct ss_apps *apps, const char *name, bool is_told)
 {
-	struct ft_app found[SS_APPS];
+	struct ft_app *found;
 	struct ss_apps before = *apps;
 
-	apps->count = ft_client_find(found, SS_APPS, name);
+	apps->count = ft_client_find(&found, name);
+	apps->list = ft_client_allocate(apps->count, sizeof(*apps->list));
 	for (int i = 0; i < apps->count; i++) {
 		struct ss_app *known = find(&before, &found[i]);
 
@@ -59,6 +61,8 @@ int ss_apps_find(struct ss_apps *apps, const char *name, bool is_told)
 			tell(&before.list[i].link, "has gone");
 		json_decref(before.list[i].summary);
 	}
+	free(before.list);
+	free(found);
 	return apps->count;
 }
 
@@ -75,5 +79,6 @@ void ss_apps_free(struct ss_apps *apps)
 	ss_apps_hang_up(apps);
 	for (int i = 0; i < apps->count; i++)
 		json_decref(apps->list[i].summary);
-	apps->count = 0;
+	free(apps->list);
+	*apps = (struct ss_apps){ 0 };
 }

@@ -2,8 +2,6 @@
 #pragma once
 #include "apps/telemetry_client.h"
 
-#define SS_APPS 64
-
 struct ss_app {
 	struct ft_app link;
 	json_t *summary; // what it answered to -s the last time; NULL: nothing yet
@@ -11,7 +9,7 @@ struct ss_app {
 };
 
 struct ss_apps {
-	struct ss_app list[SS_APPS];
+	struct ss_app *list;
 	int count;
 };
 

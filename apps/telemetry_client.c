@@ -1,6 +1,7 @@
 #include "apps/telemetry_client.h"
 
 #include <dirent.h>
+#include <err.h>
 #include <errno.h>
 #include <limits.h>
 #include <stdio.h>
@@ -146,9 +147,20 @@ static bool open_app(
 	else if (error == ECONNRESET && !is_gone(path))
 		keep_silent(app, name,
 			"is ending, or answers ten at a time and has so many: close an exporter");
+	else if (error == EMFILE)
+		keep_silent(app, name, "is not asked: too many files are open; see ulimit -n");
 	else
 		return false;
 	return true;
+}
+
+void *ft_client_allocate(int count, size_t bytes)
+{
+	void *array = calloc((size_t)count + 1, bytes); // none is no reason for NULL
+
+	if (array == NULL)
+		err(1, NULL);
+	return array;
 }
 
 static bool is_entry(const char *name)
@@ -156,26 +168,34 @@ static bool is_entry(const char *name)
 	return name[0] != '.' && strchr(name, '/') == NULL;
 }
 
-int ft_client_find(struct ft_app *apps, int most, const char *name)
+static int find_all(struct ft_app **apps, const char *directory, int64_t deadline_ms)
 {
-	char directory[PATH_MAX / 2];
-	int64_t deadline_ms = now_ms() + PATIENCE_MS;
-	struct dirent **entries;
-	int count = 0, found;
+	struct dirent **entries = NULL;
+	int found = scandir(directory, &entries, NULL, alphasort);
+	int count = 0;
 
-	ft_runtime_dir_base(directory, sizeof(directory));
-	if (name != NULL) // the others are not asked: one that is stopped would hold up the answer
-		return most > 0 && is_entry(name) && open_app(apps, directory, name, deadline_ms);
-	found = scandir(directory, &entries, NULL, alphasort);
+	*apps = ft_client_allocate(found > 0 ? found : 0, sizeof(**apps));
 	for (int i = 0; i < found; i++) {
-		if (count < most && is_entry(entries[i]->d_name) &&
-			open_app(&apps[count], directory, entries[i]->d_name, deadline_ms))
+		if (is_entry(entries[i]->d_name) &&
+			open_app(&(*apps)[count], directory, entries[i]->d_name, deadline_ms))
 			count++;
 		free(entries[i]);
 	}
-	if (found >= 0)
-		free(entries);
+	free(entries);
 	return count;
+}
+
+int ft_client_find(struct ft_app **apps, const char *name)
+{
+	char directory[PATH_MAX / 2];
+	int64_t deadline_ms = now_ms() + PATIENCE_MS;
+
+	ft_runtime_dir_base(directory, sizeof(directory));
+	if (name == NULL)
+		return find_all(apps, directory, deadline_ms);
+	// The others are not asked: one that is stopped would hold up the answer.
+	*apps = ft_client_allocate(1, sizeof(**apps));
+	return is_entry(name) && open_app(*apps, directory, name, deadline_ms);
 }
 
 void ft_client_close(struct ft_app *app)
