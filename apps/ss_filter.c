@@ -94,7 +94,7 @@ static bool read_port(const char *text, uint16_t *port)
 	unsigned long number;
 
 	if (isdigit((unsigned char)*text)) {
-		number = strtoul(text, &end, 10);
+		number = strtoul(text, &end, 0);
 		*port = (uint16_t)number;
 		return *end == '\0' && number <= UINT16_MAX;
 	}
@@ -315,19 +315,25 @@ static int parse_host(struct parser *parser, bool is_local)
 	return index;
 }
 
+// "7", ":7", "*:7", "inet::7"; "*" is any.
+static bool read_port_test(char *text, struct ss_node *node)
+{
+	node->family = take_family(&text);
+	if (strncmp(text, "*:", 2) == 0)
+		text++;
+	if (text[0] == ':')
+		return read_port_or_any(text + 1, node);
+	return text[0] != '\0' && read_port_or_any(text, node);
+}
+
 static int parse_port(struct parser *parser, bool is_local)
 {
 	int index = new_node(parser, SS_PORT);
 	struct ss_node *node = &parser->filter->nodes[index];
-	bool is_good;
 
 	node->is_local = is_local;
 	take_comparison(parser, &node->comparison);
-	if (parser->token[0] == ':')
-		is_good = read_port_or_any(parser->token + 1, node);
-	else
-		is_good = node->has_port = read_port(parser->token, &node->address.port);
-	if (!is_good)
+	if (!read_port_test(parser->token, node))
 		fail(parser, "a port like :7 or :echo");
 	next(parser);
 	return index;
@@ -509,14 +515,29 @@ static bool compare(uint16_t port, enum ss_comparison comparison, uint16_t with)
 	}
 }
 
-static bool is_host(const struct ss_node *node, const struct ss_address *address)
+static bool is_of_family(const struct ss_node *node, const struct ss_address *address)
 {
 	int family = IN6_IS_ADDR_V4MAPPED(&address->ip) ? AF_INET : AF_INET6;
-	bool is_equal = (node->family == AF_UNSPEC || node->family == family) &&
+
+	return node->family == AF_UNSPEC || node->family == family;
+}
+
+static bool is_host(const struct ss_node *node, const struct ss_address *address)
+{
+	bool is_equal = is_of_family(node, address) &&
 			is_within(&address->ip, &node->address.ip, node->prefix_bits) &&
 			(!node->has_port || address->port == node->address.port);
 
 	return is_equal == (node->comparison == SS_EQUAL);
+}
+
+static bool is_port(const struct ss_node *node, const struct ss_address *address)
+{
+	if (!is_of_family(node, address))
+		return false;
+	if (!node->has_port) // any is equal, and neither more nor less
+		return node->comparison == SS_EQUAL;
+	return compare(address->port, node->comparison, node->address.port);
 }
 
 static bool holds(const struct ss_filter *filter, int index, const struct ss_socket *socket)
@@ -534,9 +555,7 @@ static bool holds(const struct ss_filter *filter, int index, const struct ss_soc
 	case SS_HOST:
 		return is_host(node, address);
 	default:
-		if (!node->has_port) // any is equal, and neither more nor less
-			return node->comparison == SS_EQUAL;
-		return compare(address->port, node->comparison, node->address.port);
+		return is_port(node, address);
 	}
 }
 

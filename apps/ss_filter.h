@@ -6,7 +6,8 @@
 //	or      = and { ("or" | "|" | "||") and }
 //	and     = not { ["and" | "&" | "&&"] not }
 //	not     = ("not" | "!") not | "(" or ")" | test
-//	test    = ("src" | "dst") ["=" | "!="] HOST | ("sport" | "dport") COMPARISON [":"]PORT
+//	test    = ("src" | "dst") ["=" | "!="] HOST | ("sport" | "dport") COMPARISON port
+//	port    = ["inet:" | "inet6:"] ["*:" | ":"] PORT
 #pragma once
 #include <netinet/in.h>
 
@@ -22,7 +23,7 @@ struct ss_node {
 	enum ss_comparison comparison;
 	int left, right; // of SS_OR, SS_AND; SS_NOT has the left
 	bool is_local;	 // src, sport
-	int family;	 // SS_HOST: of AF_UNSPEC any
+	int family;	 // of AF_UNSPEC any
 	uint8_t prefix_bits;
 	bool has_port; // false: any
 	struct ss_address address;

@@ -81,6 +81,23 @@ static void ports_are_compared(void **state)
 	assert_true(matches("sport >= :7"));
 }
 
+// As in ss(8), where a port is written like a host whose address does not matter.
+static void ports_are_written_in_several_ways(void **state)
+{
+	assert_true(matches("sport = *:7"));
+	assert_false(matches("sport = *:8"));
+	assert_true(matches("sport = inet::7"));
+	assert_true(matches("sport = inet:7"));
+	assert_true(matches("sport = inet:*:7"));
+	assert_false(matches("sport = inet::8"));
+	assert_false(matches("sport = inet6::7"));
+	assert_false(matches("sport != inet6::8"));
+	assert_true(matches("sport = :0x7"));
+	assert_true(matches("dport = 0x9C40"));
+	assert_true(matches("sport = :07"));
+	assert_true(matches("src *:0x7"));
+}
+
 static void addresses_are_compared_by_prefix(void **state)
 {
 	assert_true(matches("src 10.9.0.2"));
@@ -132,6 +149,11 @@ static void any_port_is_every_port(void **state)
 {
 	assert_true(matches("sport = :"));
 	assert_true(matches("sport = :*"));
+	assert_true(matches("sport = *"));
+	assert_true(matches("sport = *:*"));
+	assert_true(matches("sport = inet:*"));
+	assert_false(matches("sport = inet6:*"));
+	assert_false(matches("sport != *"));
 	assert_false(matches("sport != :"));
 	assert_false(matches("sport > :"));
 	assert_false(matches("sport <= :*"));
@@ -190,7 +212,9 @@ static void what_is_no_filter_is_refused(void **state)
 		"dst 10.0.0.0/-1", "dst 10.0.0.0/", "dst 300.1.1.1", "hello", "src [*]x",
 		"src [7]7", "dst 10./8", "dst .1", "dst 1.2.3.4.5", "dst 10/255.0.255.0",
 		"dst ::/255.0.0.0", "dst any/8", "dst nobody", "dst client/8", "dst inet6:client",
-		"dst inet6:10.9.0.2", "dst inet:::1", "dst link:x", "sport = *", "dst [10.9.0.2" };
+		"dst inet6:10.9.0.2", "dst inet:::1", "dst link:x", "sport = inet:", "sport = *7",
+		"sport = ::7", "sport = 10.9.0.1:7", "sport = :0x", "sport = :0x10000",
+		"sport = :08", "dst [10.9.0.2" };
 	char many[1024] = "sport = :7";
 
 	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
@@ -204,6 +228,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(ports_are_compared),
+		cmocka_unit_test(ports_are_written_in_several_ways),
 		cmocka_unit_test(addresses_are_compared_by_prefix),
 		cmocka_unit_test(addresses_are_abbreviated),
 		cmocka_unit_test(family_may_be_said),
