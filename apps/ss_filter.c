@@ -8,7 +8,7 @@
 #include <string.h>
 #include <strings.h>
 
-#define TEXT_BYTES 2048
+#define TEXT_BYTES (32 * SS_FILTER_NODES)
 #define DEEPEST	   32 // nested parentheses and nots
 #define NAME_IPS   8  // of a host, which may have several
 
@@ -27,6 +27,15 @@ static void fail(struct parser *parser, const char *expected)
 	if (!parser->has_failed)
 		snprintf(parser->error, 128, "filter: expected %s instead of \"%.40s\"", expected,
 			parser->token[0] != '\0' ? parser->token : "the end");
+	parser->has_failed = true;
+}
+
+static void fail_too_long(struct parser *parser)
+{
+	if (!parser->has_failed)
+		snprintf(parser->error, 128,
+			"filter: too long; expected at most %d tests, and, or, not, %d characters",
+			SS_FILTER_NODES, TEXT_BYTES - 2);
 	parser->has_failed = true;
 }
 
@@ -78,7 +87,7 @@ static int new_node(struct parser *parser, enum ss_node_kind kind)
 	struct ss_filter *filter = parser->filter;
 
 	if (filter->count == SS_FILTER_NODES) {
-		fail(parser, "a shorter filter");
+		fail_too_long(parser);
 		return 0;
 	}
 	filter->nodes[filter->count] = (struct ss_node){ .kind = kind };
@@ -472,7 +481,7 @@ bool ss_filter_parse(
 	*filter = (struct ss_filter){ .root = -1 };
 	for (int i = 0; i < count; i++) {
 		if (strlen(text) + strlen(words[i]) + 2 > sizeof(text)) {
-			snprintf(error, 128, "filter: longer than %d characters", TEXT_BYTES - 2);
+			fail_too_long(&parser);
 			return false;
 		}
 		strcat(strcat(text, words[i]), " ");

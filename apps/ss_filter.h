@@ -13,7 +13,7 @@
 
 #include "apps/ss_socket.h"
 
-#define SS_FILTER_NODES 64
+#define SS_FILTER_NODES 1024 // as many tests, "and"s, "or"s and "not"s
 
 enum ss_node_kind { SS_OR, SS_AND, SS_NOT, SS_HOST, SS_PORT };
 enum ss_comparison { SS_EQUAL, SS_UNEQUAL, SS_LESS, SS_MORE, SS_AT_MOST, SS_AT_LEAST };

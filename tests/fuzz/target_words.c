@@ -68,7 +68,7 @@ static uint32_t held(const struct ss_filter *filter)
 
 static void parse_filter(char *text)
 {
-	char joined[TEXT_MOST] = "", *words[WORDS + 1], *word = joined;
+	char joined[TEXT_MOST + 16] = "", *words[WORDS + 1], *word = joined; // and "not ( )"
 	struct ss_filter filter, again;
 	char error[128] = "", no_error[128];
 	int count;

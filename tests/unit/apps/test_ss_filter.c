@@ -215,13 +215,33 @@ static void what_is_no_filter_is_refused(void **state)
 		"dst inet6:10.9.0.2", "dst inet:::1", "dst link:x", "sport = inet:", "sport = *7",
 		"sport = ::7", "sport = 10.9.0.1:7", "sport = :0x", "sport = :0x10000",
 		"sport = :08", "dst [10.9.0.2" };
-	char many[1024] = "sport = :7";
 
 	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
 		assert_refused(texts[i]);
-	for (int i = 0; i < SS_FILTER_NODES; i++)
-		strcat(many, " sport = :7");
-	assert_refused(many);
+}
+
+// The tests one after another: they take as many nodes, and one less to join them.
+static bool is_taken(int tests, const char *test, char error[128])
+{
+	static char text[4 * SS_FILTER_NODES * 16];
+	static struct ss_filter filter;
+	char *words[1] = { text };
+
+	text[0] = '\0';
+	for (int i = 0; i < tests; i++)
+		strcat(text, test);
+	return ss_filter_parse(&filter, 1, words, resolve, error);
+}
+
+static void filter_may_be_long_but_not_too_long(void **state)
+{
+	char error[128];
+
+	assert_true(is_taken(SS_FILTER_NODES / 2, "dst 192.168.100.200/32 ", error));
+	assert_false(is_taken(SS_FILTER_NODES / 2 + 1, "sport = :7 ", error));
+	assert_non_null(strstr(error, "too long"));
+	assert_false(is_taken(4 * SS_FILTER_NODES, "sport = :7    ", error));
+	assert_non_null(strstr(error, "too long"));
 }
 
 int main(void)
@@ -237,6 +257,7 @@ int main(void)
 		cmocka_unit_test(words_join_tests),
 		cmocka_unit_test(states_make_a_mask),
 		cmocka_unit_test(what_is_no_filter_is_refused),
+		cmocka_unit_test(filter_may_be_long_but_not_too_long),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
