@@ -193,11 +193,12 @@ static char *rest_of(const struct ss_style *style, const json_t *record, const s
 static char *details_of(
 	const struct ss_style *style, const struct ss_socket *socket, const json_t *record)
 {
+	bool has_peer = socket->state != SS_LISTEN && socket->state != SS_CLOSED;
 	char *text = NULL;
 	size_t bytes;
 	FILE *to;
 
-	if (!style->has_details || socket->is_udp || socket->state == SS_LISTEN)
+	if (!style->has_details || socket->is_udp || !has_peer)
 		return NULL;
 	to = open_memstream(&text, &bytes);
 	if (to == NULL)

@@ -84,6 +84,22 @@ static void details_are_written_as_ss_writes_them(void **state)
 	ss_table_free(&table);
 }
 
+// A second line is what TCP knows of a peer.
+static void sockets_without_a_peer_have_no_details(void **state)
+{
+	const struct ss_style style = { .has_details = true };
+	const struct ss_socket sockets[] = { { .state = SS_LISTEN }, { .state = SS_CLOSED },
+		{ .state = SS_CLOSED, .is_udp = true } };
+	json_t *record = json_loads("{\"congestion\": \"\", \"rto_us\": 0}", 0, NULL);
+
+	for (int i = 0; i < 3; i++) {
+		assert_true(ss_table_add(&table, &style, &sockets[i], record, &app));
+		assert_null(table.rows[i].details);
+	}
+	json_decref(record);
+	ss_table_free(&table);
+}
+
 static void add(const struct ss_style *style, bool is_udp, const char *program)
 {
 	struct ft_app other = { .pid = 12 };
@@ -143,6 +159,7 @@ int main(void)
 		cmocka_unit_test(more_descriptors_than_are_listed_are_counted),
 		cmocka_unit_test(name_given_is_told),
 		cmocka_unit_test(details_are_written_as_ss_writes_them),
+		cmocka_unit_test(sockets_without_a_peer_have_no_details),
 		cmocka_unit_test(several_applications_udp_stands_before_tcp),
 	};
 
