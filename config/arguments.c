@@ -172,9 +172,8 @@ static int read_files(struct ft_config *config, int argc, char **argv, FILE *err
 
 void ft_arguments_print_help(FILE *to)
 {
-	fprintf(to,
-		"  --config FILE\n        an INI file; config/fourtuple.conf explains every key\n"
-		"  --eal \"ARGS\"\n        options for DPDK, after ours and over them\n");
+	fprintf(to, "  --config FILE\n        an INI file; fourtuple.conf(5) explains every key\n"
+		    "  --eal \"ARGS\"\n        options for DPDK, after ours and over them\n");
 	for (size_t i = 0; i < RTE_DIM(short_options); i++)
 		fprintf(to, "  %s %s\n        short for --%s\n", short_options[i].option,
 			short_options[i].value, short_options[i].key);

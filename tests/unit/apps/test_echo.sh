@@ -7,6 +7,7 @@ program=$1 name=ft-echo
 
 expect 0 '--tcp.ephemeral_ports' --help
 expect 0 '--trace WORDS' --help
+expect 0 'fourtuple.conf(5) explains every key' --help
 expect 0 'ft-echo ' --version
 expect 1 'no address' --nic.device=net_ring0
 expect 1 'no device' --ip.address=10.9.0.2/24
