@@ -16,6 +16,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/queue.h>
 
 #include "apps/values.h"
 #include "fourtuple.h"
@@ -38,8 +39,10 @@ struct side {
 struct pair {
 	struct side side[2]; // the client that we accepted, the server that we called
 	bool is_connecting;
-	struct pair *next_closed;
+	LIST_ENTRY(pair) entry;
 };
+
+LIST_HEAD(pairs, pair);
 
 static struct statistics {
 	uint64_t relayed; // connections
@@ -50,7 +53,8 @@ static struct statistics {
 
 static int epoll_fd, listener;
 static struct sockaddr_in destination = { .sin_family = AF_INET };
-static struct pair *closed; // freed after the events at hand, which may still name them
+static struct pairs open_pairs;
+static struct pairs closed_pairs; // freed after the events at hand, which may still name them
 static volatile sig_atomic_t is_stopping, is_asked_for_statistics;
 
 static struct side *other(const struct side *side)
@@ -81,16 +85,16 @@ static void close_pair(struct pair *pair, bool has_failed)
 	close_side(&pair->side[1], has_failed);
 	statistics.open--;
 	statistics.failed += has_failed;
-	pair->next_closed = closed;
-	closed = pair;
+	LIST_REMOVE(pair, entry);
+	LIST_INSERT_HEAD(&closed_pairs, pair, entry);
 }
 
-static void free_closed(void)
+static void free_pairs(struct pairs *pairs)
 {
 	struct pair *pair;
 
-	while ((pair = closed) != NULL) {
-		closed = pair->next_closed;
+	while ((pair = LIST_FIRST(pairs)) != NULL) {
+		LIST_REMOVE(pair, entry);
 		free(pair);
 	}
 }
@@ -133,6 +137,7 @@ static void start_pair(int client)
 	statistics.relayed++;
 	statistics.open++;
 	pair->is_connecting = true;
+	LIST_INSERT_HEAD(&open_pairs, pair, entry);
 	pair->side[0] = (struct side){ .pair = pair, .fd = client };
 	pair->side[1] = (struct side){ .pair = pair, .fd = -1 };
 	ft_setsockopt(client, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof(yes));
@@ -264,7 +269,7 @@ static int run(void)
 		}
 		for (int i = 0; i < count; i++)
 			handle(&events[i]);
-		free_closed();
+		free_pairs(&closed_pairs);
 		if (is_asked_for_statistics) {
 			is_asked_for_statistics = 0;
 			print_statistics();
@@ -397,5 +402,6 @@ int main(int argc, char **argv)
 	if (read_options(argc, argv, &port))
 		status = serve(port);
 	ft_exit();
+	free_pairs(&open_pairs); // their descriptors were ft_exit()'s to close
 	return status;
 }
