@@ -1,6 +1,7 @@
 """Many connections at once, and the same client ports again and again. Each test takes a wire on which
 nothing of fourtuple is running yet."""
 
+import contextlib
 import errno
 import multiprocessing
 import pathlib
@@ -9,7 +10,7 @@ import socket
 import struct
 import time
 
-from kernel_client import receive_exactly
+from kernel_client import echo_once, expect_echo, receive_exactly, tcp
 from kernel_server import PORT, tcp_server
 from wire import inside, test, wait_for
 
@@ -68,6 +69,36 @@ def fifteen_thousand_connections_from_five_addresses(wire):
         process.join(100)
         assert process.exitcode == 0, f"a client ended with {process.exitcode}"
     wait_for(lambda: wire.statistics()["tcp_connections"] == 0, 30)
+    wire.stop()
+
+
+# ---- who takes and does not give ----
+
+
+def send_without_reading(wire, connections, seconds):
+    """What the kernel takes of each, again and again."""
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        for connection in connections:
+            with contextlib.suppress(BlockingIOError):
+                connection.send(bytes(65536))
+        time.sleep(0.02)
+
+
+@test
+def clients_that_send_and_do_not_read_leave_room_for_others(wire):
+    wire.start()
+    with contextlib.ExitStack() as stack:
+        before = stack.enter_context(tcp(wire))
+        crowd = [stack.enter_context(wire.kernel_socket(socket.SOCK_STREAM)) for _ in range(200)]
+        for connection in crowd:
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2304)
+            connection.connect((wire.OURS, 7))
+            connection.setblocking(False)
+        send_without_reading(wire, crowd, 5)
+        assert wire.statistics()["send_packets_held"] > 12288 / 2, wire.statistics()
+        expect_echo(before, bytes(2000))
+        echo_once(wire, bytes(2000))
     wire.stop()
 
 

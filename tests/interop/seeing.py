@@ -209,6 +209,29 @@ def killed_connection_is_reset(wire):
 
 
 @test
+def killed_connection_with_a_shut_window_is_reset(wire):
+    """The kernel takes no reset from beyond the window it has shut, where a probe has gone."""
+    def is_probed():
+        said = "\n".join(ss("-tnoi", "state", "established", "--app", wire.namespace))
+        return "timer:(persist" in said and "unacked:1 " in said + " "
+
+    wire.start("--name", wire.namespace)
+    with wire.kernel_socket(socket.SOCK_STREAM) as connection:
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        connection.connect((wire.OURS, 7))
+        connection.setblocking(False)
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                connection.send(bytes(100000))
+        wait_for(is_probed, 20)
+        ss("-tK", "state", "established", "--app", wire.namespace)
+        poller = select.poll()
+        poller.register(connection, 0)
+        events = poller.poll(5000)
+        assert events and events[0][1] & select.POLLERR, f"not reset: {events}"
+
+
+@test
 def summary_counts_packets_drops_and_the_nic(wire):
     wire.start("--name", wire.namespace)
     echo_once(wire)
