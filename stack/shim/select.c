@@ -171,6 +171,18 @@ static int write_sets(const struct sets *sets, const struct pollfd *fds, int use
 	return bits;
 }
 
+// More microseconds than a second has are seconds, as in Linux.
+static int read_timeval(const struct timeval *time, ft_time *timeout)
+{
+	int64_t seconds;
+
+	if (time->tv_sec < 0 || time->tv_usec < 0)
+		return -EINVAL;
+	if (__builtin_add_overflow(time->tv_sec, time->tv_usec / 1000000, &seconds))
+		seconds = INT64_MAX;
+	return read_timeout(seconds, time->tv_usec % 1000000, 1000000, timeout);
+}
+
 static int select_any(
 	struct ft_stack *stack, int count, const struct sets *sets, struct timeval *timeout)
 {
@@ -180,9 +192,7 @@ static int select_any(
 
 	if (count < 0)
 		return -EINVAL;
-	// More microseconds than a second has are seconds, as in Linux.
-	if (timeout != NULL && read_timeout(timeout->tv_sec + timeout->tv_usec / 1000000,
-				       timeout->tv_usec % 1000000, 1000000, &timeout_ns) != 0)
+	if (timeout != NULL && read_timeval(timeout, &timeout_ns) != 0)
 		return -EINVAL;
 	used = read_sets(RTE_MIN(count, FD_SETSIZE), sets, fds);
 	ready = await_any(stack, fds, used, 0, timeout_ns);

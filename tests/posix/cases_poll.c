@@ -1,4 +1,6 @@
 // poll(2), ppoll(2) and select(2).
+#include <limits.h>
+
 #include "steps.h"
 
 static void mixed_poll(void)
@@ -96,14 +98,19 @@ static void any_select(void)
 	DO(select_of(pair.client));
 }
 
-static int select_writable(int fd, long microseconds)
+static int select_for(int fd, long seconds, long microseconds)
 {
-	struct timeval time = { .tv_usec = microseconds };
+	struct timeval time = { .tv_sec = seconds, .tv_usec = microseconds };
 	fd_set set;
 
 	FD_ZERO(&set);
 	FD_SET(fd, &set);
 	return os->select(fd + 1, NULL, &set, NULL, &time);
+}
+
+static int select_writable(int fd, long microseconds)
+{
+	return select_for(fd, 0, microseconds);
 }
 
 static void any_select_microseconds(void)
@@ -114,6 +121,8 @@ static void any_select_microseconds(void)
 	DO(select_writable(fd, 1000000));
 	DO(select_writable(fd, 5000001));
 	DO(select_writable(fd, -1));
+	DO(select_for(fd, -1, 2000000));
+	DO(select_for(fd, LONG_MAX, 2000000));
 }
 
 static void any_select_states(void)
