@@ -250,28 +250,34 @@ static void established_crowd_of_unread_bytes_leaves_packets_to_others(void **st
 	}
 }
 
+// Forty connections besides the one there is, and on each the stream from `first` to before `end`.
+static void forty_others_send(uint32_t first, uint32_t end)
+{
+	const uint32_t iss = peer.iss;
+
+	ft_tcp_set_backlog(peer.listener, 100);
+	for (uint16_t i = 0; i < 40; i++) {
+		complete_from(50000 + i);
+		peer.is_flooding = true;
+		for (uint32_t seq = first; seq < end; seq += 1000)
+			SEND(.seq = seq, .ack = 1, .flags = ACK, .bytes = 1000,
+				.from_port = 50000 + i);
+		peer.is_flooding = false;
+	}
+	peer.iss = iss;
+}
+
 // Gaps stay open while an attacker likes, and what lies beyond them is never acknowledged: it takes three
 // quarters of the packets at most, and who receives in order has the rest.
 static void established_crowd_of_gaps_leaves_packets_to_others(void **state)
 {
 	const struct ft_held *held = &peer.stack.receive_held;
-	uint32_t iss;
 
 	ESTABLISH();
-	iss = peer.iss;
-	ft_tcp_set_backlog(peer.listener, 100);
-	for (uint16_t i = 0; i < 40; i++) {
-		complete_from(50000 + i);
-		peer.is_flooding = true;
-		for (uint32_t seq = 2001; seq < 42001; seq += 1000)
-			SEND(.seq = seq, .ack = 1, .flags = ACK, .bytes = 1000,
-				.from_port = 50000 + i);
-		peer.is_flooding = false;
-	}
+	forty_others_send(2001, 42001);
 	assert_in_range(held->mbufs.used, held->mbufs.limit / 2, held->mbufs.limit / 4 * 3);
 	assert_true(peer.stack.counters.dropped_input[FT_DROP_RECEIVE_MEMORY] > 0);
 	peer.is_flooding = true;
-	peer.iss = iss;
 	for (uint32_t seq = 1; seq < 40001; seq += 1000) {
 		TAKES(.seq = seq, .ack = 1, .flags = PSH | ACK, .bytes = 1000);
 		peer_expect_read_bytes(1000);
@@ -282,22 +288,11 @@ static void established_crowd_of_gaps_leaves_packets_to_others(void **state)
 static void established_crowd_that_is_not_read_leaves_packets_to_others(void **state)
 {
 	const struct ft_held *held = &peer.stack.receive_held;
-	uint32_t iss;
 
 	ESTABLISH();
-	iss = peer.iss;
-	ft_tcp_set_backlog(peer.listener, 100);
-	for (uint16_t i = 0; i < 40; i++) {
-		complete_from(50000 + i);
-		peer.is_flooding = true;
-		for (uint32_t seq = 1; seq < 60001; seq += 1000)
-			SEND(.seq = seq, .ack = 1, .flags = ACK, .bytes = 1000,
-				.from_port = 50000 + i);
-		peer.is_flooding = false;
-	}
+	forty_others_send(1, 60001);
 	assert_in_range(held->mbufs.used, held->mbufs.limit / 2, held->mbufs.limit / 16 * 15);
 	peer.is_flooding = true;
-	peer.iss = iss;
 	for (uint32_t seq = 1; seq < 200001; seq += 2000) {
 		TAKES(.seq = seq, .ack = 1, .flags = PSH | ACK, .bytes = 1000);
 		TAKES(.seq = seq + 1000, .ack = 1, .flags = PSH | ACK, .bytes = 1000);
