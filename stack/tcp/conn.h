@@ -95,8 +95,9 @@ struct ft_tcp_conn {
 	bool is_urgent_readable : 1; // urgent_byte has come and MSG_OOB has not taken it
 	bool was_syn_lost : 1; // SYN or SYN-ACK was sent again: begin carefully (RFC 5681 3.1)
 	uint8_t urgent_byte;
-	uint32_t rcv_up;     // where the urgent byte is, if has_urgent
-	uint32_t send_limit; // bytes of the send queue: options.send_buffer, and as it has grown
+	uint8_t packets_moved; // when packets last left the send queue, or came: tcp_hoarders.h
+	uint32_t rcv_up;       // where the urgent byte is, if has_urgent
+	uint32_t send_limit;   // bytes of the send queue: options.send_buffer, and as it has grown
 
 	struct ft_rtt rtt;
 	struct ft_retransmit retransmit;
@@ -244,11 +245,11 @@ static inline bool ft_conn_data_waits(const struct ft_tcp_conn *conn)
 }
 
 // For a segment without data, a number that the peer accepts: the highest sent, since after a timeout
-// SND.NXT may lie behind what the peer has; but not beyond a closed window, where only a probe or a FIN
-// has gone.
+// SND.NXT may lie behind what the peer has; but not beyond a closed window, where a probe or a FIN has gone.
+// (A SYN needs no window.)
 static inline uint32_t ft_conn_acceptable_seq(const struct ft_tcp_conn *conn)
 {
-	return conn->snd.wnd == 0 ? conn->snd.una : conn->snd.max;
+	return conn->snd.wnd == 0 && ft_conn_is_synchronized(conn) ? conn->snd.una : conn->snd.max;
 }
 
 // The number of the first byte received that the application has not read.

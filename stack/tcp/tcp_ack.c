@@ -7,6 +7,7 @@
 #include "tcp/handshake.h"
 #include "tcp/isn.h"
 #include "tcp/listener.h"
+#include "tcp/tcp_hoarders.h"
 #include "tcp/tcp_readiness.h"
 #include "tcp/tcp_timers.h"
 
@@ -98,9 +99,12 @@ static void drop_acked(struct ft_arrival *arrival, uint32_t acked)
 	struct ft_tcp_conn *conn = arrival->conn;
 	struct ft_send_memory memory = ft_conn_send_memory(arrival->stack);
 	uint64_t bytes = RTE_MIN((uint64_t)acked, conn->send_queue.bytes);
+	const uint32_t packets = conn->send_queue.packets.count;
 	bool was_writable = ft_tcp_is_writable(conn);
 
 	ft_send_queue_drop(&conn->send_queue, bytes, &memory);
+	if (conn->send_queue.packets.count < packets)
+		ft_tcp_hoarders_moved(conn, arrival->now);
 	if (acked > bytes)
 		conn->is_fin_acked = true;
 	conn->snd.una = arrival->seg.ack;

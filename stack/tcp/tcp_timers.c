@@ -15,10 +15,10 @@
 //              3.8.4, tcp(7)).
 // USER         Something is not acknowledged, and there was no progress for the user timeout: the
 //              connection ends (RFC 9293 3.8.3). A closed window does not count: while the peer
-//              answers probes it is alive, and PROBES_UNANSWERED in a row end the connection; or
-//              PROBES_WHILE_SHORT, answered or not, while packets to send are short. But it
-//              does count when the application asked for the timeout, as on Linux, and when the
-//              application has closed the connection: peers cannot hoard those.
+//              answers probes it is alive, and PROBES_UNANSWERED in a row end the connection. But
+//              it does count when the application asked for the timeout, as on Linux, and when
+//              the application has closed the connection: peers cannot hoard those. (Nor others
+//              while packets to send are short: tcp_hoarders.h.)
 // REST         Nothing has happened for FT_TCP_REST_AFTER: if nothing is under way either, the connection
 //              gives its block back (anchor.h). Of one that rests, KEEPALIVE's deadline alone can stand,
 //              in a timer of its own, an alarm, which wakes it.
@@ -40,10 +40,9 @@
 #include "tcp/tcp_reset.h"
 #include "tcp/tcp_trace.h"
 
-#define PROBES_UNANSWERED  15 // Linux's tcp_retries2
-#define PROBES_WHILE_SHORT 6
-#define ALARM_AGAIN	   (100 * FT_MILLISECOND)
-#define CORK_LIMIT	   (200 * FT_MILLISECOND) // tcp(7): TCP_CORK holds data back no longer
+#define PROBES_UNANSWERED 15 // Linux's tcp_retries2
+#define ALARM_AGAIN	  (100 * FT_MILLISECOND)
+#define CORK_LIMIT	  (200 * FT_MILLISECOND) // tcp(7): TCP_CORK holds data back no longer
 
 // ---- setting and clearing ----
 
@@ -271,25 +270,11 @@ static void handshake_timed_out(struct ft_stack *stack, struct ft_tcp_conn *conn
 	ft_conn_owe(stack, conn, FT_OWE_RETRANSMIT, "SYN, not acknowledged in time");
 }
 
-// A peer may keep its window shut for as long as it likes, but not while what waits for it is what all
-// others lack (RFC 6429 4). After so many probes that is 25 seconds at least.
-static bool is_hoarding(const struct ft_stack *stack, const struct ft_tcp_conn *conn)
-{
-	const struct ft_budget *packets = &stack->send_held;
-
-	return conn->window_probes >= PROBES_WHILE_SHORT &&
-	       packets->used > packets->limit / 8 * 7 && conn->send_queue.packets.count > 0;
-}
-
 // While the window is closed, what is in flight is only the last probe; so its loss means nothing
 // for the network, and the next probe sends the same byte.
 static void persist_timed_out(struct ft_stack *stack, struct ft_tcp_conn *conn, ft_time now)
 {
-	bool is_a_hoarder = is_hoarding(stack, conn);
-
-	if (is_a_hoarder)
-		ft_stack_count(stack, FT_COUNTER_TCP_SHUT_WINDOWS_ENDED);
-	if (is_a_hoarder || conn->unanswered_probes >= PROBES_UNANSWERED) {
+	if (conn->unanswered_probes >= PROBES_UNANSWERED) {
 		give_up(stack, conn, now);
 		return;
 	}

@@ -5,6 +5,7 @@
 
 #include "stack.h"
 #include "tcp/conn.h"
+#include "tcp/tcp_hoarders.h"
 #include "tcp/tcp_readiness.h"
 #include "tcp/tcp_reset.h"
 #include "tcp/tcp_timers.h"
@@ -38,11 +39,15 @@ static ssize_t queue_bytes(
 {
 	struct ft_send_memory memory = ft_conn_send_memory(stack);
 	uint64_t queued;
+	bool had_packets;
 
 	if (conn->send_queue.bytes >= conn->send_limit)
 		return -EAGAIN;
+	had_packets = conn->send_queue.packets.count > 0;
 	queued = ft_send_queue_append(&conn->send_queue, iov, iov_count,
 		conn->send_limit - conn->send_queue.bytes, &memory);
+	if (!had_packets && conn->send_queue.packets.count > 0)
+		ft_tcp_hoarders_moved(conn, stack->now);
 	if (queued == 0) {
 		ft_conn_owe(stack, conn, FT_OWE_ROOM, "word of packet buffers");
 		return -EAGAIN;

@@ -351,27 +351,57 @@ static void established_crowd_that_does_not_read_leaves_packets_to_others(void *
 	assert_int_equal(ft_tcp_readiness(hoarders[RTE_DIM(hoarders) - 1]) & EPOLLOUT, EPOLLOUT);
 }
 
-// Each probe is answered. What waits for the peer is given to others when there is too little for all.
-static void established_shut_window_ends_while_packets_to_send_are_short(void **state)
+// Lets half a minute and more pass, in which the peer answers with a window of one byte and with none in
+// turn, and takes nothing; and says when it is reset.
+static bool is_reset_while_it_takes_nothing(void)
+{
+	for (int second = 0; second < 36; second++) {
+		peer_pass(FT_SECOND / 2);
+		SEND(.seq = 1, .ack = 1, .flags = ACK, .window = 1);
+		peer_pass(FT_SECOND / 2);
+		SEND(.seq = 1, .ack = 1, .flags = ACK, .is_window_shut = true);
+		if (peer_state() != FT_TCP_ESTABLISHED)
+			return true;
+		peer_take_all();
+	}
+	return false;
+}
+
+static void established_peer_that_takes_nothing_is_reset_while_packets_are_short(void **state)
 {
 	struct ft_budget *held = &peer.stack.send_held;
-	const uint64_t others = held->limit / 8 * 7;
 
 	peer_enter(FT_TCP_ESTABLISHED);
 	SEND(.seq = 1, .ack = 1, .flags = ACK, .is_window_shut = true);
-	peer_write_bytes(1000);
-	for (int probe = 0; probe < 6; probe++) {
-		QUIET(200 * FT_MILLISECOND << probe);
-		EXPECT(.seq = 1, .ack = 1, .flags = ACK, .bytes = 1);
-		SEND(.seq = 1, .ack = 1, .flags = ACK, .is_window_shut = true);
-		held->used = others + 1;
-	}
-	QUIET(200 * FT_MILLISECOND << 6); // 25.4 s in all
-	EXPECT(.seq = 1, .ack = 1, .flags = RST | ACK);
+	peer_write_bytes(5000);
+	assert_false(is_reset_while_it_takes_nothing());
+	held->used += held->limit / 8 * 7;
+	peer_take_all();
+	peer_pass(FT_SECOND);
 	held->used = 0;
+	assert_int_equal(peer_counter(FT_COUNTER_TCP_HOARDERS_RESET), 1);
+	EXPECT(.seq = 1, .ack = 1, .flags = RST | ACK);
 	ASSERT_STATE("CLOSED");
 	peer_expect_read_error(-ETIMEDOUT);
-	assert_int_equal(peer_counter(FT_COUNTER_TCP_SHUT_WINDOWS_ENDED), 1);
+}
+
+// As slowly as it may: a packet in twenty seconds.
+static void established_peer_that_takes_little_stays_while_packets_are_short(void **state)
+{
+	struct ft_budget *held = &peer.stack.send_held;
+	const uint64_t others = held->limit / 8 * 7;
+	uint32_t acked = 1;
+
+	peer_enter(FT_TCP_ESTABLISHED);
+	peer_write_bytes(10000);
+	held->used += others;
+	for (int i = 0; i < 5; i++, acked += 2200) {
+		SEND(.seq = 1, .ack = acked, .flags = ACK, .is_window_shut = true);
+		peer_pass(20 * FT_SECOND);
+		peer_take_all();
+	}
+	ASSERT_STATE("ESTABLISHED");
+	held->used -= others;
 }
 
 // ---- time ----
@@ -487,7 +517,8 @@ int main(void)
 		PEER_TEST(established_crowd_of_gaps_leaves_packets_to_others),
 		PEER_TEST(established_crowd_that_is_not_read_leaves_packets_to_others),
 		PEER_TEST(established_crowd_that_does_not_read_leaves_packets_to_others),
-		PEER_TEST(established_shut_window_ends_while_packets_to_send_are_short),
+		PEER_TEST(established_peer_that_takes_nothing_is_reset_while_packets_are_short),
+		PEER_TEST(established_peer_that_takes_little_stays_while_packets_are_short),
 		PEER_TEST(delayed_ack_of_zero_acks_at_once),
 		PEER_TEST(listen_hundred_thousand_half_open_pass),
 		PEER_TEST(listen_full_syn_queue_bounds_a_flood),

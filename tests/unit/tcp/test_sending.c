@@ -196,6 +196,18 @@ static void abort_while_the_window_is_shut_resets_within_it(void **state)
 	EXPECT(.seq = 1, .ack = 1, .flags = RST | ACK);
 }
 
+// A SYN needs no window.
+static void syn_received_abort_of_a_shut_window_resets_behind_the_syn(void **state)
+{
+	peer_enter(FT_TCP_LISTEN);
+	SEND(.flags = SYN, .is_window_shut = true);
+	EXPECT(.ack = 1, .flags = SYN | ACK);
+	ft_tcp_close_listener(&peer.stack, peer.listener, peer.now);
+	peer.listener = NULL;
+	peer_turn();
+	EXPECT(.seq = 1, .ack = 1, .flags = RST | ACK);
+}
+
 // So has a FIN, which needs no window.
 static void abort_after_a_fin_beyond_the_window_resets_within_it(void **state)
 {
@@ -232,6 +244,7 @@ int main(void)
 		PEER_TEST(close_with_unread_data_resets),
 		PEER_TEST(abort_resets),
 		PEER_TEST(abort_while_the_window_is_shut_resets_within_it),
+		PEER_TEST(syn_received_abort_of_a_shut_window_resets_behind_the_syn),
 		PEER_TEST(abort_after_a_fin_beyond_the_window_resets_within_it),
 	};
 

@@ -1,0 +1,27 @@
+// Who takes nothing of what is sent, while others lack packets to send in.
+//
+// A peer may take its time: its window may stay shut for days (RFC 9293 3.8.6.1), or open by a byte now
+// and then. But packets that wait for it are packets that others lack. When seven eighths of all that may
+// be held are, connections that for half a minute have not got rid of a single one are reset (RFC 6429 4
+// and 5: whoever manages the resources may do so).
+#pragma once
+#include "stack.h"
+#include "tcp/conn.h"
+
+// To be told when packets have left a connection's send queue, and when the first has come. A byte for each
+// connection does for the time: it goes round every 36 minutes, and then a hoarder has his half minute anew.
+#define FT_HOARDERS_TICK_SHIFT 33 // of 8.6 s
+
+static inline void ft_tcp_hoarders_moved(struct ft_tcp_conn *conn, ft_time now)
+{
+	conn->packets_moved = (uint8_t)(now >> FT_HOARDERS_TICK_SHIFT);
+}
+
+void ft_tcp_hoarders_search(struct ft_stack *stack, ft_time now);
+
+// Once a turn: while packets to send are short, looks at some connections and resets those that hoard.
+static inline void ft_tcp_hoarders_look(struct ft_stack *stack, ft_time now)
+{
+	if (unlikely(stack->send_held.used > stack->send_held.limit / 8 * 7))
+		ft_tcp_hoarders_search(stack, now);
+}
