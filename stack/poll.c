@@ -9,6 +9,7 @@
 #include "eth/ethernet.h"
 #include "stack.h"
 #include "story.h"
+#include "tcp/tcp_hoarders.h"
 #include "tcp/tcp_prefetch.h"
 
 // A stack with work left over asks for its next turn this soon.
@@ -387,6 +388,7 @@ ft_time ft_stack_poll(struct ft_stack *stack, ft_time now)
 	receive_from_ourselves(stack, now);
 	run_timers(stack, now);
 	ft_mailbox_serve(&stack->mailbox, stack, now);
+	ft_tcp_hoarders_look(stack, now);
 	ft_tcp_pay(stack, now);
 	flush(stack);
 	if (unlikely(stack->recorder != NULL))

@@ -18,8 +18,9 @@ static inline bool ft_budget_take(struct ft_budget *budget, uint64_t amount)
 }
 
 // Whether a holder of `held` already may take more of what many share. While a quarter is left everybody
-// may; from there on nobody may who has a 512th of what is left, so that it takes more than a thousand greedy
-// ones to leave nothing to a newcomer (dynamic thresholds, Choudhury and Hahne 1998).
+// may; from there on nobody may who has a 512th of what is left, so that with the default of packets it takes
+// more than a thousand greedy ones to leave nothing to a newcomer (dynamic thresholds, Choudhury and Hahne
+// 1998).
 static inline bool ft_budget_has_share(const struct ft_budget *budget, uint64_t held)
 {
 	uint64_t left = budget->limit - budget->used;

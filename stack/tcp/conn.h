@@ -95,7 +95,7 @@ struct ft_tcp_conn {
 	bool is_urgent_readable : 1; // urgent_byte has come and MSG_OOB has not taken it
 	bool was_syn_lost : 1; // SYN or SYN-ACK was sent again: begin carefully (RFC 5681 3.1)
 	uint8_t urgent_byte;
-	uint8_t packets_moved; // when packets last left the send queue, or came: tcp_hoarders.h
+	uint8_t packets_moved; // when something last moved in the send queue: tcp_hoarders.h
 	uint32_t rcv_up;       // where the urgent byte is, if has_urgent
 	uint32_t send_limit;   // bytes of the send queue: options.send_buffer, and as it has grown
 

@@ -10,7 +10,6 @@
 #include "stack.h"
 #include "tcp/conn.h"
 #include "tcp/listener.h"
-#include "tcp/tcp_hoarders.h"
 #include "tcp/tcp_output.h"
 #include "tcp/tcp_timers.h"
 
@@ -45,7 +44,6 @@ void ft_tcp_pay(struct ft_stack *stack, ft_time now)
 	uint32_t unpaid = 0;
 	struct ft_list due;
 
-	ft_tcp_hoarders_look(stack, now);
 	if (ft_list_is_empty(&tcp->owing))
 		return;
 	move_list(&tcp->owing, &due);

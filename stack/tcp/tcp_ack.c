@@ -94,6 +94,14 @@ static void measure(struct ft_arrival *arrival)
 		measure_by_echo(arrival, &limits);
 }
 
+// All that was sent; and there is room for the rest.
+static bool has_taken_all(const struct ft_arrival *arrival)
+{
+	const struct ft_tcp_conn *conn = arrival->conn;
+
+	return arrival->seg.ack == conn->snd.max && conn->send_queue.bytes <= conn->snd.wnd;
+}
+
 static void drop_acked(struct ft_arrival *arrival, uint32_t acked)
 {
 	struct ft_tcp_conn *conn = arrival->conn;
@@ -103,7 +111,7 @@ static void drop_acked(struct ft_arrival *arrival, uint32_t acked)
 	bool was_writable = ft_tcp_is_writable(conn);
 
 	ft_send_queue_drop(&conn->send_queue, bytes, &memory);
-	if (conn->send_queue.packets.count < packets)
+	if (packets > 0 && (conn->send_queue.packets.count < packets || has_taken_all(arrival)))
 		ft_tcp_hoarders_moved(conn, arrival->now);
 	if (acked > bytes)
 		conn->is_fin_acked = true;

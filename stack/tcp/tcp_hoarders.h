@@ -2,14 +2,16 @@
 //
 // A peer may take its time: its window may stay shut for days (RFC 9293 3.8.6.1), or open by a byte now
 // and then. But packets that wait for it are packets that others lack. When seven eighths of all that may
-// be held are, connections that for half a minute have not got rid of a single one are reset (RFC 6429 4
-// and 5: whoever manages the resources may do so).
+// be held have been for half a minute, connections are reset which in as long have neither got rid of a
+// single packet nor had all acknowledged that was sent (RFC 6429 4 and 5 has it of shut windows: whoever
+// manages the resources may do so).
 #pragma once
 #include "stack.h"
 #include "tcp/conn.h"
 
-// To be told when packets have left a connection's send queue, and when the first has come. A byte for each
-// connection does for the time: it goes round every 36 minutes, and then a hoarder has his half minute anew.
+// To be told when something has moved in a connection's send queue: the first packet has come, others have
+// left, or the peer has taken all it was sent and holds nothing back. A byte for each connection does for
+// the time: it goes round every 36 minutes, and then a hoarder has his half minute anew.
 #define FT_HOARDERS_TICK_SHIFT 33 // of 8.6 s
 
 static inline void ft_tcp_hoarders_moved(struct ft_tcp_conn *conn, ft_time now)

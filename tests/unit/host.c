@@ -6,6 +6,7 @@
 
 #include "demux/conn_table.h"
 #include "socket/socket.h"
+#include "tcp/tcp_hoarders.h"
 
 struct test_host host;
 
@@ -94,6 +95,10 @@ void ft_tcp_stop(struct ft_stack *stack)
 }
 
 void ft_tcp_pay(struct ft_stack *stack, ft_time now)
+{
+}
+
+void ft_tcp_hoarders_search(struct ft_stack *stack, ft_time now)
 {
 }
 

@@ -351,36 +351,37 @@ static void established_crowd_that_does_not_read_leaves_packets_to_others(void *
 	assert_int_equal(ft_tcp_readiness(hoarders[RTE_DIM(hoarders) - 1]) & EPOLLOUT, EPOLLOUT);
 }
 
-// Lets half a minute and more pass, in which the peer answers with a window of one byte and with none in
-// turn, and takes nothing; and says when it is reset.
-static bool is_reset_while_it_takes_nothing(void)
+// Has others hold so much for so long, in half seconds, in which the peer answers with a window of one byte
+// and with none in turn, and takes nothing. Whether it was reset.
+static bool is_reset_while_it_takes_nothing(uint64_t others, int half_seconds)
 {
-	for (int second = 0; second < 36; second++) {
-		peer_pass(FT_SECOND / 2);
-		SEND(.seq = 1, .ack = 1, .flags = ACK, .window = 1);
-		peer_pass(FT_SECOND / 2);
-		SEND(.seq = 1, .ack = 1, .flags = ACK, .is_window_shut = true);
-		if (peer_state() != FT_TCP_ESTABLISHED)
-			return true;
+	peer.stack.send_held.used += others;
+	for (int i = 0; i < half_seconds && peer_state() == FT_TCP_ESTABLISHED; i++) {
 		peer_take_all();
+		SEND(.seq = 1, .ack = 1, .flags = ACK, .window = i % 2,
+			.is_window_shut = i % 2 == 0);
+		peer_pass(FT_SECOND / 2);
 	}
-	return false;
+	peer.stack.send_held.used -= RTE_MIN(others, peer.stack.send_held.used);
+	return peer_state() != FT_TCP_ESTABLISHED;
 }
 
 static void established_peer_that_takes_nothing_is_reset_while_packets_are_short(void **state)
 {
-	struct ft_budget *held = &peer.stack.send_held;
+	const uint64_t few = peer.stack.send_held.limit / 8 * 6;
+	const uint64_t many = peer.stack.send_held.limit / 8 * 7;
 
 	peer_enter(FT_TCP_ESTABLISHED);
 	SEND(.seq = 1, .ack = 1, .flags = ACK, .is_window_shut = true);
 	peer_write_bytes(5000);
-	assert_false(is_reset_while_it_takes_nothing());
-	held->used += held->limit / 8 * 7;
-	peer_take_all();
-	peer_pass(FT_SECOND);
-	held->used = 0;
+	assert_false(is_reset_while_it_takes_nothing(few, 100));
+	assert_false(is_reset_while_it_takes_nothing(many, 66)); // they are short for 33 seconds
+	peer_pass(2 * FT_SECOND);				 // and then are not
+	assert_false(is_reset_while_it_takes_nothing(many, 66));
+	assert_true(is_reset_while_it_takes_nothing(many, 4));
 	assert_int_equal(peer_counter(FT_COUNTER_TCP_HOARDERS_RESET), 1);
-	EXPECT(.seq = 1, .ack = 1, .flags = RST | ACK);
+	assert_true(peer_take_all() > 0);
+	assert_int_equal(peer.last.flags, RST | ACK);
 	ASSERT_STATE("CLOSED");
 	peer_expect_read_error(-ETIMEDOUT);
 }
@@ -388,20 +389,61 @@ static void established_peer_that_takes_nothing_is_reset_while_packets_are_short
 // As slowly as it may: a packet in twenty seconds.
 static void established_peer_that_takes_little_stays_while_packets_are_short(void **state)
 {
-	struct ft_budget *held = &peer.stack.send_held;
-	const uint64_t others = held->limit / 8 * 7;
-	uint32_t acked = 1;
+	const uint64_t others = peer.stack.send_held.limit / 8 * 7;
 
 	peer_enter(FT_TCP_ESTABLISHED);
 	peer_write_bytes(10000);
-	held->used += others;
-	for (int i = 0; i < 5; i++, acked += 2200) {
+	peer.stack.send_held.used += others;
+	for (uint32_t acked = 1; acked < 10001; acked += 2200) {
 		SEND(.seq = 1, .ack = acked, .flags = ACK, .is_window_shut = true);
-		peer_pass(20 * FT_SECOND);
+		for (int i = 0; i < 40; i++)
+			peer_pass(FT_SECOND / 2);
 		peer_take_all();
 	}
+	peer.stack.send_held.used -= others;
 	ASSERT_STATE("ESTABLISHED");
-	held->used -= others;
+}
+
+// A packet has room for minutes of it, but the peer takes all it gets; and another connection sends nothing.
+static void established_trickle_stays_while_packets_are_short(void **state)
+{
+	const uint64_t others = peer.stack.send_held.limit / 8 * 7;
+	uint32_t sent = 1001, iss;
+
+	ESTABLISH();
+	iss = peer.iss;
+	complete_from(50000);
+	peer.iss = iss;
+	peer_write_bytes(1000);
+	peer_take_all();
+	peer.stack.send_held.used += others;
+	for (int i = 0; i < 100; i++, sent += 4) {
+		peer_write_bytes(
+			4); // before the last are acknowledged, so that the queue is never empty
+		SEND(.seq = 1, .ack = sent, .flags = ACK);
+		peer_take_all();
+		peer_pass(FT_SECOND / 2);
+	}
+	peer.stack.send_held.used -= others;
+	assert_int_equal(peer.stack.tcp.in_state[FT_TCP_ESTABLISHED], 2);
+	assert_int_equal(peer_counter(FT_COUNTER_TCP_HOARDERS_RESET), 0);
+}
+
+// The application computes for a minute, writes, and then the loop turns.
+static void established_after_a_loop_that_stood_still_nobody_is_reset(void **state)
+{
+	const uint64_t others = peer.stack.send_held.limit / 8 * 7;
+
+	peer_enter(FT_TCP_ESTABLISHED);
+	peer.stack.send_held.used += others;
+	for (int i = 0; i < 80; i++)
+		peer_pass(FT_SECOND / 2);
+	peer.now += 60 * FT_SECOND;
+	peer_write_bytes(1000);
+	EXPECT(.seq = 1, .ack = 1, .flags = PSH | ACK, .bytes = 1000);
+	SEND(.seq = 1, .ack = 1001, .flags = ACK);
+	peer.stack.send_held.used -= others;
+	ASSERT_STATE("ESTABLISHED");
 }
 
 // ---- time ----
@@ -519,6 +561,8 @@ int main(void)
 		PEER_TEST(established_crowd_that_does_not_read_leaves_packets_to_others),
 		PEER_TEST(established_peer_that_takes_nothing_is_reset_while_packets_are_short),
 		PEER_TEST(established_peer_that_takes_little_stays_while_packets_are_short),
+		PEER_TEST(established_trickle_stays_while_packets_are_short),
+		PEER_TEST(established_after_a_loop_that_stood_still_nobody_is_reset),
 		PEER_TEST(delayed_ack_of_zero_acks_at_once),
 		PEER_TEST(listen_hundred_thousand_half_open_pass),
 		PEER_TEST(listen_full_syn_queue_bounds_a_flood),
