@@ -31,9 +31,7 @@ static void reset(struct ft_stack *stack, struct ft_tcp_conn *conn, ft_time now)
 	ft_trace_of(stack, FT_TRACE_TCP, &conn->tuple,
 		"takes nothing while packets to send are short: reset");
 	ft_stack_count(stack, FT_COUNTER_TCP_HOARDERS_RESET);
-	ft_tcp_reset_conn(stack, conn, now);
-	ft_conn_end(stack, conn, ETIMEDOUT);
-	ft_conn_reap(stack, conn);
+	ft_tcp_abort_conn(stack, conn, ETIMEDOUT, now);
 }
 
 // Goes round all blocks ever used, beginning where the last search ended: so there is no list to keep while

@@ -155,9 +155,7 @@ static void reset_queue(struct ft_stack *stack, struct ft_list *queue, ft_time n
 
 		ft_list_remove(&conn->queue_node);
 		conn->listener = NULL;
-		ft_tcp_reset_conn(stack, conn, now);
-		ft_conn_end(stack, conn, ECONNABORTED);
-		ft_conn_reap(stack, conn);
+		ft_tcp_abort_conn(stack, conn, ECONNABORTED, now);
 	}
 }
 

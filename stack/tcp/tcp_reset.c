@@ -88,3 +88,10 @@ void ft_tcp_reset_conn(struct ft_stack *stack, struct ft_tcp_conn *conn, ft_time
 		ft_is_traced(stack, FT_TRACE_TCP))
 		ft_tcp_trace_sent(stack, conn, &reset, 0);
 }
+
+void ft_tcp_abort_conn(struct ft_stack *stack, struct ft_tcp_conn *conn, int error, ft_time now)
+{
+	ft_tcp_reset_conn(stack, conn, now);
+	ft_conn_end(stack, conn, error);
+	ft_conn_reap(stack, conn);
+}

@@ -12,3 +12,7 @@ void ft_tcp_reset_answer(struct ft_stack *stack, struct rte_mbuf *pkt, ft_time n
 
 // Tells the peer of a connection that it is being aborted, where it would otherwise not know.
 void ft_tcp_reset_conn(struct ft_stack *stack, struct ft_tcp_conn *conn, ft_time now);
+
+// Aborts a connection (RFC 9293 3.10.5): tells the peer, ends it with `error` (a positive errno) and gives
+// its block back if no socket holds it.
+void ft_tcp_abort_conn(struct ft_stack *stack, struct ft_tcp_conn *conn, int error, ft_time now);

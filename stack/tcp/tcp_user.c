@@ -291,9 +291,7 @@ static bool has_unread(const struct ft_tcp_conn *conn)
 static void abort_conn(struct ft_stack *stack, struct ft_tcp_conn *conn, ft_time now)
 {
 	conn->socket = NULL;
-	ft_tcp_reset_conn(stack, conn, now);
-	ft_conn_end(stack, conn, ECONNABORTED);
-	ft_conn_reap(stack, conn);
+	ft_tcp_abort_conn(stack, conn, ECONNABORTED, now);
 }
 
 void ft_tcp_abort(struct ft_stack *stack, struct ft_tcp_anchor *anchor, ft_time now)

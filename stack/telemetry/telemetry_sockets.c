@@ -190,9 +190,7 @@ static void reset_connection(struct ft_request *request, void *owner, ft_time no
 	reset->was_there = conn != NULL;
 	if (conn == NULL) // no block to be had: the next try may find one
 		return;
-	ft_tcp_reset_conn(stack, conn, now);
-	ft_conn_end(stack, conn, ECONNABORTED);
-	ft_conn_reap(stack, conn);
+	ft_tcp_abort_conn(stack, conn, ECONNABORTED, now);
 }
 
 static bool read_port(const char *text, uint16_t *port)
