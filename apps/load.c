@@ -177,6 +177,17 @@ static bool is_last_expected(int64_t now)
 	return load.pending.count > 0 || (options.rate > 0 && is_due(now) && is_anyone_left());
 }
 
+// Not what has become due since the last turn of an interrupted loop: connections were free for it.
+static void count_what_was_not_sent(int64_t now)
+{
+	if (options.rate == 0 || (is_stopping && load.idle.count > 0))
+		return;
+	while (is_due(now)) {
+		load.results.not_sent++;
+		schedule_next();
+	}
+}
+
 // What was due before the end is still sent, and answers are waited for, --timeout at most.
 static void await_the_last(void)
 {
@@ -193,10 +204,7 @@ static void await_the_last(void)
 	}
 	if (is_stopping && load.end_ns > now)
 		load.end_ns = now;
-	while (options.rate > 0 && is_due(now)) {
-		load.results.not_sent++;
-		schedule_next();
-	}
+	count_what_was_not_sent(now);
 }
 
 static int print_results(void)

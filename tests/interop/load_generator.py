@@ -434,3 +434,17 @@ def interrupted_prints_the_result_so_far(wire):
         assert found["answers"] == found["latency_ns"]["count"] > 0
         assert found["requests"] == found["answers"] + found["waiting"], found["output"]
         assert ", interrupted" in found["output"] and "p99.99" in found["output"]
+
+
+@test
+def what_became_due_while_interrupted_is_no_error(wire):
+    """Stopped for a tenth of a second, so that 200 requests are due when the signal is seen."""
+    with server(wire, echo):
+        process = start(wire, "--connections", "50", "--rate", "2k", "--duration", "1 h")
+        next(line for line in process.stderr if b"answers/s" in line)
+        process.send_signal(signal.SIGSTOP)
+        time.sleep(0.1)
+        process.send_signal(signal.SIGINT)
+        process.send_signal(signal.SIGCONT)
+        found = results(wire, process)
+    assert found["interrupted"] and found["errors"] == NO_ERRORS, found["errors"]
