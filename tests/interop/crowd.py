@@ -6,13 +6,16 @@ import errno
 import multiprocessing
 import pathlib
 import resource
+import signal
 import socket
 import struct
+import subprocess
 import time
 
+import load_generator
 from kernel_client import echo_once, expect_echo, receive_exactly, tcp
 from kernel_server import PORT, tcp_server
-from wire import inside, test, wait_for
+from wire import PROGRAMS, Skip, inside, test, wait_for
 
 ADDRESSES = "10.9.0.1", "10.9.0.11", "10.9.0.12", "10.9.0.13", "10.9.0.14"
 EACH = 3000  # connections of a process: together 15,000, and no process has too many descriptors
@@ -69,6 +72,58 @@ def fifteen_thousand_connections_from_five_addresses(wire):
         process.join(100)
         assert process.exitcode == 0, f"a client ended with {process.exitcode}"
     wait_for(lambda: wire.statistics()["tcp_connections"] == 0, 30)
+    wire.stop()
+
+
+# ---- a million ----
+
+MILLION = 1_000_000
+ROOM = "--tcp.connections", str(MILLION + 1000), "--socket.descriptors", str(MILLION + 1000)
+NEEDED_KB = 4 << 20
+
+
+def available_kb():
+    line = next(line for line in open("/proc/meminfo", encoding="ascii") if line.startswith("MemAvailable:"))
+    return int(line.split()[1])
+
+
+def load_over_memory(wire, device, *arguments):
+    """An ft-load with as many addresses as a million ports need; the wire stays unused."""
+    addresses = [f"--ip.address{i or ''}=10.9.0.{101 + i}/24" for i in range(16)]
+    return load_generator.start(wire, f"--nic.device={device},role=client", *addresses, *arguments, to=f"{wire.OURS}:7")
+
+
+def peers_listed(wire):
+    """How many connections ft-ss lists, and their peers. A million lines, so one by one."""
+    count, peers = 0, set()
+    with subprocess.Popen([PROGRAMS["ft-ss"], "-tnH", "state", "established", "--app", wire.namespace],
+                          stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True) as listing:
+        for line in listing.stdout:
+            count += 1
+            peers.add(line.split()[-1])
+    assert listing.returncode == 0, listing.returncode
+    return count, peers
+
+
+@test
+def a_million_are_listed_while_requests_are_answered(wire):
+    """Each once, and no request waits for longer than ft-load waits. Between ft-load and ft-echo, as a kernel's
+    clients would need fifty processes."""
+    if available_kb() < NEEDED_KB:
+        raise Skip(f"needs {NEEDED_KB >> 20} GiB of memory")
+    device = f"net_memif0,socket={wire.directory}/memif,socket-abstract=no"
+    wire.start("--name", wire.namespace, f"--nic.device={device},role=server", *ROOM)
+    with load_over_memory(wire, device, "--connections", "1M", "--rate", "2k", "--duration", "1 h") as process:
+        try:
+            assert any(b"answers/s" in line for line in process.stderr), "no load"
+            count, peers = peers_listed(wire)
+            process.send_signal(signal.SIGINT)
+            found = load_generator.results(wire, process)
+        finally:
+            process.kill()
+    assert count == len(peers) == MILLION, (count, len(peers))
+    assert found["errors"] == load_generator.NO_ERRORS, found["errors"]
+    assert found["answers"] > MILLION / 1000, found["output"]
     wire.stop()
 
 
