@@ -122,7 +122,7 @@ static enum ft_drop check_sequence(struct ft_arrival *arrival)
 
 // ---- second, check the RST bit ----
 
-// What the application is told, as Linux tells it; 0 where it waits for nothing any more.
+// What the application is told, as Linux tells it.
 static int reset_error(const struct ft_tcp_conn *conn)
 {
 	switch ((enum ft_tcp_state)conn->state) {
@@ -130,9 +130,6 @@ static int reset_error(const struct ft_tcp_conn *conn)
 		return ECONNREFUSED;
 	case FT_TCP_CLOSE_WAIT:
 		return EPIPE;
-	case FT_TCP_CLOSING:
-	case FT_TCP_LAST_ACK:
-		return 0;
 	default:
 		return ECONNRESET;
 	}

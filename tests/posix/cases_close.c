@@ -366,6 +366,26 @@ static void reset_in_close_wait(void)
 	DO(take_error(pair.client));
 }
 
+static char megabyte[1 << 20];
+
+// Behind our FIN, which like data before it can't arrive: LAST-ACK, and CLOSING.
+static void reset_behind_fin(int is_closing)
+{
+	struct pair pair = new_pair();
+
+	if (!is_closing)
+		DO(os->shutdown(pair.server, SHUT_WR));
+	while (MUST(1) && os->send(pair.client, megabyte, sizeof(megabyte), 0) > 0)
+		;
+	DO(os->shutdown(pair.client, SHUT_WR));
+	if (is_closing)
+		DO(os->shutdown(pair.server, SHUT_WR));
+	look(pair.client);
+	DO(os->close(pair.server));
+	look(pair.client);
+	DO(take_error(pair.client));
+}
+
 // ---- shutdown() and close() from every state ----
 
 static int new_named(void)
@@ -506,4 +526,5 @@ void ft_cases_close(void)
 	RUN(connected_connect_same_tuple);
 	RUN(reset_after_half_close);
 	RUN(reset_in_close_wait);
+	RUN_EACH(reset_behind_fin, 2);
 }
