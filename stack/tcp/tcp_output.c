@@ -228,12 +228,13 @@ static uint32_t usable_bytes(const struct ft_tcp_conn *conn)
 	return ft_seq_is_after(edge, conn->snd.nxt) ? edge - conn->snd.nxt : 0;
 }
 
-// What is sent again after a timeout has been held back long enough the first time.
+// What is sent again after a timeout has been held back long enough the first time; and what is urgent is
+// not held back at all.
 static uint32_t next_bytes(const struct ft_tcp_conn *conn)
 {
 	uint32_t unsent = ft_conn_unsent_bytes(conn);
 	bool is_again = ft_seq_is_before(conn->snd.nxt, conn->snd.max);
-	bool may_not_wait = is_again || conn->is_flushed;
+	bool may_not_wait = is_again || conn->is_flushed || conn->is_sending_urgent;
 	struct ft_window_send send;
 
 	if (unsent == 0)

@@ -512,6 +512,21 @@ static void urgent_counts(int is_inline)
 	DO(bytes);
 }
 
+// Neither Nagle nor a cork holds it back, nor what is before it.
+static void urgent_does_not_wait(int is_corked)
+{
+	struct pair pair = new_pair();
+
+	MUST(set(pair.client, IPPROTO_TCP, TCP_NODELAY, 0));
+	MUST(set(pair.client, IPPROTO_TCP, TCP_CORK, is_corked));
+	DO(put(pair.client, "a", 0));
+	DO(put(pair.client, "b", 0));
+	DO(put(pair.client, "!", MSG_OOB));
+	DO(events_of(pair.server, ALL_EVENTS));
+	DO(take(pair.server, 9, MSG_OOB));
+	DO(take(pair.server, 9, 0));
+}
+
 // What comes afterwards does not move the mark in what had come before.
 static void urgent_shut_reading(void)
 {
@@ -591,6 +606,18 @@ static void corked_data_waits(void)
 	DO(take(pair.server, 9, 0));
 }
 
+static void more_waits_for_more(void)
+{
+	struct pair pair = new_pair();
+
+	DO(put(pair.client, "abc", MSG_MORE));
+	DO(take(pair.server, 9, 0));
+	MUST(set(pair.client, IPPROTO_TCP, TCP_CORK, 0));
+	DO(take(pair.server, 9, 0));
+	DO(os->shutdown(pair.client, SHUT_WR));
+	DO(take(pair.server, 9, 0));
+}
+
 // tcp(7): even when it was set before, and through a cork.
 static void corked_no_delay_flushes(void)
 {
@@ -637,10 +664,12 @@ void ft_cases_stream(void)
 	RUN(urgent_twice);
 	RUN_EACH(urgent_counts, 2);
 	RUN(urgent_shut_reading);
+	RUN_EACH(urgent_does_not_wait, 2);
 	RUN(urgent_taken_stays_taken);
 	RUN_EACH(urgent_again_while_at_mark, 2);
 	RUN(reader_sleeps_writer_fills);
 	RUN(data_counts);
 	RUN(corked_data_waits);
+	RUN(more_waits_for_more);
 	RUN(corked_no_delay_flushes);
 }
