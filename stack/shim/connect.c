@@ -215,6 +215,8 @@ static int take_connection(struct ft_stack *stack, struct ft_socket *listening, 
 	}
 	ft_tcp_attach(socket->conn, socket);
 	socket->may_broadcast = listening->may_broadcast;
+	socket->mtu_discover = listening->mtu_discover;
+	socket->binds_no_port = listening->binds_no_port;
 	// The listener may have been told something else since the SYN came.
 	memcpy(&own, listening->settings, sizeof(own));
 	ft_tcp_get_options(stack, socket->conn, &own.options);

@@ -35,9 +35,10 @@ static int get_info(
 	struct ft_stack *stack, const struct ft_socket *socket, void *value, socklen_t *length)
 {
 	struct long_info found = { .info.tcpi_state = TCP_CLOSE };
+	const struct ft_tcp_listener *listener = ft_socket_listener(socket);
 
-	if (ft_socket_listener(socket) != NULL) {
-		found.info.tcpi_state = TCP_LISTEN;
+	if (listener != NULL) {
+		ft_tcp_listener_info(listener, &found.info);
 	} else if (socket->conn != NULL) {
 		ft_tcp_info(stack, socket->conn, ft_thread_now(), &found.info);
 		found.pacing_rate = found.max_pacing_rate = UINT64_MAX;

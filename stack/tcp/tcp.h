@@ -194,6 +194,8 @@ uint16_t ft_tcp_mss(
 // Fills what it knows, truthfully; fields for what does not exist here are zero.
 void ft_tcp_info(
 	struct ft_stack *stack, struct ft_tcp_anchor *conn, ft_time now, struct tcp_info *info);
+// Of a listener, as on Linux: connections that wait in tcpi_unacked, the backlog in tcpi_sacked.
+void ft_tcp_listener_info(const struct ft_tcp_listener *listener, struct tcp_info *info);
 
 // Bytes of data since the connection was opened, each once (RFC 4898: HCThruOctetsAcked, HCThruOctetsReceived).
 struct ft_tcp_volume {

@@ -7,6 +7,7 @@
 #include "stack.h"
 #include "tcp/conn.h"
 #include "tcp/handshake.h"
+#include "tcp/listener.h"
 #include "tcp/tcp_readiness.h"
 #include "tcp/tcp_timers.h"
 
@@ -184,6 +185,15 @@ void ft_tcp_info(
 	struct ft_tcp_conn room;
 
 	ft_conn_info(stack, ft_anchor_look(stack, anchor, &room), now, info);
+}
+
+void ft_tcp_listener_info(const struct ft_tcp_listener *listener, struct tcp_info *info)
+{
+	*info = (struct tcp_info){
+		.tcpi_state = linux_state[FT_TCP_LISTEN],
+		.tcpi_unacked = listener->accept_count,
+		.tcpi_sacked = listener->backlog,
+	};
 }
 
 // From the first number to `number`, which has gone round `laps` times: bytes, and SYN and FIN as `controls`.

@@ -195,6 +195,8 @@ static void waiting_accept_inherits_options(void)
 	MUST(set(listener, IPPROTO_TCP, TCP_USER_TIMEOUT, 7000));
 	MUST(set(listener, IPPROTO_IP, IP_TTL, 9));
 	MUST(set(listener, IPPROTO_IP, IP_TOS, 0x10));
+	MUST(set(listener, IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_DONT));
+	MUST(set(listener, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, 1));
 	MUST(set_linger(listener, 1, 5));
 	MUST(set_timeout(listener, SO_RCVTIMEO, 3000));
 	MUST(connect_to(new_tcp(), LOCAL, PORT));
@@ -203,6 +205,8 @@ static void waiting_accept_inherits_options(void)
 	DO(get(fd, SOL_SOCKET, SO_OOBINLINE));
 	DO(get(fd, SOL_SOCKET, SO_REUSEADDR));
 	DO(get(fd, SOL_SOCKET, SO_BROADCAST));
+	DO(get(fd, IPPROTO_IP, IP_MTU_DISCOVER));
+	DO(get(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT));
 	DO(get(fd, SOL_SOCKET, SO_ACCEPTCONN));
 	DO(get(fd, IPPROTO_TCP, TCP_NODELAY));
 	DO(get(fd, IPPROTO_TCP, TCP_KEEPIDLE));

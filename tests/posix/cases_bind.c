@@ -239,6 +239,20 @@ static void reused_clear_late(void)
 	DO(bind_to(second, LOCAL, PORT));
 }
 
+static void connected_set_reuse_late(void)
+{
+	int listener = new_listener(), client = new_tcp(), second = new_tcp();
+	struct sockaddr_in name;
+	socklen_t length = sizeof(name);
+
+	MUST(connect_to(client, LOCAL, PORT));
+	MUST(os->getsockname(client, (struct sockaddr *)&name, &length));
+	MUST(set(client, SOL_SOCKET, SO_REUSEADDR, 1));
+	MUST(set(second, SOL_SOCKET, SO_REUSEADDR, 1));
+	DO(bind_to(second, LOCAL, ntohs(name.sin_port)));
+	MUST(os->close(listener));
+}
+
 static void reuse_port_set_late(int is_udp)
 {
 	int first = is_udp ? new_udp() : new_tcp(), second = is_udp ? new_udp() : new_tcp();
@@ -384,6 +398,7 @@ void ft_cases_bind(void)
 	RUN(listening_bind);
 	RUN(bound_set_reuse_late);
 	RUN(reused_clear_late);
+	RUN(connected_set_reuse_late);
 	RUN_EACH(reuse_port_set_late, 2);
 	RUN_EACH(reuse_port_cleared_late, 2);
 	RUN_EACH(any_bound_connected_others_bind, 2);

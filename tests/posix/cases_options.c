@@ -252,6 +252,29 @@ static void any_info(void)
 	DO(tcp_state(new_tcp()));
 }
 
+static void listening_info(void)
+{
+	int listener = new_listener();
+	struct tcp_info info = { 0 };
+	socklen_t length = sizeof(info);
+
+	for (int i = 0; i < 3; i++)
+		MUST(connect_to(new_tcp(), LOCAL, PORT));
+	MUST(os->accept(listener, NULL, NULL));
+	DO(os->getsockopt(listener, IPPROTO_TCP, TCP_INFO, &info, &length));
+	DO(info.tcpi_state);
+	DO(info.tcpi_unacked);
+	DO(info.tcpi_sacked);
+}
+
+static void connected_maximum_segment(void)
+{
+	struct pair pair = new_pair();
+
+	DO(set(pair.client, IPPROTO_TCP, TCP_MAXSEG, 600));
+	DO(get(pair.client, IPPROTO_TCP, TCP_MAXSEG) == 588); // without timestamps
+}
+
 static void any_mtu(void)
 {
 	struct pair pair = new_pair();
@@ -325,6 +348,8 @@ void ft_cases_options(void)
 	RUN_EACH(any_buffer, 2);
 	RUN(any_congestion);
 	RUN(any_info);
+	RUN(listening_info);
+	RUN(connected_maximum_segment);
 	RUN(any_mtu);
 	RUN(any_quick_ack);
 	RUN(any_probe_the_path);
