@@ -81,11 +81,18 @@ static void note_ack_sent(struct ft_stack *stack, struct ft_tcp_conn *conn)
 	ft_tcp_timers_ack_sent(stack, conn);
 }
 
-// A segment that occupies seq .. end - 1 went out: SND.NXT, the measurement of round trips, timers.
+static bool is_window_probe(const struct ft_tcp_conn *conn)
+{
+	return (conn->owed & (FT_OWE_RETRANSMIT | FT_OWE_PROBE)) == FT_OWE_PROBE &&
+	       conn->snd.wnd == 0;
+}
+
+// A segment that occupies seq .. end - 1 went out: SND.NXT, the measurement of round trips, timers. A probe's
+// byte is the same again and again, and none was lost.
 static void note_sent(
 	struct ft_stack *stack, struct ft_tcp_conn *conn, uint32_t seq, uint32_t end, ft_time now)
 {
-	if (ft_seq_is_before(seq, conn->snd.max)) {
+	if (ft_seq_is_before(seq, conn->snd.max) && !is_window_probe(conn)) {
 		ft_stack_count(stack, FT_COUNTER_TCP_RETRANSMITTED);
 		conn->total_retransmits++;
 	}
@@ -117,7 +124,6 @@ static void note_cause(const struct ft_tcp_conn *conn, struct ft_pkt_info *info,
 	const struct ft_segment *seg, uint32_t end)
 {
 	bool is_again = ft_seq_is_before(seg->seq, conn->snd.max);
-	bool is_probe = (conn->owed & (FT_OWE_RETRANSMIT | FT_OWE_PROBE)) == FT_OWE_PROBE;
 
 	if (seg->seq == end) {
 		if (seg->seq == conn->snd.una - 1 && ft_conn_is_synchronized(conn)) {
@@ -127,7 +133,7 @@ static void note_cause(const struct ft_tcp_conn *conn, struct ft_pkt_info *info,
 	} else if (is_again && seg->flags & FT_TCP_SYN) {
 		info->cause = cause_of_another_syn(conn, seg->flags);
 		info->cause_number = (uint8_t)RTE_MIN(conn->total_retransmits + 1, UINT8_MAX);
-	} else if (is_probe && conn->snd.wnd == 0) {
+	} else if (is_window_probe(conn)) {
 		info->cause = FT_PKT_WINDOW_PROBE;
 		info->cause_number = conn->window_probes;
 	} else if (is_again) {
