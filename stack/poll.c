@@ -358,7 +358,8 @@ void ft_stack_transmit(struct ft_stack *stack, struct rte_mbuf *pkt)
 ft_time ft_stack_next_turn(const struct ft_stack *stack, ft_time now)
 {
 	bool has_work = stack->tx_count > 0 || stack->loopback.count > 0 ||
-			!ft_list_is_empty(&stack->tcp.owing);
+			!ft_list_is_empty(&stack->tcp.owing) ||
+			!ft_list_is_empty(&stack->tcp.wanting);
 	ft_time next = ft_wheel_next(&stack->wheel);
 
 	if (has_work)

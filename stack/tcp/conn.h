@@ -113,7 +113,7 @@ struct ft_tcp_conn {
 	ft_time last_heard;		  // the last acceptable segment
 	ft_time last_sent;		  // data
 	ft_time last_received;		  // data
-	struct ft_list owing_node;	  // in tcp->owing
+	struct ft_list owing_node;	  // in tcp->owing or tcp->wanting
 	struct ft_list queue_node;	  // in a listener's queue, or in tcp->lingering
 	struct ft_tcp_listener *listener; // while in one of its queues
 	struct ft_socket *socket;	  // NULL: not accepted yet, or closed
@@ -188,6 +188,8 @@ static inline void ft_conn_reap(struct ft_stack *stack, struct ft_tcp_conn *conn
 static inline void ft_conn_owe(
 	struct ft_stack *stack, struct ft_tcp_conn *conn, uint8_t owed, const char *why)
 {
+	if (unlikely(conn->owed == FT_OWE_ROOM)) // in tcp->wanting until now
+		ft_list_remove(&conn->owing_node);
 	conn->owed |= owed;
 	if (ft_list_is_empty(&conn->owing_node))
 		ft_list_append(&stack->tcp.owing, &conn->owing_node);

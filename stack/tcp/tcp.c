@@ -13,8 +13,9 @@
 #include "tcp/tcp_output.h"
 #include "tcp/tcp_timers.h"
 
-#define CACHE_LINE	64
-#define UNPAID_PER_TURN 32
+#define CACHE_LINE	 64
+#define UNPAID_PER_TURN	 32
+#define WANTING_PER_TURN 32
 
 // ---- paying ----
 
@@ -38,7 +39,7 @@ static void move_to_front(struct ft_list *from, struct ft_list *to)
 // Each connection once: those that still owe afterwards stay for the next turn, behind those whose turn
 // did not come because the NIC takes no more. A million that have to wait must not be looked at in each
 // turn, so it ends after some that could not pay.
-void ft_tcp_pay(struct ft_stack *stack, ft_time now)
+static void pay_peers(struct ft_stack *stack, ft_time now)
 {
 	struct ft_tcp *tcp = &stack->tcp;
 	uint32_t unpaid = 0;
@@ -55,13 +56,39 @@ void ft_tcp_pay(struct ft_stack *stack, ft_time now)
 		ft_list_remove(&conn->owing_node);
 		ft_tcp_output_pay(stack, conn, now);
 		if (conn->owed != 0 && ft_list_is_empty(&conn->owing_node)) {
-			ft_list_append(&tcp->owing, &conn->owing_node);
-			unpaid++;
+			bool is_owed_peer = conn->owed != FT_OWE_ROOM;
+
+			ft_list_append(
+				is_owed_peer ? &tcp->owing : &tcp->wanting, &conn->owing_node);
+			unpaid += is_owed_peer;
 		}
 		ft_conn_reap(stack, conn);
 	}
 	if (!ft_list_is_empty(&due))
 		move_to_front(&due, &tcp->owing);
+}
+
+// Peers do not stand in line with them; and who has to wait on is asked again when all others have been.
+static void tell_of_room(struct ft_stack *stack, ft_time now)
+{
+	struct ft_tcp *tcp = &stack->tcp;
+
+	for (int i = 0; i < WANTING_PER_TURN && !ft_list_is_empty(&tcp->wanting); i++) {
+		struct ft_tcp_conn *conn =
+			ft_container_of(tcp->wanting.next, struct ft_tcp_conn, owing_node);
+
+		ft_list_remove(&conn->owing_node);
+		ft_tcp_output_pay(stack, conn, now);
+		if (conn->owed != 0)
+			ft_list_append(&tcp->wanting, &conn->owing_node);
+		ft_conn_reap(stack, conn);
+	}
+}
+
+void ft_tcp_pay(struct ft_stack *stack, ft_time now)
+{
+	pay_peers(stack, now);
+	tell_of_room(stack, now);
 }
 
 // ---- beginning and end ----
@@ -123,6 +150,7 @@ int ft_tcp_init(struct ft_stack *stack)
 	int error;
 
 	ft_list_init(&tcp->owing);
+	ft_list_init(&tcp->wanting);
 	ft_list_init(&tcp->lingering);
 	error = init_pools(stack);
 	if (error == 0)

@@ -42,7 +42,8 @@ struct ft_tcp {
 	struct ft_pool listeners; // struct ft_tcp_listener
 	struct ft_conn_table connections;
 	struct ft_port_table ports;
-	struct ft_list owing; // connections that owe the peer something: each visited once a turn
+	struct ft_list owing;	// connections that owe the peer something: each visited once a turn
+	struct ft_list wanting; // those that owe nothing but word of packet buffers
 	struct ft_list lingering; // TIME-WAIT, and FIN-WAIT-2 once closed: the longest there first
 	uint32_t rest_hand;	  // the block to look at next when one is wanted
 	uint32_t hoarder_hand;	  // and when packets to send are short

@@ -446,6 +446,37 @@ static void established_after_a_loop_that_stood_still_nobody_is_reset(void **sta
 	ASSERT_STATE("ESTABLISHED");
 }
 
+// Those who were refused packets wait for word; what is owed to a peer does not stand in line with them.
+static void established_crowd_that_wants_packets_delays_nobody(void **state)
+{
+	const uint64_t others = peer.stack.send_held.limit / 16 * 15;
+	uint32_t iss;
+
+	peer.config.tcp.connections = 256;
+	peer_restart();
+	ESTABLISH();
+	iss = peer.iss;
+	ft_tcp_set_backlog(peer.listener, 200);
+	peer.stack.send_held.used += others;
+	for (uint16_t i = 0; i < 200; i++) {
+		complete_from(50000 + i);
+		SEND(.seq = 1, .ack = 1, .flags = ACK, .is_window_shut = true,
+			.from_port = 50000 + i);
+		write_until_refused(ft_tcp_accept(&peer.stack, peer.listener));
+	}
+	peer_turn();
+	SEND(.seq = 2, .ack = 1, .flags = ACK, .text = "x", .from_port = 50199); // a gap before it
+	EXPECT(.seq = 1, .ack = 1, .flags = ACK, .from_port = 50199);
+	peer.iss = iss;
+	for (int i = 0; i < 20; i++) {
+		SEND(.seq = 1 + i, .ack = 1 + i, .flags = PSH | ACK, .text = "x");
+		peer_expect_read("x");
+		peer_write("y");
+		EXPECT(.seq = 1 + i, .ack = 2 + i, .flags = PSH | ACK, .text = "y");
+	}
+	peer.stack.send_held.used -= others;
+}
+
 // ---- time ----
 
 static void delayed_ack_of_zero_acks_at_once(void **state)
@@ -563,6 +594,7 @@ int main(void)
 		PEER_TEST(established_peer_that_takes_little_stays_while_packets_are_short),
 		PEER_TEST(established_trickle_stays_while_packets_are_short),
 		PEER_TEST(established_after_a_loop_that_stood_still_nobody_is_reset),
+		PEER_TEST(established_crowd_that_wants_packets_delays_nobody),
 		PEER_TEST(delayed_ack_of_zero_acks_at_once),
 		PEER_TEST(listen_hundred_thousand_half_open_pass),
 		PEER_TEST(listen_full_syn_queue_bounds_a_flood),
