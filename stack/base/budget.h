@@ -17,15 +17,18 @@ static inline bool ft_budget_take(struct ft_budget *budget, uint64_t amount)
 	return true;
 }
 
-// Whether a holder of `held` already may take more of what many share. While a quarter is left everybody
-// may; from there on nobody may who has a 512th of what is left, so that with the default of packets it takes
-// more than a thousand greedy ones to leave nothing to a newcomer (dynamic thresholds, Choudhury and Hahne
-// 1998).
+// Whether there is no longer enough for all: three quarters are used.
+static inline bool ft_budget_is_scarce(const struct ft_budget *budget)
+{
+	return budget->limit - budget->used <= budget->limit / 4;
+}
+
+// Whether a holder of `held` already may take more of what many share. Of what is scarce nobody may who has
+// a 512th of what is left, so that with the default of packets it takes more than a thousand greedy ones to
+// leave nothing to a newcomer (dynamic thresholds, Choudhury and Hahne 1998).
 static inline bool ft_budget_has_share(const struct ft_budget *budget, uint64_t held)
 {
-	uint64_t left = budget->limit - budget->used;
-
-	return left > budget->limit / 4 || held * 512 < left;
+	return !ft_budget_is_scarce(budget) || held * 512 < budget->limit - budget->used;
 }
 
 static inline void ft_budget_give(struct ft_budget *budget, uint64_t amount)

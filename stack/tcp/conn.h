@@ -93,7 +93,8 @@ struct ft_tcp_conn {
 	bool is_sending_urgent : 1;
 	bool has_urgent : 1;	     // a mark at rcv_up that was not passed yet
 	bool is_urgent_readable : 1; // urgent_byte has come and MSG_OOB has not taken it
-	bool was_syn_lost : 1; // SYN or SYN-ACK was sent again: begin carefully (RFC 5681 3.1)
+	bool was_syn_lost : 1;	    // SYN or SYN-ACK was sent again: begin carefully (RFC 5681 3.1)
+	bool was_hoarder_tried : 1; // since packets_moved
 	uint8_t urgent_byte;
 	uint8_t packets_moved; // when something last moved in the send queue: tcp_hoarders.h
 	uint32_t rcv_up;       // where the urgent byte is, if has_urgent

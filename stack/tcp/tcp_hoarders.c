@@ -3,33 +3,48 @@
 #include <errno.h>
 
 #include "tcp/tcp_reset.h"
+#include "tcp/tcp_timers.h"
 
-#define PATIENCE	4  // ticks: 26 to 34 s
-#define BLOCKS_EXAMINED 32 // in a turn
+#define SCARCE_FOR	(25 * FT_SECOND)
+#define PATIENCE	3 // ticks: 17 to 26 s
+#define PATIENCE_TRIED	2 // and 9 to 17 s after the last try
+#define BLOCKS_EXAMINED 4 // in a turn
 
-// Time counts only while the loop turns: after one that stood still (a debugger, an application that
-// computes) peers' answers wait in the NIC, and data has not gone out yet.
-static bool has_been_short(struct ft_stack *stack, ft_time now)
+// Counted up while packets are scarce, and down while they are not: a moment of plenty now and then does
+// not begin it anew. Nor does a moment in which the loop stands still (an application that computes). After
+// a long one (a debugger) peers' answers wait in the NIC, and data has not gone out yet.
+static bool has_been_scarce(struct ft_stack *stack, ft_time now)
 {
 	struct ft_tcp *tcp = &stack->tcp;
+	ft_time passed = now - tcp->scarce_at;
 
-	if (now - tcp->short_at > FT_SECOND)
-		tcp->short_since = now;
-	tcp->short_at = now;
-	return now - tcp->short_since >= (ft_time)PATIENCE << FT_HOARDERS_TICK_SHIFT;
+	tcp->scarce_at = now;
+	if (passed <= FT_SECOND)
+		tcp->scarce_for = RTE_MIN(tcp->scarce_for + passed, SCARCE_FOR);
+	else
+		tcp->scarce_for -= RTE_MIN(tcp->scarce_for, passed);
+	return tcp->scarce_for == SCARCE_FOR;
 }
 
 static bool is_hoarding(const struct ft_tcp_conn *conn, ft_time now)
 {
 	uint8_t ticks = (uint8_t)((now >> FT_HOARDERS_TICK_SHIFT) - conn->packets_moved);
 
-	return conn->send_queue.packets.count > 0 && ticks >= PATIENCE;
+	return conn->send_queue.packets.count > 0 &&
+	       ticks >= (conn->was_hoarder_tried ? PATIENCE_TRIED : PATIENCE);
+}
+
+static void try_once_more(struct ft_stack *stack, struct ft_tcp_conn *conn, ft_time now)
+{
+	ft_tcp_hoarders_moved(conn, now);
+	conn->was_hoarder_tried = true;
+	ft_tcp_timers_try_now(stack, conn, now);
 }
 
 static void reset(struct ft_stack *stack, struct ft_tcp_conn *conn, ft_time now)
 {
 	ft_trace_of(stack, FT_TRACE_TCP, &conn->tuple,
-		"takes nothing while packets to send are short: reset");
+		"takes nothing while packets to send are scarce: reset");
 	ft_stack_count(stack, FT_COUNTER_TCP_HOARDERS_RESET);
 	ft_tcp_abort_conn(stack, conn, ETIMEDOUT, now);
 }
@@ -40,13 +55,17 @@ void ft_tcp_hoarders_search(struct ft_stack *stack, ft_time now)
 {
 	struct ft_tcp *tcp = &stack->tcp;
 
-	if (!has_been_short(stack, now) || !stack->is_link_up)
+	if (!stack->is_link_up || !has_been_scarce(stack, now))
 		return;
 	for (int i = 0; i < BLOCKS_EXAMINED && tcp->conns.fresh > 0; i++) {
 		struct ft_tcp_conn *conn = ft_pool_at(&tcp->conns, tcp->hoarder_hand);
 
 		tcp->hoarder_hand = (tcp->hoarder_hand + 1) % tcp->conns.fresh;
-		if (is_hoarding(conn, now))
+		if (!is_hoarding(conn, now))
+			continue;
+		if (conn->was_hoarder_tried)
 			reset(stack, conn, now);
+		else
+			try_once_more(stack, conn, now);
 	}
 }

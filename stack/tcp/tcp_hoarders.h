@@ -1,10 +1,11 @@
 // Who takes nothing of what is sent, while others lack packets to send in.
 //
 // A peer may take its time: its window may stay shut for days (RFC 9293 3.8.6.1), or open by a byte now
-// and then. But packets that wait for it are packets that others lack. When seven eighths of all that may
-// be held have been for half a minute, connections are reset which in as long have neither got rid of a
-// single packet nor had all acknowledged that was sent (RFC 6429 4 and 5 has it of shut windows: whoever
-// manages the resources may do so).
+// and then. But packets that wait for it are packets that others lack. When those to send have been scarce
+// for half a minute, connections are reset which in as long have neither got rid of a single packet nor
+// taken the last one as far as it was filled (RFC 6429 4 and 5 has it of shut windows: whoever manages the
+// resources may do so). Before that each is sent something once more, and given time to take it: the path
+// may have been interrupted, and the next retransmission a minute off.
 #pragma once
 #include "stack.h"
 #include "tcp/conn.h"
@@ -17,13 +18,14 @@
 static inline void ft_tcp_hoarders_moved(struct ft_tcp_conn *conn, ft_time now)
 {
 	conn->packets_moved = (uint8_t)(now >> FT_HOARDERS_TICK_SHIFT);
+	conn->was_hoarder_tried = false;
 }
 
 void ft_tcp_hoarders_search(struct ft_stack *stack, ft_time now);
 
-// Once a turn: while packets to send are short, looks at some connections and resets those that hoard.
+// Once a turn: while packets to send are scarce, looks at some connections and resets those that hoard.
 static inline void ft_tcp_hoarders_look(struct ft_stack *stack, ft_time now)
 {
-	if (unlikely(stack->send_held.used > stack->send_held.limit / 8 * 7))
+	if (unlikely(ft_budget_is_scarce(&stack->send_held)))
 		ft_tcp_hoarders_search(stack, now);
 }

@@ -222,6 +222,11 @@ void ft_tcp_timers_options_changed(struct ft_stack *stack, struct ft_tcp_conn *c
 		start_user_timer(stack, conn, now);
 }
 
+void ft_tcp_timers_try_now(struct ft_stack *stack, struct ft_tcp_conn *conn, ft_time now)
+{
+	set(stack, conn, FT_TCP_TIMER_RETRANSMIT, now);
+}
+
 void ft_tcp_timers_time_wait(struct ft_stack *stack, struct ft_tcp_conn *conn, ft_time now)
 {
 	for (int timer = 0; timer < FT_TCP_TIMER_QUIET; timer++)

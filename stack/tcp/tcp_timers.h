@@ -39,6 +39,8 @@ void ft_tcp_timers_woken(struct ft_stack *stack, struct ft_tcp_conn *conn, ft_ti
 void ft_tcp_timers_time_wait(struct ft_stack *stack, struct ft_tcp_conn *conn, ft_time now);
 // The application closed the connection, or a connection it closed reached FIN-WAIT-2.
 void ft_tcp_timers_orphaned(struct ft_stack *stack, struct ft_tcp_conn *conn, ft_time now);
+// What the retransmission timer does, it is to do in the next turn: a retransmission or a probe.
+void ft_tcp_timers_try_now(struct ft_stack *stack, struct ft_tcp_conn *conn, ft_time now);
 // SO_KEEPALIVE, TCP_KEEPIDLE, TCP_USER_TIMEOUT... changed.
 void ft_tcp_timers_options_changed(struct ft_stack *stack, struct ft_tcp_conn *conn, ft_time now);
 

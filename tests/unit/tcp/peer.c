@@ -113,7 +113,7 @@ static uint16_t nic_transmit(void *driver, struct rte_mbuf **pkts, uint16_t coun
 
 static bool nic_is_link_up(void *driver)
 {
-	return true;
+	return !peer.is_link_down;
 }
 
 // ---- what was sent, in words ----
@@ -229,6 +229,7 @@ static void start_stack(void)
 	peer.listener = NULL;
 	peer.mbuf_bytes = 0;
 	peer.is_flooding = false;
+	peer.is_link_down = false;
 	peer.iss = 0;
 	peer.peer_iss = 0xfffffff0; // wraps within the first bytes
 	written_bytes = 0;

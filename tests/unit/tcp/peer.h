@@ -76,6 +76,7 @@ struct peer {
 	ft_time last_at;	// when it was sent
 	uint16_t mbuf_bytes;	// frames arrive in mbufs of so many bytes; 0: in one
 	bool is_flooding;	// what the stack sends is thrown away unseen
+	bool is_link_down;
 };
 
 extern struct peer peer;

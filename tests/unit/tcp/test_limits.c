@@ -5,6 +5,7 @@
 #include <rte_ip.h>
 
 #include "peer.h"
+#include "tcp/conn.h"
 
 // ---- places in a listener's queues ----
 
@@ -368,17 +369,15 @@ static bool is_reset_while_it_takes_nothing(uint64_t others, int half_seconds)
 
 static void established_peer_that_takes_nothing_is_reset_while_packets_are_short(void **state)
 {
-	const uint64_t few = peer.stack.send_held.limit / 8 * 6;
-	const uint64_t many = peer.stack.send_held.limit / 8 * 7;
+	const uint64_t few = peer.stack.send_held.limit / 8 * 5;
+	const uint64_t many = peer.stack.send_held.limit / 8 * 6;
 
 	peer_enter(FT_TCP_ESTABLISHED);
 	SEND(.seq = 1, .ack = 1, .flags = ACK, .is_window_shut = true);
 	peer_write_bytes(5000);
 	assert_false(is_reset_while_it_takes_nothing(few, 100));
-	assert_false(is_reset_while_it_takes_nothing(many, 66)); // they are short for 33 seconds
-	peer_pass(2 * FT_SECOND);				 // and then are not
-	assert_false(is_reset_while_it_takes_nothing(many, 66));
-	assert_true(is_reset_while_it_takes_nothing(many, 4));
+	assert_false(is_reset_while_it_takes_nothing(many, 66)); // not sooner than after 34 seconds
+	assert_true(is_reset_while_it_takes_nothing(many, 20));
 	assert_int_equal(peer_counter(FT_COUNTER_TCP_HOARDERS_RESET), 1);
 	assert_true(peer_take_all() > 0);
 	assert_int_equal(peer.last.flags, RST | ACK);
@@ -386,10 +385,85 @@ static void established_peer_that_takes_nothing_is_reset_while_packets_are_short
 	peer_expect_read_error(-ETIMEDOUT);
 }
 
+// Two seconds in which there is enough do not begin it anew.
+static void established_peer_that_takes_nothing_is_reset_although_packets_come_and_go(void **state)
+{
+	const uint64_t many = peer.stack.send_held.limit / 8 * 6;
+
+	peer_enter(FT_TCP_ESTABLISHED);
+	SEND(.seq = 1, .ack = 1, .flags = ACK, .is_window_shut = true);
+	peer_write_bytes(5000);
+	assert_false(is_reset_while_it_takes_nothing(many, 50));
+	peer_pass(2 * FT_SECOND);
+	assert_true(is_reset_while_it_takes_nothing(many, 50));
+	peer_take_all();
+	peer_expect_read_error(-ETIMEDOUT);
+}
+
+// Nor does an application that computes for a second now and then.
+static void established_peer_that_takes_nothing_is_reset_by_a_loop_that_halts(void **state)
+{
+	const uint64_t many = peer.stack.send_held.limit / 8 * 6;
+
+	peer_enter(FT_TCP_ESTABLISHED);
+	SEND(.seq = 1, .ack = 1, .flags = ACK, .is_window_shut = true);
+	peer_write_bytes(5000);
+	assert_false(is_reset_while_it_takes_nothing(many, 40));
+	peer.now += 1200 * FT_MILLISECOND;
+	assert_true(is_reset_while_it_takes_nothing(many, 60));
+	peer_take_all();
+	peer_expect_read_error(-ETIMEDOUT);
+}
+
+// It takes a byte of a probe, and shows a wide window for no longer than a burst.
+static void established_peer_that_takes_a_byte_at_a_time_is_reset_while_packets_are_short(
+	void **state)
+{
+	const uint64_t others = peer.stack.send_held.limit / 8 * 6;
+	uint32_t una = 1;
+
+	peer_enter(FT_TCP_ESTABLISHED);
+	SEND(.seq = 1, .ack = 1, .flags = ACK, .is_window_shut = true);
+	peer_write_bytes(1000);
+	peer.stack.send_held.used += others;
+	for (int i = 0; i < 120 && peer_state() == FT_TCP_ESTABLISHED; i++) {
+		peer_pass(FT_SECOND / 2);
+		if (i % 30 != 29 || peer_take_all() == 0)
+			continue;
+		QUEUE(.seq = 1, .ack = una, .flags = ACK, .window = 60000);
+		QUEUE(.seq = 1, .ack = ++una, .flags = ACK, .is_window_shut = true);
+		peer_turn();
+	}
+	peer.stack.send_held.used -= others;
+	ASSERT_STATE("CLOSED");
+	assert_in_range(una, 3, 5);
+	peer_take_all();
+	peer_expect_read_error(-ETIMEDOUT);
+}
+
+// It takes all that was sent, a quarter of a minute late: packets hardly move.
+static void established_peer_that_takes_crumbs_late_is_reset_while_packets_are_short(void **state)
+{
+	const uint64_t others = peer.stack.send_held.limit / 8 * 6;
+
+	ESTABLISH(.mss = 100);
+	peer_write_bytes(6000);
+	peer.stack.send_held.used += others;
+	for (int i = 0; i < 120 && peer_state() == FT_TCP_ESTABLISHED; i++) {
+		peer_pass(FT_SECOND / 2);
+		if (i % 30 == 29 && peer_take_all() > 0)
+			SEND(.seq = 1, .ack = peer.conn->conn->snd.max - peer.iss, .flags = ACK);
+	}
+	peer.stack.send_held.used -= others;
+	ASSERT_STATE("CLOSED");
+	peer_take_all();
+	peer_expect_read_error(-ETIMEDOUT);
+}
+
 // As slowly as it may: a packet in twenty seconds.
 static void established_peer_that_takes_little_stays_while_packets_are_short(void **state)
 {
-	const uint64_t others = peer.stack.send_held.limit / 8 * 7;
+	const uint64_t others = peer.stack.send_held.limit / 8 * 6;
 
 	peer_enter(FT_TCP_ESTABLISHED);
 	peer_write_bytes(10000);
@@ -407,7 +481,7 @@ static void established_peer_that_takes_little_stays_while_packets_are_short(voi
 // A packet has room for minutes of it, but the peer takes all it gets; and another connection sends nothing.
 static void established_trickle_stays_while_packets_are_short(void **state)
 {
-	const uint64_t others = peer.stack.send_held.limit / 8 * 7;
+	const uint64_t others = peer.stack.send_held.limit / 8 * 6;
 	uint32_t sent = 1001, iss;
 
 	ESTABLISH();
@@ -432,7 +506,7 @@ static void established_trickle_stays_while_packets_are_short(void **state)
 // The application computes for a minute, writes, and then the loop turns.
 static void established_after_a_loop_that_stood_still_nobody_is_reset(void **state)
 {
-	const uint64_t others = peer.stack.send_held.limit / 8 * 7;
+	const uint64_t others = peer.stack.send_held.limit / 8 * 6;
 
 	peer_enter(FT_TCP_ESTABLISHED);
 	peer.stack.send_held.used += others;
@@ -442,6 +516,78 @@ static void established_after_a_loop_that_stood_still_nobody_is_reset(void **sta
 	peer_write_bytes(1000);
 	EXPECT(.seq = 1, .ack = 1, .flags = PSH | ACK, .bytes = 1000);
 	SEND(.seq = 1, .ack = 1001, .flags = ACK);
+	peer.stack.send_held.used -= others;
+	ASSERT_STATE("ESTABLISHED");
+}
+
+static void lose_link_for(ft_time duration)
+{
+	peer.is_link_down = true;
+	peer_pass(duration);
+	peer.is_link_down = false;
+}
+
+static void pass_until_something_is_sent(void)
+{
+	for (int i = 0; i < 200 && peer_take_all() == 0; i++)
+		peer_pass(FT_SECOND / 2);
+}
+
+// The next retransmission would come a minute and a half after the link: whoever might be reset is sent something first.
+static void established_after_a_lost_link_nobody_is_reset_untried(void **state)
+{
+	const uint64_t others = peer.stack.send_held.limit / 8 * 6;
+
+	peer_enter(FT_TCP_ESTABLISHED);
+	peer_write_bytes(5000);
+	peer_take_all();
+	peer.stack.send_held.used += others;
+	lose_link_for(110 * FT_SECOND);
+	pass_until_something_is_sent();
+	ASSERT_STATE("ESTABLISHED");
+	SEND(.seq = 1, .ack = 5001, .flags = ACK);
+	peer_pass(60 * FT_SECOND);
+	peer.stack.send_held.used -= others;
+	ASSERT_STATE("ESTABLISHED");
+}
+
+// Its window has been open for long, but the ACK that said so was lost, and the next probe is a minute off.
+static void established_shut_window_is_probed_before_anybody_is_reset(void **state)
+{
+	const uint64_t others = peer.stack.send_held.limit / 8 * 6;
+
+	peer_enter(FT_TCP_ESTABLISHED);
+	SEND(.seq = 1, .ack = 1, .flags = ACK, .is_window_shut = true);
+	peer_write_bytes(1000);
+	for (int i = 0; i < 8; i++) {
+		pass_until_something_is_sent();
+		SEND(.seq = 1, .ack = 1, .flags = ACK, .is_window_shut = true);
+	}
+	peer.stack.send_held.used += others;
+	pass_until_something_is_sent();
+	ASSERT_STATE("ESTABLISHED");
+	SEND(.seq = 1, .ack = 2, .flags = ACK);
+	EXPECT(.seq = 2, .ack = 1, .flags = PSH | ACK, .bytes = 999);
+	SEND(.seq = 1, .ack = 1001, .flags = ACK);
+	peer_pass(60 * FT_SECOND);
+	peer.stack.send_held.used -= others;
+	ASSERT_STATE("ESTABLISHED");
+}
+
+// The same when the link was lost just behind that last try, which the peer has not seen.
+static void established_after_a_lost_link_nobody_is_reset_at_once(void **state)
+{
+	const uint64_t others = peer.stack.send_held.limit / 8 * 6;
+
+	peer_enter(FT_TCP_ESTABLISHED);
+	peer_write_bytes(5000);
+	peer.stack.send_held.used += others;
+	for (int i = 0; i < 100 && !peer.conn->conn->was_hoarder_tried; i++)
+		peer_pass(FT_SECOND / 2);
+	peer_take_all();
+	lose_link_for(60 * FT_SECOND);
+	peer_pass(10 * FT_SECOND);
+	peer_take_all();
 	peer.stack.send_held.used -= others;
 	ASSERT_STATE("ESTABLISHED");
 }
@@ -591,9 +737,18 @@ int main(void)
 		PEER_TEST(established_crowd_that_is_not_read_leaves_packets_to_others),
 		PEER_TEST(established_crowd_that_does_not_read_leaves_packets_to_others),
 		PEER_TEST(established_peer_that_takes_nothing_is_reset_while_packets_are_short),
+		PEER_TEST(
+			established_peer_that_takes_nothing_is_reset_although_packets_come_and_go),
+		PEER_TEST(established_peer_that_takes_nothing_is_reset_by_a_loop_that_halts),
+		PEER_TEST(
+			established_peer_that_takes_a_byte_at_a_time_is_reset_while_packets_are_short),
+		PEER_TEST(established_peer_that_takes_crumbs_late_is_reset_while_packets_are_short),
 		PEER_TEST(established_peer_that_takes_little_stays_while_packets_are_short),
 		PEER_TEST(established_trickle_stays_while_packets_are_short),
 		PEER_TEST(established_after_a_loop_that_stood_still_nobody_is_reset),
+		PEER_TEST(established_after_a_lost_link_nobody_is_reset_untried),
+		PEER_TEST(established_after_a_lost_link_nobody_is_reset_at_once),
+		PEER_TEST(established_shut_window_is_probed_before_anybody_is_reset),
 		PEER_TEST(established_crowd_that_wants_packets_delays_nobody),
 		PEER_TEST(delayed_ack_of_zero_acks_at_once),
 		PEER_TEST(listen_hundred_thousand_half_open_pass),
