@@ -364,7 +364,7 @@ static int parse_test(struct parser *parser)
 
 // ---- the expression ----
 
-static int parse_or(struct parser *parser);
+static int parse_joined(struct parser *parser);
 
 static int parse_not(struct parser *parser)
 {
@@ -379,7 +379,7 @@ static int parse_not(struct parser *parser)
 		inner = parse_not(parser);
 		parser->filter->nodes[index].left = inner;
 	} else if (take(parser, "(")) {
-		index = parse_or(parser);
+		index = parse_joined(parser);
 		if (!take(parser, ")"))
 			fail(parser, ")");
 	} else {
@@ -389,25 +389,20 @@ static int parse_not(struct parser *parser)
 	return index;
 }
 
-static int parse_and(struct parser *parser)
+// From left to right, as ss(8) does: no joining word binds closer than another.
+static int parse_joined(struct parser *parser)
 {
 	int left = parse_not(parser);
 
 	while (!parser->has_failed) {
-		if (!take(parser, "and & &&") &&
-			!is_one_of(parser->token, "src dst sport dport not ! ("))
+		if (take(parser, "or | ||"))
+			left = join(parser, SS_OR, left, parse_not(parser));
+		else if (take(parser, "and & &&") ||
+			 is_one_of(parser->token, "src dst sport dport not ! ("))
+			left = join(parser, SS_AND, left, parse_not(parser));
+		else
 			break;
-		left = join(parser, SS_AND, left, parse_not(parser));
 	}
-	return left;
-}
-
-static int parse_or(struct parser *parser)
-{
-	int left = parse_and(parser);
-
-	while (!parser->has_failed && take(parser, "or | ||"))
-		left = join(parser, SS_OR, left, parse_and(parser));
 	return left;
 }
 
@@ -489,7 +484,7 @@ bool ss_filter_parse(
 	next(&parser);
 	parse_states(&parser);
 	if (!parser.has_failed && parser.token[0] != '\0')
-		filter->root = parse_or(&parser);
+		filter->root = parse_joined(&parser);
 	if (!parser.has_failed && parser.token[0] != '\0')
 		fail(&parser, "and, or, or the end");
 	return !parser.has_failed;

@@ -2,10 +2,9 @@
 //
 //	state established '( dport = :ssh or sport = :7 )' and not dst 10.0.0.0/8
 //
-//	filter  = { ("state" | "exclude") NAME } [ or ]
-//	or      = and { ("or" | "|" | "||") and }
-//	and     = not { ["and" | "&" | "&&"] not }
-//	not     = ("not" | "!") not | "(" or ")" | test
+//	filter  = { ("state" | "exclude") NAME } [ joined ]
+//	joined  = not { ("or" | "|" | "||" | ["and" | "&" | "&&"]) not }, from left to right
+//	not     = ("not" | "!") not | "(" joined ")" | test
 //	test    = ("src" | "dst") ["=" | "!="] HOST | ("sport" | "dport") COMPARISON port
 //	port    = ["inet:" | "inet6:"] ["*:" | ":"] PORT
 #pragma once

@@ -177,6 +177,7 @@ def connections_are_filtered_as_by_ss(wire):
         assert ports("state", "established", "dport", "=", f":{port}") == [port]
         assert ports("state", "established", "(", "sport", "=", ":7", ")", "dst", "10.9.0.0/24") == both
         assert ports("dst", "10.8.0.0/16") == []
+        assert ports("dport", "=", f":{port}", "or", "sport", "=", ":7", "and", "dport", "=", ":9") == []
         assert ports("state", "listening") == [0]
     assert "expected" in ss_fails("state", "nonsense")
 

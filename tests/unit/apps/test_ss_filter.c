@@ -185,6 +185,22 @@ static void words_join_tests(void **state)
 	assert_true(matches("sport = :1 || sport = :7 && src 10.9.0.2"));
 }
 
+// As in ss(8): no joining word binds closer than another, a "not" only what follows it.
+static void joining_words_are_of_one_rank(void **state)
+{
+	assert_false(matches("sport = :7 or dport = :7 and sport = :9"));
+	assert_false(matches("sport = :7 or dport = :7 sport = :9"));
+	assert_false(matches("sport = :7 || dport = :7 && sport = :9"));
+	assert_false(matches("sport = :7 | dport = :7 & sport = :9"));
+	assert_true(matches("sport = :7 or ( dport = :7 and sport = :9 )"));
+	assert_true(matches("sport = :9 and sport = :8 or sport = :7"));
+	assert_true(matches("sport = :9 sport = :8 or sport = :7"));
+	assert_false(matches("not sport = :7 and sport = :9"));
+	assert_true(matches("not sport = :7 or sport = :7"));
+	assert_true(matches("! not sport = :7 dport = :40000"));
+	assert_false(matches("not ( sport = :9 or sport = :7 ) or sport = :9"));
+}
+
 static void states_make_a_mask(void **state)
 {
 	assert_int_equal(states("sport = :7"), 0);
@@ -255,6 +271,7 @@ int main(void)
 		cmocka_unit_test(any_port_is_every_port),
 		cmocka_unit_test(hosts_have_names),
 		cmocka_unit_test(words_join_tests),
+		cmocka_unit_test(joining_words_are_of_one_rank),
 		cmocka_unit_test(states_make_a_mask),
 		cmocka_unit_test(what_is_no_filter_is_refused),
 		cmocka_unit_test(filter_may_be_long_but_not_too_long),
