@@ -220,6 +220,20 @@ static void states_make_a_mask(void **state)
 	assert_false(states("state connected") & SS_BIT(SS_LISTEN));
 }
 
+// Each takes away from what those before it have left.
+static void excluded_states_leave_the_others(void **state)
+{
+	assert_int_equal(states("state established state time-wait exclude established"),
+		SS_BIT(SS_TIME_WAIT));
+	assert_int_equal(states("exclude established exclude time-wait"),
+		SS_ALL_STATES & ~SS_BIT(SS_ESTABLISHED) & ~SS_BIT(SS_TIME_WAIT));
+	assert_int_equal(
+		states("state connected exclude established exclude bucket") &
+			(SS_BIT(SS_ESTABLISHED) | SS_BIT(SS_TIME_WAIT) | SS_BIT(SS_LISTEN)),
+		0);
+	assert_int_equal(states("exclude established state established"), SS_ALL_STATES);
+}
+
 static void what_is_no_filter_is_refused(void **state)
 {
 	static const char *const texts[] = { "state", "state nonsense", "sport",
@@ -273,6 +287,7 @@ int main(void)
 		cmocka_unit_test(words_join_tests),
 		cmocka_unit_test(joining_words_are_of_one_rank),
 		cmocka_unit_test(states_make_a_mask),
+		cmocka_unit_test(excluded_states_leave_the_others),
 		cmocka_unit_test(what_is_no_filter_is_refused),
 		cmocka_unit_test(filter_may_be_long_but_not_too_long),
 	};

@@ -5,11 +5,11 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #include <cmocka.h>
 
 #include "apps/ss_print.h"
+#include "printed.h"
 
 static struct ss_table table;
 
@@ -56,6 +56,42 @@ static void name_given_is_told(void **state)
 	assert_string_equal(
 		rest_of(&style, "{\"fds\": \"3\"}"), "users:((\"ft-echo\",pid=12,fd=3)) app:web ");
 	strcpy(app.name, "ft-echo");
+	ss_table_free(&table);
+}
+
+static void assert_timer(long long ms, const char *wanted)
+{
+	const struct ss_style style = { .has_timers = true };
+	char json[64], timer[64];
+
+	snprintf(json, sizeof(json), "{\"timer\": \"on\", \"timer_ms\": %lld, \"retries\": 3}", ms);
+	snprintf(timer, sizeof(timer), "timer:(on,%s,3) ", wanted);
+	assert_string_equal(rest_of(&style, json), timer);
+	ss_table_free(&table);
+}
+
+// The longer, the coarser: from 10 s on without milliseconds, from 10 min on without seconds.
+static void timers_are_written_as_ss_writes_them(void **state)
+{
+	assert_timer(0, "000ms");
+	assert_timer(5, "005ms");
+	assert_timer(200, "200ms");
+	assert_timer(1000, "1sec");
+	assert_timer(9050, "9.050ms");
+	assert_timer(10050, "10sec");
+	assert_timer(59999, "59sec");
+	assert_timer(60000, "1min");
+	assert_timer(62003, "1min2sec");
+	assert_timer(599999, "9min59sec");
+	assert_timer(612345, "10min");
+	assert_timer(7199999, "119min");
+}
+
+static void no_timer_none_is_written(void **state)
+{
+	const struct ss_style style = { .has_timers = true };
+
+	assert_string_equal(rest_of(&style, "{}"), "");
 	ss_table_free(&table);
 }
 
@@ -112,22 +148,12 @@ static void add(const struct ss_style *style, bool is_udp, const char *program)
 	json_decref(record);
 }
 
-// What ss_table_print() writes to standard output.
 static void print_into(char *text, size_t room, const struct ss_style *style)
 {
-	int output = dup(STDOUT_FILENO);
-	FILE *file = tmpfile();
+	struct printed printed = printed_begin();
 
-	assert_non_null(file);
-	fflush(stdout);
-	dup2(fileno(file), STDOUT_FILENO);
 	ss_table_print(&table, style);
-	fflush(stdout);
-	dup2(output, STDOUT_FILENO);
-	close(output);
-	rewind(file);
-	text[fread(text, 1, room - 1, file)] = 0;
-	fclose(file);
+	printed_end(printed, text, room);
 }
 
 static void several_applications_udp_stands_before_tcp(void **state)
@@ -158,6 +184,8 @@ int main(void)
 		cmocka_unit_test(processes_are_written_as_ss_writes_them),
 		cmocka_unit_test(more_descriptors_than_are_listed_are_counted),
 		cmocka_unit_test(name_given_is_told),
+		cmocka_unit_test(timers_are_written_as_ss_writes_them),
+		cmocka_unit_test(no_timer_none_is_written),
 		cmocka_unit_test(details_are_written_as_ss_writes_them),
 		cmocka_unit_test(sockets_without_a_peer_have_no_details),
 		cmocka_unit_test(several_applications_udp_stands_before_tcp),
