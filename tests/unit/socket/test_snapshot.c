@@ -4,6 +4,7 @@
 #include <rte_mbuf.h>
 
 #include "shim/shim_support.h"
+#include "tcp/peer.h"
 
 #define PAGES 4096 // more than any listing here takes
 
@@ -99,7 +100,7 @@ static void listener_shows_its_queue_and_its_descriptors(void **state)
 // connection is over.
 static void bound_socket_is_listed_as_long_as_it_does_nothing(void **state)
 {
-	int listener = new_listener(7), fd = new_tcp(), peer;
+	int listener = new_listener(7), fd = new_tcp(), accepted;
 	struct ft_snapshot record;
 	struct linger at_once = { .l_onoff = 1 };
 
@@ -113,9 +114,10 @@ static void bound_socket_is_listed_as_long_as_it_does_nothing(void **state)
 	assert_int_equal(record.fds[0], fd);
 	assert_int_equal(connect_to(fd, OURS, 7), 0);
 	assert_int_equal(list(1u << FT_TCP_CLOSED, FT_SNAPSHOT_RECORDS)->count, 0);
-	peer = ft_accept(listener, NULL, NULL);
-	assert_int_equal(ft_setsockopt(peer, SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once)), 0);
-	ft_close(peer);
+	accepted = ft_accept(listener, NULL, NULL);
+	assert_int_equal(
+		ft_setsockopt(accepted, SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once)), 0);
+	ft_close(accepted);
 	ft_lone_settle(&lone);
 	assert_int_equal(only(1u << FT_TCP_CLOSED).tuple.local_port, 5000);
 	ft_close(fd);
@@ -198,6 +200,80 @@ static void shut_window_shows_who_probes_it(void **state)
 	ft_lone_run_for(&lone, FT_SECOND);
 	assert_int_equal(record_of(pair.client).timer, FT_SNAPSHOT_PERSIST);
 	assert_int_equal(record_of(pair.server).timer, FT_SNAPSHOT_NO_TIMER);
+	close_pair(pair);
+}
+
+// A peer that keeps its window shut and no longer answers. The pools have the same names as the others'.
+static int start_peer(void **state)
+{
+	return peer_make_pools(state) != 0 || peer_begin(state) != 0;
+}
+
+static int stop_peer(void **state)
+{
+	int result = peer_end(state);
+
+	peer_free_pools(state);
+	return result;
+}
+
+static struct ft_snapshot record_of_peer(void)
+{
+	struct ft_snapshot record;
+	uint64_t cursor = 0;
+
+	assert_int_equal(ft_snapshot_take(&peer.stack, &cursor, 1u << FT_TCP_ESTABLISHED, &record,
+				 1, peer.now),
+		1);
+	return record;
+}
+
+// As on Linux, a probe that is answered counts no more, however often the timer has been doubled.
+static void shut_window_shows_how_many_probes_are_unanswered(void **state)
+{
+	peer_enter(FT_TCP_ESTABLISHED);
+	SEND(.seq = 1, .ack = 1, .flags = ACK, .is_window_shut = true);
+	peer_write("x");
+	for (int probes = 0; probes < 4; probes++) {
+		assert_int_equal(record_of_peer().timer, FT_SNAPSHOT_PERSIST);
+		assert_int_equal(record_of_peer().retries, probes);
+		peer_wait(10 * FT_SECOND);
+		EXPECT(.seq = 1, .ack = 1, .flags = PSH | ACK, .text = "x");
+	}
+	SEND(.seq = 1, .ack = 1, .flags = ACK, .is_window_shut = true);
+	assert_int_equal(record_of_peer().timer, FT_SNAPSHOT_PERSIST);
+	assert_int_equal(record_of_peer().retries, 0);
+	peer_wait(10 * FT_SECOND);
+	EXPECT(.seq = 1, .ack = 1, .flags = PSH | ACK, .text = "x");
+	assert_int_equal(record_of_peer().retries, 1);
+}
+
+static void allow_little(struct ft_config *config)
+{
+	config->tcp.send_buffer = 8192;
+}
+
+static int start_with_little(void **state)
+{
+	ft_lone_start(&lone, allow_little);
+	return 0;
+}
+
+// The buffer grows to twice the congestion window; what is shown is what it takes.
+static void send_buffer_that_has_grown_is_shown(void **state)
+{
+	static const char bytes[1 << 20];
+	struct pair pair = new_pair();
+	uint64_t grown;
+
+	set_nonblocking(pair.client);
+	assert_int_equal(record_of(pair.client).send_buffer, 8192);
+	assert_int_equal(ft_send(pair.client, bytes, 8192, 0), 8192);
+	ft_lone_run_for(&lone, FT_SECOND);
+	assert_int_equal(record_of(pair.client).send_queue, 0);
+	grown = record_of(pair.client).send_buffer;
+	assert_true(grown > 8192);
+	assert_int_equal(ft_send(pair.client, bytes, sizeof(bytes), 0), grown);
 	close_pair(pair);
 }
 
@@ -366,6 +442,9 @@ static void sockets_that_stay_are_listed_while_others_come_and_go(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		// First: once made, the pools of the others stay.
+		cmocka_unit_test_setup_teardown(
+			shut_window_shows_how_many_probes_are_unanswered, start_peer, stop_peer),
 		lone_test(nothing_open_nothing_is_listed),
 		lone_test(listener_shows_its_queue_and_its_descriptors),
 		lone_test(bound_socket_is_listed_as_long_as_it_does_nothing),
@@ -373,6 +452,8 @@ int main(void)
 		lone_test(many_descriptors_are_counted_and_the_newest_shown),
 		lone_test(connection_shows_both_ends_and_their_queues),
 		lone_test(shut_window_shows_who_probes_it),
+		cmocka_unit_test_setup_teardown(
+			send_buffer_that_has_grown_is_shown, start_with_little, stop_lone),
 		lone_test(without_a_packet_buffer_all_is_listed),
 		lone_test(time_wait_belongs_to_nobody_and_has_its_timer),
 		lone_test(udp_with_and_without_a_peer),
