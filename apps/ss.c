@@ -319,7 +319,7 @@ static int read_options(int argc, char **argv)
 		return 2;
 	}
 	if (options.wanted.is_kill && options.wanted.filter.root < 0 &&
-		options.wanted.filter.states == 0) {
+		!options.wanted.filter.has_states) {
 		fprintf(stderr, "ft-ss: -K without a filter would reset everything: "
 				"\"state all\" says so\n");
 		return 2;

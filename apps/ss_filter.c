@@ -458,10 +458,11 @@ static void parse_states(struct parser *parser)
 		if (take(parser, "state"))
 			filter->states |= take_state(parser);
 		else if (take(parser, "exclude excl"))
-			filter->states = (filter->states != 0 ? filter->states : SS_ALL_STATES) &
+			filter->states = (filter->has_states ? filter->states : SS_ALL_STATES) &
 					 ~take_state(parser);
 		else
 			return;
+		filter->has_states = true;
 	}
 }
 

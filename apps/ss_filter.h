@@ -29,7 +29,8 @@ struct ss_node {
 };
 
 struct ss_filter {
-	uint32_t states; // a mask of 1 << enum ss_state; 0: the filter says nothing of states
+	bool has_states; // false: it says nothing of states
+	uint32_t states; // a mask of 1 << enum ss_state
 	int root;	 // -1: every socket
 	int count;
 	struct ss_node nodes[SS_FILTER_NODES];

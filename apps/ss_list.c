@@ -8,7 +8,7 @@ uint32_t ss_wanted_states(const struct ss_wanted *wanted)
 {
 	const uint32_t quiet = SS_BIT(SS_LISTEN) | SS_BIT(SS_CLOSED);
 
-	if (wanted->filter.states != 0)
+	if (wanted->filter.has_states)
 		return wanted->filter.states;
 	if (wanted->is_bound)
 		return SS_BIT(SS_CLOSED);
@@ -73,7 +73,7 @@ static bool is_wanted(const struct ss_wanted *wanted, const struct ss_socket *so
 	bool is_bound_only = !socket->is_udp && socket->state == SS_CLOSED;
 
 	if (is_bound_only && wanted->is_listening && !wanted->is_all && !wanted->is_bound &&
-		wanted->filter.states == 0)
+		!wanted->filter.has_states)
 		return false;
 	return (socket->is_udp ? wanted->is_udp : wanted->is_tcp) && is_of_family(wanted, socket) &&
 	       ss_filter_matches(&wanted->filter, socket);

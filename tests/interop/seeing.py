@@ -179,6 +179,7 @@ def connections_are_filtered_as_by_ss(wire):
         assert ports("dst", "10.8.0.0/16") == []
         assert ports("dport", "=", f":{port}", "or", "sport", "=", ":7", "and", "dport", "=", ":9") == []
         assert ports("state", "listening") == [0]
+        assert ports("state", "listening", "exclude", "listening") == []
     assert "expected" in ss_fails("state", "nonsense")
 
 

@@ -234,6 +234,19 @@ static void excluded_states_leave_the_others(void **state)
 	assert_int_equal(states("exclude established state established"), SS_ALL_STATES);
 }
 
+// None is not the same as nothing said.
+static void excluded_states_may_leave_none(void **state)
+{
+	struct ss_filter filter;
+
+	assert_int_equal(states("state listening exclude listening"), 0);
+	assert_int_equal(states("state closed exclude closed exclude time-wait"), 0);
+	read_filter(&filter, "state closed exclude closed sport = :7");
+	assert_true(filter.has_states);
+	read_filter(&filter, "sport = :7");
+	assert_false(filter.has_states);
+}
+
 static void what_is_no_filter_is_refused(void **state)
 {
 	static const char *const texts[] = { "state", "state nonsense", "sport",
@@ -288,6 +301,7 @@ int main(void)
 		cmocka_unit_test(joining_words_are_of_one_rank),
 		cmocka_unit_test(states_make_a_mask),
 		cmocka_unit_test(excluded_states_leave_the_others),
+		cmocka_unit_test(excluded_states_may_leave_none),
 		cmocka_unit_test(what_is_no_filter_is_refused),
 		cmocka_unit_test(filter_may_be_long_but_not_too_long),
 	};
