@@ -664,6 +664,29 @@ static void established_keepalive_starts_when_it_is_set(void **state)
 	SEND(.seq = 1, .ack = 1, .flags = ACK);
 }
 
+static void established_user_timeout_counts_for_what_is_in_flight(void **state)
+{
+	struct ft_tcp_options options;
+	ft_time start;
+
+	peer_enter(FT_TCP_ESTABLISHED);
+	peer_write("hello");
+	EXPECT(.seq = 1, .ack = 1, .flags = PSH | ACK, .text = "hello");
+	ft_tcp_get_options(&peer.stack, peer.conn, &options);
+	options.user_timeout = FT_SECOND;
+	start = peer.now;
+	set_options(&options);
+	for (int i = 0; i < 2; i++) { // at 200, 600 ms
+		QUIET(200 * FT_MILLISECOND << i);
+		EXPECT(.seq = 1, .ack = 1, .flags = PSH | ACK, .text = "hello");
+	}
+	peer_wait(FT_SECOND);
+	EXPECT(.seq = 6, .ack = 1, .flags = RST | ACK);
+	assert_in_range(peer.now - start, FT_SECOND, 1001 * FT_MILLISECOND);
+	peer_expect_read_error(-ETIMEDOUT);
+	ENDS_IN("CLOSED");
+}
+
 static void established_unknown_congestion_control_is_refused(void **state)
 {
 	struct ft_tcp_options options;
@@ -803,6 +826,7 @@ int main(void)
 		PEER_TEST(established_maxseg_makes_segments_shorter),
 		PEER_TEST(established_quick_ack_sends_the_ack_that_waits),
 		PEER_TEST(established_keepalive_starts_when_it_is_set),
+		PEER_TEST(established_user_timeout_counts_for_what_is_in_flight),
 		PEER_TEST(established_unknown_congestion_control_is_refused),
 		PEER_TEST(established_more_alone_is_sent_again_when_lost),
 		PEER_TEST(established_soft_error_is_told_by_the_timeout),

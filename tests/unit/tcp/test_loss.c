@@ -310,9 +310,72 @@ static void shut_window_acks_keep_below_it(void **state)
 	EXPECT(.seq = 1, .ack = 2001, .flags = ACK);
 }
 
+// ---- the application's own user timeout ----
+
+static void establish_with_user_timeout(ft_time user_timeout)
+{
+	struct ft_tcp_options options = peer.listening.settings->options;
+
+	options.user_timeout = user_timeout;
+	peer_set_listening_options(&options);
+	ESTABLISH();
+}
+
+// Here the three tries of RFC 1122 have no place: the application said how long it wants to wait.
+static void users_timeout_ends_the_connection_however_few_tries(void **state)
+{
+	ft_time start;
+
+	establish_with_user_timeout(500 * FT_MILLISECOND);
+	start = peer.now;
+	peer_write("hello");
+	EXPECT(.seq = 1, .ack = 1, .flags = PSH | ACK, .text = "hello");
+	QUIET(200 * FT_MILLISECOND);
+	EXPECT(.seq = 1, .ack = 1, .flags = PSH | ACK, .text = "hello");
+	peer_wait(FT_SECOND);
+	EXPECT(.seq = 6, .ack = 1, .flags = RST | ACK);
+	assert_in_range(peer.now - start, 500 * FT_MILLISECOND, 501 * FT_MILLISECOND);
+	peer_expect_read_error(-ETIMEDOUT);
+	ENDS_IN("CLOSED");
+}
+
+static void users_timeout_has_passed_while_the_loop_stood_still(void **state)
+{
+	establish_with_user_timeout(30 * FT_SECOND);
+	peer_write("hello");
+	EXPECT(.seq = 1, .ack = 1, .flags = PSH | ACK, .text = "hello");
+	peer.now += 60 * FT_SECOND;
+	peer_turn();
+	EXPECT(.seq = 6, .ack = 1, .flags = RST | ACK);
+	peer_expect_read_error(-ETIMEDOUT);
+	ENDS_IN("CLOSED");
+}
+
+// tcp(7): though the peer answers every probe.
+static void users_timeout_ends_a_shut_window(void **state)
+{
+	ft_time start;
+
+	establish_with_user_timeout(2 * FT_SECOND);
+	SEND(.seq = 1, .ack = 1, .flags = ACK, .is_window_shut = true);
+	start = peer.now;
+	peer_write("x");
+	for (int i = 0; i < 3; i++) { // at 200, 600, 1400 ms
+		QUIET(200 * FT_MILLISECOND << i);
+		EXPECT(.seq = 1, .ack = 1, .flags = PSH | ACK, .text = "x");
+		SEND(.seq = 1, .ack = 1, .flags = ACK, .is_window_shut = true);
+	}
+	peer_wait(FT_SECOND);
+	EXPECT(.seq = 1, .ack = 1, .flags = RST | ACK);
+	assert_in_range(peer.now - start, 2 * FT_SECOND, 2001 * FT_MILLISECOND);
+	peer_expect_read_error(-ETIMEDOUT);
+	ENDS_IN("CLOSED");
+}
+
 // ---- keepalive ----
 
-static void silent_peer_is_asked_then_given_up(void **state)
+// After 10 s of silence the peer is asked, every 2 s, three times.
+static void establish_with_keepalive(ft_time user_timeout)
 {
 	struct ft_tcp_options options = peer.listening.settings->options;
 
@@ -320,9 +383,14 @@ static void silent_peer_is_asked_then_given_up(void **state)
 	options.keepalive_idle = 10 * FT_SECOND;
 	options.keepalive_interval = 2 * FT_SECOND;
 	options.keepalive_count = 3;
+	options.user_timeout = user_timeout;
 	peer_set_listening_options(&options);
-	peer_listen();
 	ESTABLISH();
+}
+
+static void silent_peer_is_asked_then_given_up(void **state)
+{
+	establish_with_keepalive(0);
 	QUIET(10 * FT_SECOND);
 	EXPECT(.seq = 0, .ack = 1, .flags = ACK);
 	SEND(.seq = 1, .ack = 1, .flags = ACK);
@@ -336,6 +404,22 @@ static void silent_peer_is_asked_then_given_up(void **state)
 	EXPECT(.seq = 1, .ack = 1, .flags = RST | ACK);
 	ASSERT_STATE("CLOSED");
 	peer_expect_read_error(-ETIMEDOUT);
+}
+
+// It is shorter than the silence that is allowed, and nobody is given up unasked.
+static void silent_peer_is_asked_though_the_users_timeout_has_passed(void **state)
+{
+	establish_with_keepalive(3 * FT_SECOND);
+	for (int i = 0; i < 2; i++) {
+		QUIET(10 * FT_SECOND);
+		EXPECT(.seq = 0, .ack = 1, .flags = ACK);
+		if (i == 0)
+			SEND(.seq = 1, .ack = 1, .flags = ACK);
+	}
+	QUIET(2 * FT_SECOND);
+	EXPECT(.seq = 1, .ack = 1, .flags = RST | ACK);
+	peer_expect_read_error(-ETIMEDOUT);
+	ENDS_IN("CLOSED");
 }
 
 static void keepalive_of_the_peer_is_answered(void **state)
@@ -366,7 +450,11 @@ int main(void)
 		PEER_TEST(shut_window_of_a_dead_peer_ends_the_connection),
 		PEER_TEST(opened_window_starts_with_a_fresh_timeout),
 		PEER_TEST(shut_window_acks_keep_below_it),
+		PEER_TEST(users_timeout_ends_the_connection_however_few_tries),
+		PEER_TEST(users_timeout_has_passed_while_the_loop_stood_still),
+		PEER_TEST(users_timeout_ends_a_shut_window),
 		PEER_TEST(silent_peer_is_asked_then_given_up),
+		PEER_TEST(silent_peer_is_asked_though_the_users_timeout_has_passed),
 		PEER_TEST(keepalive_of_the_peer_is_answered),
 	};
 

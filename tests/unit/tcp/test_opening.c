@@ -206,6 +206,20 @@ static void syn_sent_no_answer_is_repeated_then_given_up(void **state)
 	assert_int_equal(ft_tcp_take_error(peer.conn), ETIMEDOUT);
 }
 
+static void syn_sent_users_timeout_ends_it_sooner(void **state)
+{
+	struct ft_settings settings = *peer.socket->settings;
+
+	settings.options.user_timeout = 2 * FT_SECOND;
+	ft_settings_change(&peer.stack, peer.socket, &settings);
+	peer_enter(FT_TCP_SYN_SENT);
+	QUIET(FT_SECOND);
+	EXPECT(.flags = SYN);
+	peer_pass(1100 * FT_MILLISECOND);
+	assert_int_equal(ft_tcp_take_error(peer.conn), ETIMEDOUT);
+	ENDS_IN("CLOSED");
+}
+
 // RFC 5681 3.1: after a lost SYN the first window is one segment.
 static void syn_sent_after_loss_begins_carefully(void **state)
 {
@@ -301,6 +315,19 @@ static void syn_received_no_ack_is_repeated_then_given_up(void **state)
 	ASSERT_STATE("CLOSED");
 }
 
+static void syn_received_users_timeout_ends_it_sooner(void **state)
+{
+	struct ft_tcp_options options = peer.listening.settings->options;
+
+	options.user_timeout = 2 * FT_SECOND;
+	peer_set_listening_options(&options);
+	peer_enter(FT_TCP_SYN_RECEIVED);
+	QUIET(FT_SECOND);
+	EXPECT(.ack = 1, .flags = SYN | ACK);
+	peer_pass(1100 * FT_MILLISECOND);
+	ENDS_IN("LISTEN");
+}
+
 // RFC 6298 (5.7): nothing is measured, and a second was too short.
 static void syn_received_after_loss_waits_three_seconds_for_data(void **state)
 {
@@ -393,6 +420,7 @@ int main(void)
 		PEER_TEST(syn_sent_syn_opens_simultaneously),
 		PEER_TEST(syn_sent_syn_then_plain_ack_establishes),
 		PEER_TEST(syn_sent_no_answer_is_repeated_then_given_up),
+		PEER_TEST(syn_sent_users_timeout_ends_it_sooner),
 		PEER_TEST(syn_sent_after_loss_begins_carefully),
 		PEER_TEST(syn_sent_close_forgets_it),
 		PEER_TEST(syn_received_ack_establishes),
@@ -403,6 +431,7 @@ int main(void)
 		PEER_TEST(syn_received_exact_reset_forgets_it),
 		PEER_TEST(syn_received_inexact_reset_is_challenged),
 		PEER_TEST(syn_received_no_ack_is_repeated_then_given_up),
+		PEER_TEST(syn_received_users_timeout_ends_it_sooner),
 		PEER_TEST(syn_received_after_loss_waits_three_seconds_for_data),
 		PEER_TEST(syn_received_of_simultaneous_open_reset_refuses),
 		PEER_TEST(established_reset_before_accept_is_told_by_the_first_receive),
