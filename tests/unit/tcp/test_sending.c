@@ -145,6 +145,21 @@ static void slow_start_begins_with_ten_and_doubles(void **state)
 	peer_expect_segments(14, 4);
 }
 
+// RFC 7661 4.3: what the window allows and nobody uses has shown nothing about the path.
+static void requests_and_answers_do_not_widen_the_window(void **state)
+{
+	peer_enter(FT_TCP_ESTABLISHED);
+	for (uint32_t done = 0; done < 20000; done += 500) {
+		SEND(.seq = 1 + done, .ack = 1 + done, .flags = PSH | ACK, .bytes = 500);
+		peer_expect_read_bytes(500);
+		peer_write_bytes(500);
+		EXPECT(.seq = 1 + done, .ack = 501 + done, .flags = PSH | ACK, .bytes = 500);
+	}
+	SEND(.seq = 20001, .ack = 20001, .flags = ACK);
+	peer_write_bytes(60000);
+	assert_int_equal(peer_take_all(), 10);
+}
+
 // RFC 5681 4.1: after a pause the path is learned again, from the initial window on.
 static void pause_falls_back_to_the_initial_window(void **state)
 {
@@ -169,6 +184,17 @@ static void close_with_unread_data_resets(void **state)
 	SEND(.seq = 1, .ack = 1, .flags = ACK, .text = "unread");
 	peer_close();
 	EXPECT(.seq = 1, .ack = 7, .flags = RST | ACK);
+	ASSERT_STATE("CLOSED");
+}
+
+// The peer has said all, and must not believe that all was read.
+static void close_wait_close_with_unread_data_resets(void **state)
+{
+	peer_enter(FT_TCP_ESTABLISHED);
+	SEND(.seq = 1, .ack = 1, .flags = FIN | ACK, .text = "unread");
+	EXPECT(.seq = 1, .ack = 8, .flags = ACK);
+	peer_close();
+	EXPECT(.seq = 1, .ack = 8, .flags = RST | ACK);
 	ASSERT_STATE("CLOSED");
 }
 
@@ -240,8 +266,10 @@ int main(void)
 		PEER_TEST(tiny_mss_of_the_peer_is_not_obeyed),
 		PEER_TEST(small_segment_goes_when_a_fin_follows),
 		PEER_TEST(slow_start_begins_with_ten_and_doubles),
+		PEER_TEST(requests_and_answers_do_not_widen_the_window),
 		PEER_TEST(pause_falls_back_to_the_initial_window),
 		PEER_TEST(close_with_unread_data_resets),
+		PEER_TEST(close_wait_close_with_unread_data_resets),
 		PEER_TEST(abort_resets),
 		PEER_TEST(abort_while_the_window_is_shut_resets_within_it),
 		PEER_TEST(syn_received_abort_of_a_shut_window_resets_behind_the_syn),
