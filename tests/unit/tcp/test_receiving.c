@@ -1,5 +1,7 @@
 // Data from the peer in ESTABLISHED: acknowledging, gaps, the window offered, urgent data (RFC 6093).
 #include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 
 #include "peer.h"
 
@@ -32,6 +34,21 @@ static void burst_of_segments_is_acked_once(void **state)
 	peer_turn();
 	EXPECT(.seq = 1, .ack = 10001, .flags = ACK);
 	peer_expect_read_bytes(10000);
+}
+
+// Merged on the way to us, and still two segments: else ACKs would come ever later.
+static void merged_segments_are_acked_as_the_several_they_are(void **state)
+{
+	struct tcp_info info;
+
+	peer.config.tcp.mss = 800;
+	peer_restart();
+	peer_enter(FT_TCP_ESTABLISHED);
+	SEND(.seq = 1, .ack = 1, .flags = ACK, .bytes = 1600);
+	EXPECT(.seq = 1, .ack = 1601, .flags = ACK);
+	ft_tcp_info(&peer.stack, peer.conn, peer.now, &info);
+	assert_int_equal(info.tcpi_rcv_mss, 800);
+	peer_expect_read_bytes(1600);
 }
 
 static void answer_carries_the_ack(void **state)
@@ -285,6 +302,7 @@ int main(void)
 		PEER_TEST(data_in_order_is_read_and_acked_late),
 		PEER_TEST(second_full_segment_is_acked_at_once),
 		PEER_TEST(burst_of_segments_is_acked_once),
+		PEER_TEST(merged_segments_are_acked_as_the_several_they_are),
 		PEER_TEST(answer_carries_the_ack),
 		PEER_TEST(gap_is_told_by_duplicate_acks_and_filled),
 		PEER_TEST(fin_beyond_a_gap_waits_for_it),
