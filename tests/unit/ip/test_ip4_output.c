@@ -104,6 +104,26 @@ static void identification_is_zero_only_when_atomic(void **state)
 	assert_int_equal(check_datagram(100).fragment_offset, RTE_BE16(RTE_IPV4_HDR_DF_FLAG));
 }
 
+static uint16_t identification_to(uint32_t destination)
+{
+	struct ft_ip_send send = to(destination);
+
+	output(100, &send);
+	return rte_be_to_cpu_16(check_datagram(100).packet_id);
+}
+
+// RFC 7739 5.3: who watches its own numbers sees no gap where others were sent something.
+static void identification_counts_for_each_destination_apart(void **state)
+{
+	uint16_t first = identification_to(TEST_PEER);
+	uint16_t first_of_all = identification_to(TEST_BROADCAST);
+
+	for (int i = 1; i < 100; i++)
+		assert_int_equal(identification_to(TEST_PEER), (uint16_t)(first + i));
+	assert_int_equal(identification_to(TEST_BROADCAST), (uint16_t)(first_of_all + 1));
+	assert_int_equal(identification_to(TEST_PEER), (uint16_t)(first + 100));
+}
+
 static void large_datagrams_are_cut_and_whole_again(void **state)
 {
 	const uint32_t sizes[] = { 1480, 1481, 2960, 2961, 8008, 65515 };
@@ -260,6 +280,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(packet_gets_a_header),
 		TEST(identification_is_zero_only_when_atomic),
+		TEST(identification_counts_for_each_destination_apart),
 		TEST(large_datagrams_are_cut_and_whole_again),
 		TEST(fragments_fit_any_mtu),
 		TEST(too_large_is_dropped),
