@@ -277,6 +277,19 @@ static void send_buffer_that_has_grown_is_shown(void **state)
 	close_pair(pair);
 }
 
+// The loop is late: what is due already is due now.
+static void overdue_timer_has_no_time_left(void **state)
+{
+	struct pair pair = new_pair();
+
+	assert_int_equal(ft_send(pair.client, "hello", 5, 0), 5);
+	ft_lone_settle(&lone);
+	lone.now += 60 * FT_SECOND;
+	assert_int_equal(record_of(pair.client).timer, FT_SNAPSHOT_ON);
+	assert_int_equal(record_of(pair.client).timer_ms, 0);
+	close_pair(pair);
+}
+
 // The tools are needed most when something has run out.
 static void without_a_packet_buffer_all_is_listed(void **state)
 {
@@ -454,6 +467,7 @@ int main(void)
 		lone_test(shut_window_shows_who_probes_it),
 		cmocka_unit_test_setup_teardown(
 			send_buffer_that_has_grown_is_shown, start_with_little, stop_lone),
+		lone_test(overdue_timer_has_no_time_left),
 		lone_test(without_a_packet_buffer_all_is_listed),
 		lone_test(time_wait_belongs_to_nobody_and_has_its_timer),
 		lone_test(udp_with_and_without_a_peer),

@@ -2,7 +2,10 @@
 // both threads: it asks, and turns the loop that answers.
 #include "telemetry/telemetry.h"
 
+#include <inttypes.h>
 #include <stdio.h>
+
+#include "socket/snapshot.h"
 
 #include "shim/shim_support.h"
 
@@ -11,6 +14,8 @@ static struct {
 	bool has_more_fds;
 	uint64_t more_fds;
 	int reset; // -1: nothing was said
+	uint64_t next;
+	int records, questions;
 } told;
 
 // The linker has these called instead (--wrap).
@@ -28,6 +33,8 @@ int __wrap_rte_tel_data_add_dict_u64(struct rte_tel_data *dict, const char *name
 		told.has_more_fds = true;
 		told.more_fds = value;
 	}
+	if (strcmp(name, "next") == 0)
+		told.next = value;
 	return __real_rte_tel_data_add_dict_u64(dict, name, value);
 }
 
@@ -42,6 +49,7 @@ int __wrap_rte_tel_data_add_dict_int(struct rte_tel_data *dict, const char *name
 int __wrap_rte_tel_data_add_dict_container(
 	struct rte_tel_data *dict, const char *name, struct rte_tel_data *inner, int keep)
 {
+	told.records++;
 	rte_tel_data_free(inner);
 	return 0;
 }
@@ -50,6 +58,7 @@ int __wrap_ft_mailbox_ask(struct ft_mailbox *mailbox, struct ft_request *request
 {
 	bool is_waiting;
 
+	told.questions++;
 	sem_init(&request->answered, 0, 0);
 	atomic_store(&mailbox->waiting, request);
 	ft_lone_settle(&lone);
@@ -82,6 +91,34 @@ static void ask(telemetry_cb answer, const char *parameters)
 	told.reset = -1;
 	assert_int_equal(answer("", parameters, reply), 0);
 	rte_tel_data_free(reply);
+}
+
+static void no_socket_is_found_out_at_once(void **state)
+{
+	ask(ft_telemetry_sockets, "0");
+	assert_int_equal(told.records, 0);
+	assert_int_equal(told.next, 0);
+	assert_int_equal(told.questions, 1);
+}
+
+// Behind the first page is only a place that is free again: the list ends there, and does not begin anew.
+static void last_page_is_empty_the_list_ends(void **state)
+{
+	char cursor[32];
+	int fd = -1;
+
+	for (uint16_t i = 0; i <= FT_SNAPSHOT_RECORDS; i++) {
+		fd = new_udp();
+		assert_int_equal(bind_to(fd, ANY, 10000 + i), 0);
+	}
+	ft_close(fd);
+	ask(ft_telemetry_sockets, "0");
+	assert_int_equal(told.records, FT_SNAPSHOT_RECORDS);
+	assert_int_not_equal(told.next, 0);
+	snprintf(cursor, sizeof(cursor), "%" PRIu64, told.next);
+	ask(ft_telemetry_sockets, cursor);
+	assert_int_equal(told.records, 0);
+	assert_int_equal(told.next, 0);
 }
 
 // Eight are listed, so the ninth is one more.
@@ -148,6 +185,8 @@ static void nobody_there_nothing_is_reset(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		asked_test(no_socket_is_found_out_at_once),
+		asked_test(last_page_is_empty_the_list_ends),
 		asked_test(descriptors_beyond_those_listed_are_counted),
 		asked_test(connection_reset_from_outside_was_aborted),
 		asked_test(connection_reset_from_outside_cannot_be_written),
