@@ -125,6 +125,7 @@ static inline void drop_first(struct ft_send_queue *queue, const struct ft_send_
 static __attribute__((noinline)) void drop_from_packets(
 	struct ft_send_queue *queue, uint64_t bytes, const struct ft_send_memory *memory)
 {
+	queue->old_bytes -= RTE_MIN(queue->old_bytes, bytes);
 	while (bytes > 0 && bytes >= queue->packets.first->data_len) {
 		bytes -= queue->packets.first->data_len;
 		drop_first(queue, memory);

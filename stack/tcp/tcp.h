@@ -47,8 +47,8 @@ struct ft_tcp {
 	struct ft_list lingering; // TIME-WAIT, and FIN-WAIT-2 once closed: the longest there first
 	uint32_t rest_hand;	  // the block to look at next when one is wanted
 	uint32_t hoarder_hand;	  // and when packets to send are short
-	ft_time scarce_for, scarce_at; // packets to send: how long, and in which turn last
-	bool is_ending;		       // nothing will be sent any more
+	ft_time scarce_began, scarce_for, scarce_at; // packets to send; in which turn last
+	bool is_ending;				     // nothing will be sent any more
 	ft_time chain_failed_at; // the turn in which there were not enough packets for a chain
 	uint64_t in_state[FT_TCP_STATE_COUNT];
 };

@@ -13,11 +13,6 @@
 
 // ---- the window ----
 
-static inline uint32_t window_of(const struct ft_arrival *arrival)
-{
-	return (uint32_t)arrival->seg.window << arrival->conn->snd_scale;
-}
-
 // The peer closed its window, or opened it again.
 static __attribute__((noinline)) void window_turned(struct ft_arrival *arrival, bool was_closed)
 {
@@ -42,7 +37,7 @@ static inline void update_window(struct ft_arrival *arrival)
 {
 	struct ft_tcp_conn *conn = arrival->conn;
 	const struct ft_segment *seg = &arrival->seg;
-	uint32_t window = window_of(arrival);
+	uint32_t window = (uint32_t)seg->window << conn->snd_scale;
 	bool was_closed = conn->snd.wnd == 0;
 	bool is_newer =
 		ft_seq_is_before(conn->snd.wl1, seg->seq) ||
@@ -99,15 +94,6 @@ static void measure(struct ft_arrival *arrival)
 		measure_by_echo(arrival, &limits);
 }
 
-// All that was sent; and there is room for the rest, which is less than a packet.
-static bool has_taken_all(const struct ft_arrival *arrival)
-{
-	const struct ft_tcp_conn *conn = arrival->conn;
-
-	return arrival->seg.ack == conn->snd.max && conn->send_queue.packets.count == 1 &&
-	       conn->send_queue.bytes <= window_of(arrival);
-}
-
 static void drop_acked(struct ft_arrival *arrival, uint32_t acked)
 {
 	struct ft_tcp_conn *conn = arrival->conn;
@@ -117,7 +103,8 @@ static void drop_acked(struct ft_arrival *arrival, uint32_t acked)
 	bool was_writable = ft_tcp_is_writable(conn);
 
 	ft_send_queue_drop(&conn->send_queue, bytes, &memory);
-	if (packets > 0 && (conn->send_queue.packets.count < packets || has_taken_all(arrival)))
+	if (packets > 0 &&
+		(conn->send_queue.packets.count < packets || conn->send_queue.old_bytes == 0))
 		ft_tcp_hoarders_moved(conn, arrival->now);
 	if (acked > bytes)
 		conn->is_fin_acked = true;
@@ -224,9 +211,10 @@ static __attribute__((noinline)) void acknowledge_again(struct ft_arrival *arriv
 static bool is_duplicate(const struct ft_arrival *arrival)
 {
 	const struct ft_tcp_conn *conn = arrival->conn;
+	uint32_t window = (uint32_t)arrival->seg.window << conn->snd_scale;
 
 	return conn->snd.wnd > 0 && ft_retransmit_is_duplicate(&arrival->seg, conn->snd.una,
-					    conn->snd.max, window_of(arrival), conn->snd.wnd);
+					    conn->snd.max, window, conn->snd.wnd);
 }
 
 // ---- the step, by state ----

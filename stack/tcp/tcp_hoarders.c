@@ -11,13 +11,15 @@
 #define BLOCKS_EXAMINED 4 // in a turn
 
 // Counted up while packets are scarce, and down while they are not: a moment of plenty now and then does
-// not begin it anew. Nor does a moment in which the loop stands still (an application that computes). After
-// a long one (a debugger) peers' answers wait in the NIC, and data has not gone out yet.
+// not begin it anew. Time in which the loop does not turn counts up as well to a second (an application that
+// computes), and down beyond (a debugger): peers' answers wait in the NIC, and data has not gone out yet.
 static bool has_been_scarce(struct ft_stack *stack, ft_time now)
 {
 	struct ft_tcp *tcp = &stack->tcp;
 	ft_time passed = now - tcp->scarce_at;
 
+	if (tcp->scarce_for == 0)
+		tcp->scarce_began = now;
 	tcp->scarce_at = now;
 	if (passed <= FT_SECOND)
 		tcp->scarce_for = RTE_MIN(tcp->scarce_for + passed, SCARCE_FOR);
@@ -32,6 +34,12 @@ static bool is_hoarding(const struct ft_tcp_conn *conn, ft_time now)
 
 	return conn->send_queue.packets.count > 0 &&
 	       ticks >= (conn->was_hoarder_tried ? PATIENCE_TRIED : PATIENCE);
+}
+
+// A try counts if it was made in this time of scarcity.
+static bool was_tried(const struct ft_stack *stack, const struct ft_tcp_conn *conn)
+{
+	return conn->was_hoarder_tried && conn->last_sent >= stack->tcp.scarce_began;
 }
 
 static void try_once_more(struct ft_stack *stack, struct ft_tcp_conn *conn, ft_time now)
@@ -50,11 +58,14 @@ static void reset(struct ft_stack *stack, struct ft_tcp_conn *conn, ft_time now)
 }
 
 // Goes round all blocks ever used, beginning where the last search ended: so there is no list to keep while
-// there is enough for all. A block given back has no packets. (Without a link nobody can take anything.)
+// there is enough for all. A block given back has no packets. Without a link nobody can take anything, and
+// afterwards all begins anew.
 void ft_tcp_hoarders_search(struct ft_stack *stack, ft_time now)
 {
 	struct ft_tcp *tcp = &stack->tcp;
 
+	if (!stack->is_link_up)
+		tcp->scarce_for = 0;
 	if (!stack->is_link_up || !has_been_scarce(stack, now))
 		return;
 	for (int i = 0; i < BLOCKS_EXAMINED && tcp->conns.fresh > 0; i++) {
@@ -63,7 +74,7 @@ void ft_tcp_hoarders_search(struct ft_stack *stack, ft_time now)
 		tcp->hoarder_hand = (tcp->hoarder_hand + 1) % tcp->conns.fresh;
 		if (!is_hoarding(conn, now))
 			continue;
-		if (conn->was_hoarder_tried)
+		if (was_tried(stack, conn))
 			reset(stack, conn, now);
 		else
 			try_once_more(stack, conn, now);

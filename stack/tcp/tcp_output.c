@@ -88,7 +88,7 @@ static bool is_window_probe(const struct ft_tcp_conn *conn)
 }
 
 // A segment that occupies seq .. end - 1 went out: SND.NXT, the measurement of round trips, timers. A probe's
-// byte is the same again and again, and none was lost.
+// byte is the same again and again, and says nothing about losses.
 static void note_sent(
 	struct ft_stack *stack, struct ft_tcp_conn *conn, uint32_t seq, uint32_t end, ft_time now)
 {

@@ -262,6 +262,7 @@ static void close_writing(struct ft_stack *stack, struct ft_tcp_conn *conn)
 	conn->is_fin_queued = true;
 	if (!is_opening(conn))
 		ft_conn_owe(stack, conn, FT_OWE_OUTPUT, "FIN");
+	conn->owed &= ~FT_OWE_ROOM; // nobody will write any more
 }
 
 int ft_tcp_shutdown(

@@ -431,7 +431,8 @@ static void established_peer_that_takes_a_byte_at_a_time_is_reset_while_packets_
 		if (i % 30 != 29 || peer_take_all() == 0)
 			continue;
 		QUEUE(.seq = 1, .ack = una, .flags = ACK, .window = 60000);
-		QUEUE(.seq = 1, .ack = ++una, .flags = ACK, .is_window_shut = true);
+		QUEUE(.seq = 1, .ack = ++una, .flags = ACK, .window = 60000);
+		QUEUE(.seq = 1, .ack = una, .flags = ACK, .is_window_shut = true);
 		peer_turn();
 	}
 	peer.stack.send_held.used -= others;
@@ -501,6 +502,29 @@ static void established_trickle_stays_while_packets_are_short(void **state)
 	peer.stack.send_held.used -= others;
 	assert_int_equal(peer.stack.tcp.in_state[FT_TCP_ESTABLISHED], 2);
 	assert_int_equal(peer_counter(FT_COUNTER_TCP_HOARDERS_RESET), 0);
+}
+
+// Something is always under way: what it acknowledges is never all that was sent, but all there was a moment ago.
+static void established_hurried_trickle_stays_while_packets_are_short(void **state)
+{
+	const uint64_t others = peer.stack.send_held.limit / 8 * 6;
+	struct ft_tcp_options options = peer.listening.settings->options;
+	uint32_t sent = 201;
+
+	options.no_delay = true;
+	peer_set_listening_options(&options);
+	ESTABLISH();
+	peer_write_bytes(200);
+	peer_take_all();
+	peer.stack.send_held.used += others;
+	for (int i = 0; i < 450; i++, sent += 2) {
+		peer_write_bytes(2);
+		peer_pass(FT_SECOND / 10);
+		SEND(.seq = 1, .ack = sent, .flags = ACK);
+		peer_take_all();
+	}
+	peer.stack.send_held.used -= others;
+	ASSERT_STATE("ESTABLISHED");
 }
 
 // The application computes for a minute, writes, and then the loop turns.
@@ -574,22 +598,78 @@ static void established_shut_window_is_probed_before_anybody_is_reset(void **sta
 	ASSERT_STATE("ESTABLISHED");
 }
 
-// The same when the link was lost just behind that last try, which the peer has not seen.
-static void established_after_a_lost_link_nobody_is_reset_at_once(void **state)
+static void pass_until_tried(void)
+{
+	for (int i = 0; i < 100 && !peer.conn->conn->was_hoarder_tried; i++)
+		peer_pass(FT_SECOND / 2);
+	peer_pass(FT_SECOND / 2);
+	assert_true(peer_take_all() > 0);
+}
+
+// The link was lost just behind that last try, which the peer has not seen: it needs another.
+static void expect_another_try_after(ft_time outage)
 {
 	const uint64_t others = peer.stack.send_held.limit / 8 * 6;
 
 	peer_enter(FT_TCP_ESTABLISHED);
 	peer_write_bytes(5000);
+	peer_take_all();
 	peer.stack.send_held.used += others;
-	for (int i = 0; i < 100 && !peer.conn->conn->was_hoarder_tried; i++)
-		peer_pass(FT_SECOND / 2);
-	peer_take_all();
-	lose_link_for(60 * FT_SECOND);
-	peer_pass(10 * FT_SECOND);
-	peer_take_all();
-	peer.stack.send_held.used -= others;
+	pass_until_tried();
+	lose_link_for(outage);
+	pass_until_something_is_sent();
 	ASSERT_STATE("ESTABLISHED");
+	SEND(.seq = 1, .ack = 5001, .flags = ACK);
+	peer.stack.send_held.used -= others;
+}
+
+static void established_after_a_lost_link_a_try_before_does_not_count(void **state)
+{
+	expect_another_try_after(120 * FT_SECOND);
+}
+
+static void established_after_a_link_lost_for_a_moment_a_try_before_does_not_count(void **state)
+{
+	expect_another_try_after(10 * FT_SECOND);
+}
+
+// Nor does one of an earlier time in which packets were short.
+static void established_shut_window_an_earlier_try_does_not_count(void **state)
+{
+	const uint64_t others = peer.stack.send_held.limit / 8 * 6;
+
+	peer_enter(FT_TCP_ESTABLISHED);
+	SEND(.seq = 1, .ack = 1, .flags = ACK, .is_window_shut = true);
+	peer_write_bytes(1000);
+	peer.stack.send_held.used += others;
+	pass_until_tried();
+	SEND(.seq = 1, .ack = 1, .flags = ACK, .is_window_shut = true);
+	peer.stack.send_held.used -= others;
+	for (int i = 0; i < 8; i++) {
+		pass_until_something_is_sent();
+		SEND(.seq = 1, .ack = 1, .flags = ACK, .is_window_shut = true);
+	}
+	peer.stack.send_held.used += others;
+	pass_until_something_is_sent();
+	ASSERT_STATE("ESTABLISHED");
+	peer.stack.send_held.used -= others;
+}
+
+// Who has closed will not write, and waits for no word.
+static void established_refused_and_shut_down_wants_no_packets(void **state)
+{
+	const uint64_t others = peer.stack.send_held.limit / 16 * 15;
+
+	peer_enter(FT_TCP_ESTABLISHED);
+	SEND(.seq = 1, .ack = 1, .flags = ACK, .is_window_shut = true);
+	peer.stack.send_held.used += others;
+	write_until_refused(peer.conn);
+	peer_turn();
+	assert_false(ft_list_is_empty(&peer.stack.tcp.wanting));
+	peer_shutdown();
+	peer_turn();
+	assert_true(ft_list_is_empty(&peer.stack.tcp.wanting));
+	peer.stack.send_held.used -= others;
 }
 
 // Those who were refused packets wait for word; what is owed to a peer does not stand in line with them.
@@ -745,9 +825,13 @@ int main(void)
 		PEER_TEST(established_peer_that_takes_crumbs_late_is_reset_while_packets_are_short),
 		PEER_TEST(established_peer_that_takes_little_stays_while_packets_are_short),
 		PEER_TEST(established_trickle_stays_while_packets_are_short),
+		PEER_TEST(established_hurried_trickle_stays_while_packets_are_short),
 		PEER_TEST(established_after_a_loop_that_stood_still_nobody_is_reset),
 		PEER_TEST(established_after_a_lost_link_nobody_is_reset_untried),
-		PEER_TEST(established_after_a_lost_link_nobody_is_reset_at_once),
+		PEER_TEST(established_after_a_lost_link_a_try_before_does_not_count),
+		PEER_TEST(established_after_a_link_lost_for_a_moment_a_try_before_does_not_count),
+		PEER_TEST(established_shut_window_an_earlier_try_does_not_count),
+		PEER_TEST(established_refused_and_shut_down_wants_no_packets),
 		PEER_TEST(established_shut_window_is_probed_before_anybody_is_reset),
 		PEER_TEST(established_crowd_that_wants_packets_delays_nobody),
 		PEER_TEST(delayed_ack_of_zero_acks_at_once),
