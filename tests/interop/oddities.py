@@ -249,13 +249,14 @@ def land_is_ignored(stranger):
 
 @test_with_stranger
 def sources_that_are_no_host_are_ignored(stranger):
-    """RFC 1122 3.2.1.3: broadcast, multicast, 127/8 from the wire, zero, class E, our own."""
+    """RFC 1122 3.2.1.3: broadcast, multicast, 127/8 from the wire, zero, class E, our own (which the link's coming up
+    announces: that is no answer)."""
     for source in MARTIANS:
         for packet in segment("S"), segment("A", CLOSED_PORT), echo_request(), datagram(
                 port=CLOSED_PORT), datagram():
             frames = stranger.frames(stranger.ip(src=source) / packet)
             sent = [frame for frame in frames if IP in frame and frame[IP].dst in (source, stranger.address)
-                    or ARP in frame and frame[ARP].pdst == source]
+                    or ARP in frame and frame[ARP].pdst == source != frame[ARP].psrc]
             assert not sent, f"from {source}: {packet.summary()} was answered by {told(sent)}"
 
 
