@@ -746,6 +746,13 @@ void peer_establish(const struct peer_segment *syn)
 	peer_accept();
 }
 
+void peer_complete_from(uint16_t port)
+{
+	TAKES(.flags = SYN, .from_port = port);
+	EXPECT(.ack = 1, .flags = SYN | ACK, .from_port = port);
+	TAKES(.seq = 1, .ack = 1, .flags = ACK, .from_port = port);
+}
+
 static void enter_syn_received(void)
 {
 	peer_listen();

@@ -141,6 +141,9 @@ void peer_enter(enum ft_tcp_state state);
 // The same until ESTABLISHED, with what the test's SYN says.
 void peer_establish(const struct peer_segment *syn);
 #define ESTABLISH(...) peer_establish(&(struct peer_segment){ .flags = SYN, __VA_ARGS__ })
+// A connection of the listener's with another port of the peer, which waits to be accepted. From here on
+// peer.iss is its own.
+void peer_complete_from(uint16_t port);
 
 // The state of the one connection, CLOSED when there is none.
 enum ft_tcp_state peer_state(void);

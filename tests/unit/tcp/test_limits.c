@@ -8,13 +8,6 @@
 
 // ---- places in a listener's queues ----
 
-static void complete_from(uint16_t port)
-{
-	SEND(.flags = SYN, .from_port = port);
-	EXPECT(.ack = 1, .flags = SYN | ACK, .from_port = port);
-	SEND(.seq = 1, .ack = 1, .flags = ACK, .from_port = port);
-}
-
 // As on Linux: the handshake is not refused, its end waits until there is room.
 static void syn_received_full_accept_queue_ignores_the_ack(void **state)
 {
@@ -22,11 +15,11 @@ static void syn_received_full_accept_queue_ignores_the_ack(void **state)
 
 	peer_enter(FT_TCP_LISTEN);
 	ft_tcp_set_backlog(peer.listener, 1);
-	complete_from(50000);
+	peer_complete_from(50000);
 	SEND(.flags = SYN, .from_port = 50001);
 	EXPECT(.ack = 1, .flags = SYN | ACK, .from_port = 50001);
 	iss = peer.iss;
-	complete_from(50002);
+	peer_complete_from(50002);
 	peer.iss = iss;
 	assert_int_equal(SEND(.seq = 1, .ack = 1, .flags = ACK, .from_port = 50001),
 		FT_DROP_TCP_BACKLOG_FULL);
@@ -43,7 +36,7 @@ static void listen_full_accept_queue_drops_syns(void **state)
 {
 	peer_enter(FT_TCP_LISTEN);
 	ft_tcp_set_backlog(peer.listener, 0);
-	complete_from(50000);
+	peer_complete_from(50000);
 	assert_int_equal(SEND(.flags = SYN, .from_port = 50001), FT_DROP_TCP_BACKLOG_FULL);
 }
 
@@ -234,7 +227,7 @@ static void established_crowd_of_unread_bytes_leaves_packets_to_others(void **st
 	iss = peer.iss;
 	ft_tcp_set_backlog(peer.listener, UINT32_MAX - 1);
 	for (uint16_t i = 0; i < CROWD; i++) {
-		complete_from(50000 + i);
+		peer_complete_from(50000 + i);
 		assert_int_equal(SEND(.seq = 1, .ack = 1, .flags = PSH | ACK, .text = "x",
 					 .from_port = 50000 + i),
 			FT_TAKEN);
@@ -257,7 +250,7 @@ static void forty_others_send(uint32_t first, uint32_t end)
 
 	ft_tcp_set_backlog(peer.listener, 100);
 	for (uint16_t i = 0; i < 40; i++) {
-		complete_from(50000 + i);
+		peer_complete_from(50000 + i);
 		peer.is_flooding = true;
 		for (uint32_t seq = first; seq < end; seq += 1000)
 			SEND(.seq = seq, .ack = 1, .flags = ACK, .bytes = 1000,
@@ -328,7 +321,7 @@ static void established_crowd_that_does_not_read_leaves_packets_to_others(void *
 	served = peer.conn;
 	ft_tcp_set_backlog(peer.listener, 100);
 	for (uint16_t i = 0; i < RTE_DIM(hoarders); i++) {
-		complete_from(50000 + i);
+		peer_complete_from(50000 + i);
 		SEND(.seq = 1, .ack = 1, .flags = ACK, .is_window_shut = true,
 			.from_port = 50000 + i);
 		hoarders[i] = ft_tcp_accept(&peer.stack, peer.listener);
@@ -381,7 +374,7 @@ static void established_crowd_that_wants_packets_delays_nobody(void **state)
 	ft_tcp_set_backlog(peer.listener, 200);
 	peer.stack.send_held.used += others;
 	for (uint16_t i = 0; i < 200; i++) {
-		complete_from(50000 + i);
+		peer_complete_from(50000 + i);
 		SEND(.seq = 1, .ack = 1, .flags = ACK, .is_window_shut = true,
 			.from_port = 50000 + i);
 		write_until_refused(ft_tcp_accept(&peer.stack, peer.listener));

@@ -142,9 +142,7 @@ static void established_trickle_stays_while_packets_are_short(void **state)
 
 	ESTABLISH();
 	iss = peer.iss;
-	SEND(.flags = SYN, .from_port = 50000);
-	EXPECT(.ack = 1, .flags = SYN | ACK, .from_port = 50000);
-	SEND(.seq = 1, .ack = 1, .flags = ACK, .from_port = 50000);
+	peer_complete_from(50000);
 	peer.iss = iss;
 	peer_write_bytes(1000);
 	peer_take_all();
