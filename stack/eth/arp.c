@@ -190,6 +190,8 @@ static void forget(struct ft_stack *stack, struct ft_neighbour *neighbour, enum 
 		stack->arp.unresolved_count--;
 	if (stack->arp.last == neighbour)
 		stack->arp.last = NULL;
+	if (neighbour->state == REACHABLE)
+		stack->arp.changes++;
 	ft_timer_cancel(&stack->wheel, &neighbour->timer);
 	ft_list_remove(&neighbour->in_bucket);
 	ft_list_remove(&neighbour->in_order);
@@ -289,10 +291,7 @@ static __attribute__((noinline)) void output_to_any(struct ft_stack *stack, stru
 		wait_for(stack, neighbour, pkt);
 		return;
 	}
-	if (stack->arp.resolved.previous != &neighbour->in_order) {
-		ft_list_remove(&neighbour->in_order);
-		ft_list_append(&stack->arp.resolved, &neighbour->in_order);
-	}
+	ft_arp_note_use(&stack->arp, &neighbour->in_order);
 	if (neighbour->state == STALE) {
 		neighbour->state = PROBE;
 		neighbour->requests = 0;
@@ -312,6 +311,17 @@ void ft_arp_output(
 		ft_ethernet_output(stack, pkt, &neighbour->mac, RTE_ETHER_TYPE_IPV4);
 	else
 		output_to_any(stack, pkt, next_hop, neighbour, now);
+}
+
+struct ft_list *ft_arp_recall(
+	struct ft_stack *stack, const struct ft_addr *next_hop, struct rte_ether_addr *mac)
+{
+	struct ft_neighbour *neighbour = find(stack, next_hop);
+
+	if (neighbour == NULL || neighbour->state != REACHABLE)
+		return NULL;
+	*mac = neighbour->mac;
+	return &neighbour->in_order;
 }
 
 // ---- hearing ----
@@ -339,6 +349,8 @@ static void resolve(struct ft_stack *stack, struct ft_neighbour *neighbour,
 	} else if (!is_to_us && rte_is_same_ether_addr(&neighbour->mac, mac)) {
 		return;
 	}
+	if (neighbour->state != REACHABLE || !rte_is_same_ether_addr(&neighbour->mac, mac))
+		stack->arp.changes++;
 	neighbour->mac = *mac;
 	neighbour->state = is_to_us ? REACHABLE : STALE;
 	ft_trace(stack, FT_TRACE_ARP,
@@ -476,6 +488,7 @@ static void become_stale(struct ft_stack *stack, struct ft_neighbour *neighbour)
 {
 	char text[FT_ADDR_TEXT_BYTES];
 
+	stack->arp.changes++;
 	neighbour->state = STALE;
 	ft_trace(stack, FT_TRACE_ARP, "%s may have moved: the next packet to it asks it again",
 		ft_addr_text(&neighbour->addr, text));
@@ -515,6 +528,7 @@ int ft_arp_init(struct ft_stack *stack)
 	ft_timer_init(&arp->announce, FT_TIMER_ARP);
 	arp->waiting.limit = stack->config.memory.packets / WAITING_SHARE;
 	arp->defended = FT_NEVER;
+	arp->changes = 1; // so that what is all zero is of another time
 	return 0;
 }
 

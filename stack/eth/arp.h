@@ -3,6 +3,9 @@
 #pragma once
 #include <stdint.h>
 
+#include <rte_branch_prediction.h>
+#include <rte_ether.h>
+
 #include "base/budget.h"
 #include "base/drop.h"
 #include "base/list.h"
@@ -22,6 +25,7 @@ struct ft_arp {
 	struct ft_list resolved;   // least recently used first
 	struct ft_list unresolved; // oldest first
 	uint32_t unresolved_count;
+	uint64_t changes;	  // of who is REACHABLE, and where
 	struct ft_budget waiting; // mbufs queued for unresolved neighbours, all together
 	struct ft_timer announce;
 	uint32_t announcements_left;
@@ -42,6 +46,20 @@ enum ft_drop ft_arp_input(struct ft_stack *stack, struct rte_mbuf *pkt, ft_time 
 // A stale entry is used while it is asked about again.
 void ft_arp_output(
 	struct ft_stack *stack, struct rte_mbuf *pkt, const struct ft_addr *next_hop, ft_time now);
+
+// The MAC address of a neighbour heard of lately, in *mac, and its place in arp->resolved; both hold until
+// arp->changes rises. NULL: it is for ft_arp_output() to see to it.
+struct ft_list *ft_arp_recall(
+	struct ft_stack *stack, const struct ft_addr *next_hop, struct rte_ether_addr *mac);
+
+// Something is sent to a neighbour that ft_arp_recall() has found.
+static inline void ft_arp_note_use(struct ft_arp *arp, struct ft_list *neighbour)
+{
+	if (likely(arp->resolved.previous == neighbour))
+		return;
+	ft_list_remove(neighbour);
+	ft_list_append(&arp->resolved, neighbour);
+}
 
 // The expiry of FT_TIMER_ARP.
 void ft_arp_expire(struct ft_stack *stack, struct ft_timer *timer, ft_time now);

@@ -5,6 +5,7 @@
 
 #include "ip/checksum.h"
 #include "ip/ip4.h"
+#include "ip/ip_head.h"
 #include "stack.h"
 
 enum ft_drop ft_ip_parse(struct ft_stack *stack, struct rte_mbuf *pkt, uint16_t type)
@@ -63,13 +64,20 @@ int ft_ip_init(struct ft_stack *stack)
 
 	if (error != 0)
 		return error;
+	error = ft_ip_head_init(stack);
+	if (error != 0)
+		return error;
 	ft_icmp_init(stack);
 	for (uint32_t i = 0; i < FT_IP_ID_COUNTERS; i++)
 		stack->ip.next_id[i] = (uint16_t)ft_random_next(&stack->random);
-	return ft_reassembly_init(stack);
+	error = ft_reassembly_init(stack);
+	if (error != 0)
+		ft_ip_head_free(stack);
+	return error;
 }
 
 void ft_ip_free(struct ft_stack *stack)
 {
 	ft_reassembly_free(stack);
+	ft_ip_head_free(stack);
 }

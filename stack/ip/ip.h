@@ -14,6 +14,7 @@
 #include "ip/reassembly.h"
 #include "ip/route.h"
 
+struct ft_ip_head;
 struct ft_stack;
 
 #define FT_IP_ID_COUNTERS 256 // a power of two
@@ -26,6 +27,7 @@ struct ft_ip {
 	// Identification of datagrams that may be cut on their way, a counter for each of many
 	// groups of destinations (RFC 7739 5.3).
 	uint16_t next_id[FT_IP_ID_COUNTERS];
+	struct ft_ip_head *heads; // ip_head.h
 };
 
 // What a transport asks of IP for one packet. The packet's data begins at the transport header; its

@@ -7,6 +7,7 @@
 
 #include <rte_tcp.h>
 
+#include "ip/ip_head.h"
 #include "stack.h"
 #include "tcp/conn.h"
 #include "tcp/handshake.h"
@@ -52,10 +53,10 @@ static void add_urgent(const struct ft_tcp_conn *conn, struct ft_segment *seg)
 	seg->urgent = (uint16_t)distance;
 }
 
-static void transmit(struct ft_stack *stack, struct ft_tcp_conn *conn, struct rte_mbuf *pkt,
-	const struct ft_segment *seg, ft_time now)
+static __attribute__((noinline)) void go_the_long_way(struct ft_stack *stack,
+	struct ft_tcp_conn *conn, struct rte_mbuf *pkt, uint16_t segment_bytes, ft_time now)
 {
-	struct ft_ip_send send = {
+	const struct ft_ip_send send = {
 		.source = conn->tuple.local,
 		.destination = conn->tuple.remote,
 		.protocol = IPPROTO_TCP,
@@ -63,15 +64,32 @@ static void transmit(struct ft_stack *stack, struct ft_tcp_conn *conn, struct rt
 		.tos = conn->options.tos,
 		.dont_fragment = true,
 		.checksum_offset = offsetof(struct rte_tcp_hdr, cksum),
+		.segment_bytes = segment_bytes,
 	};
 
+	ft_ip_output(stack, pkt, &send, now);
+}
+
+static inline void transmit(struct ft_stack *stack, struct ft_tcp_conn *conn, struct rte_mbuf *pkt,
+	const struct ft_segment *seg, ft_time now)
+{
+	const struct ft_ip_head *head;
+	uint16_t segment_bytes = 0;
+
 	if (unlikely(pkt->pkt_len > conn->mss)) { // one header for several: send_many()
-		send.segment_bytes = conn->mss;
+		segment_bytes = conn->mss;
 		stack->counters.count[FT_COUNTER_TCP_SEGMENTS_OUT] += pkt->pkt_len / conn->mss - 1;
 	}
 	ft_segment_write(pkt, seg, conn->tuple.local_port, conn->tuple.remote_port);
 	ft_stack_count(stack, FT_COUNTER_TCP_SEGMENTS_OUT);
-	ft_ip_output(stack, pkt, &send, now);
+	head = ft_ip_head_recall(stack, &conn->tuple, conn->options.ttl, conn->options.tos, now);
+	if (head == NULL || pkt->nb_segs > 1 || segment_bytes != 0 ||
+		pkt->pkt_len + sizeof(head->frame.ip) > stack->netif.mtu) {
+		go_the_long_way(stack, conn, pkt, segment_bytes, now);
+		return;
+	}
+	ft_ip_head_write(head, pkt);
+	ft_stack_transmit(stack, pkt);
 }
 
 static void note_ack_sent(struct ft_stack *stack, struct ft_tcp_conn *conn)

@@ -1,0 +1,98 @@
+// What stands before the segments of a conversation: an Ethernet and an IPv4 header that differ from one packet
+// to the next in length and checksum alone. Made once for two addresses that speak to each other, then copied
+// (as Linux's hh_cache is, which has the link's header alone).
+//
+//	Ethernet             | IPv4                                       | TCP, as the transport wrote it
+//	MACs and type copied | copied, but total length, header checksum  | but checksum
+//
+// So goes what needs no second look: to a neighbour heard of lately, in one mbuf, no larger than the link's
+// MTU while no path is known to have less. All else is for ft_ip_output().
+#pragma once
+#include <assert.h>
+
+#include <rte_ether.h>
+#include <rte_ip.h>
+#include <rte_tcp.h>
+
+#include "ip/checksum.h"
+#include "stack.h"
+
+#define FT_IP_HEADS 256 // a power of two
+
+struct ft_ip_frame {
+	struct rte_ether_hdr eth;
+	struct rte_ipv4_hdr ip;
+} __rte_packed __rte_aligned(2);
+
+struct ft_ip_head {
+	struct ft_addr source;
+	struct ft_addr destination;
+	uint64_t arp_changes; // stack->arp.changes when it was made: good until there is another
+	struct ft_list *neighbour;  // its place in stack->arp.resolved; NULL: go the long way
+	uint64_t offloads;	    // ol_flags: what the NIC computes
+	uint16_t header_sum;	    // of frame.ip
+	uint16_t pseudo_header_sum; // without the length
+	uint8_t ttl, tos;	    // as asked, 0: the configured default
+	struct ft_ip_frame frame;   // total length and checksum 0
+};
+
+int ft_ip_head_init(struct ft_stack *stack);
+void ft_ip_head_free(struct ft_stack *stack);
+
+// What ft_ip_head_recall() does when it has to be made anew.
+struct ft_ip_head *ft_ip_head_make(struct ft_stack *stack, struct ft_ip_head *head,
+	const struct ft_tuple *tuple, uint8_t ttl, uint8_t tos, ft_time now);
+
+// By the last bytes of both addresses, without a key: a collision costs what it costs to make one.
+static inline struct ft_ip_head *ft_ip_head_of(struct ft_stack *stack, const struct ft_tuple *tuple)
+{
+	uint32_t last = rte_be_to_cpu_32(tuple->local.words[3] ^ tuple->remote.words[3]);
+
+	return &stack->ip.heads[(last ^ last >> 8) & (FT_IP_HEADS - 1)];
+}
+
+// The head for packets from tuple->local to tuple->remote, `ttl` and `tos` as in struct ft_ip_send. NULL:
+// they have to go the long way now.
+static inline const struct ft_ip_head *ft_ip_head_recall(
+	struct ft_stack *stack, const struct ft_tuple *tuple, uint8_t ttl, uint8_t tos, ft_time now)
+{
+	struct ft_ip_head *head = ft_ip_head_of(stack, tuple);
+	bool is_it = head->arp_changes == stack->arp.changes && head->ttl == ttl &&
+		     head->tos == tos && ft_addr_is_equal(&head->source, &tuple->local) &&
+		     ft_addr_is_equal(&head->destination, &tuple->remote);
+
+	if (unlikely(!is_it))
+		head = ft_ip_head_make(stack, head, tuple, ttl, tos, now);
+	if (unlikely(head->neighbour == NULL || now < stack->ip.routes.paths_expire))
+		return NULL;
+	ft_arp_note_use(&stack->arp, head->neighbour);
+	return head;
+}
+
+// The sum over something in which a word was zero (RFC 1071 2).
+static inline uint16_t ft_ip_head_add(uint16_t sum, rte_be16_t word)
+{
+	uint32_t both = (uint32_t)sum + word;
+
+	return (uint16_t)((both & 0xffff) + (both >> 16));
+}
+
+// Puts the head before a packet's data, which begins with its TCP header, the checksum zero. One mbuf, no
+// larger than the MTU.
+static inline void ft_ip_head_write(const struct ft_ip_head *head, struct rte_mbuf *pkt)
+{
+	const uint16_t bytes = pkt->data_len;
+	struct rte_tcp_hdr *tcp = rte_pktmbuf_mtod(pkt, struct rte_tcp_hdr *);
+	struct ft_ip_frame *frame = (struct ft_ip_frame *)rte_pktmbuf_prepend(pkt, sizeof(*frame));
+
+	assert(frame != NULL);
+	*frame = head->frame;
+	frame->ip.total_length = rte_cpu_to_be_16(bytes + sizeof(frame->ip));
+	tcp->cksum = ft_ip_head_add(head->pseudo_header_sum, rte_cpu_to_be_16(bytes));
+	pkt->ol_flags |= head->offloads;
+	pkt->tx_offload = rte_mbuf_tx_offload(sizeof(frame->eth), sizeof(frame->ip), 0, 0, 0, 0, 0);
+	if (unlikely(!(head->offloads & RTE_MBUF_F_TX_IP_CKSUM)))
+		frame->ip.hdr_checksum = ~ft_ip_head_add(head->header_sum, frame->ip.total_length);
+	if (unlikely(!(head->offloads & RTE_MBUF_F_TX_TCP_CKSUM)))
+		tcp->cksum = ft_checksum_from(pkt, sizeof(*frame));
+}
