@@ -347,8 +347,7 @@ void ft_stack_transmit(struct ft_stack *stack, struct rte_mbuf *pkt)
 		ft_stack_drop_output(stack, pkt, FT_DROP_TX_FULL);
 		return;
 	}
-	stack->tx[(stack->tx_first + stack->tx_count) % FT_TX_QUEUE] = pkt;
-	stack->tx_count++;
+	ft_stack_queue_frame(stack, pkt);
 	if (ft_is_traced(stack, FT_TRACE_ETH))
 		ft_story_sent(stack, pkt);
 }

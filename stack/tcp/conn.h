@@ -345,3 +345,12 @@ static inline struct ft_window_offer ft_conn_window_offer(const struct ft_tcp_co
 		.shift = conn->rcv_scale,
 	};
 }
+
+// The window field of a segment that is no SYN: what is offered is chosen anew with each.
+static inline uint16_t ft_conn_offer_window(struct ft_tcp_conn *conn)
+{
+	struct ft_window_offer offer = ft_conn_window_offer(conn);
+
+	conn->rcv.wnd = ft_window_choose(&offer);
+	return ft_window_field(conn->rcv.wnd, conn->rcv_scale);
+}

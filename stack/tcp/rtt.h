@@ -3,7 +3,11 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include <rte_branch_prediction.h>
+#include <rte_common.h>
+
 #include "base/time.h"
+#include "base/timer.h"
 
 // What the configuration allows; the same for all connections, so it is not kept in each.
 struct ft_rtt_limits {
@@ -22,9 +26,39 @@ struct ft_rtt {
 // RFC 6298 (2.1): before anything is known the timeout is `initial`.
 void ft_rtt_init(struct ft_rtt *rtt, ft_time initial);
 
-// One measurement (2.2, 2.3). It must be of a segment sent once only, or from a timestamp echo:
-// that is Karn's algorithm, kept by who measures (tcp_ack.c). Ends any backoff.
-void ft_rtt_sample(struct ft_rtt *rtt, ft_time measured, const struct ft_rtt_limits *limits);
+// RFC 6298's clock granularity G: the timer wheel's tick.
+#define FT_RTT_GRANULARITY (1ull << FT_WHEEL_TICK_BITS)
+
+// The parts of a measurement: (2.2), (2.3) with alpha = 1/8 and beta = 1/4, and what both come to.
+void ft_rtt_take_first(struct ft_rtt *rtt, ft_time measured);
+
+static inline void ft_rtt_take_next(struct ft_rtt *rtt, ft_time measured)
+{
+	const int64_t error = (int64_t)measured - (int64_t)rtt->srtt;
+	const int64_t distance = error < 0 ? -error : error;
+
+	rtt->rttvar += (distance - (int64_t)rtt->rttvar) / 4;
+	rtt->srtt += error / 8;
+}
+
+static inline void ft_rtt_set_timeout(struct ft_rtt *rtt, const struct ft_rtt_limits *limits)
+{
+	rtt->rto = rtt->srtt + RTE_MAX(FT_RTT_GRANULARITY, 4 * rtt->rttvar);
+	rtt->rto = RTE_MAX(rtt->rto, limits->minimum);
+	rtt->backoff = 0;
+}
+
+// One measurement. It must be of a segment sent once only, or from a timestamp echo: that is Karn's
+// algorithm, kept by who measures (tcp_ack.h). Ends any backoff.
+static inline void ft_rtt_sample(
+	struct ft_rtt *rtt, ft_time measured, const struct ft_rtt_limits *limits)
+{
+	if (likely(rtt->has_sample))
+		ft_rtt_take_next(rtt, measured);
+	else
+		ft_rtt_take_first(rtt, measured);
+	ft_rtt_set_timeout(rtt, limits);
+}
 
 // As it was when SRTT and RTTVAR were these, and no timeout has been since.
 void ft_rtt_restore(

@@ -26,8 +26,9 @@ enum option_length {
 	LENGTH_TIMESTAMP = 10,
 };
 
-#define TIMESTAMP_WORD \
-	(OPTION_NOP << 24 | OPTION_NOP << 16 | OPTION_TIMESTAMP << 8 | LENGTH_TIMESTAMP)
+_Static_assert(FT_TCP_TIMESTAMP_WORD == (OPTION_NOP << 24 | OPTION_NOP << 16 |
+						OPTION_TIMESTAMP << 8 | LENGTH_TIMESTAMP),
+	"RFC 7323 A");
 
 static uint16_t read_16(const uint8_t *from)
 {
@@ -105,7 +106,7 @@ static __attribute__((noinline)) void parse_any_options(
 // What nearly every segment has: timestamps alone, laid out as RFC 7323 A recommends; or nothing.
 static inline void parse_options(struct ft_segment *seg, const uint8_t *option, const uint8_t *end)
 {
-	if (end - option == 2 + LENGTH_TIMESTAMP && read_32(option) == TIMESTAMP_WORD)
+	if (end - option == 2 + LENGTH_TIMESTAMP && read_32(option) == FT_TCP_TIMESTAMP_WORD)
 		take_timestamp(seg, option + 2);
 	else if (option < end)
 		parse_any_options(seg, option, end);
@@ -179,11 +180,8 @@ static __attribute__((noinline)) uint16_t syn_header_bytes(const struct ft_segme
 
 uint16_t ft_segment_header_bytes(const struct ft_segment *seg)
 {
-	const bool has_timestamp = seg->options & FT_TCP_HAS_TIMESTAMP;
-
-	if (unlikely(seg->flags & FT_TCP_SYN))
-		return syn_header_bytes(seg);
-	return sizeof(struct rte_tcp_hdr) + (has_timestamp ? 2 + LENGTH_TIMESTAMP : 0);
+	return unlikely(seg->flags & FT_TCP_SYN) ? syn_header_bytes(seg)
+						 : ft_segment_plain_bytes(seg);
 }
 
 // The two bytes that bring a timestamp, or what follows, to a multiple of four: SACK-permitted
@@ -200,12 +198,6 @@ static uint8_t *write_timestamp(uint8_t *to, const struct ft_segment *seg)
 	*to++ = OPTION_TIMESTAMP;
 	*to++ = LENGTH_TIMESTAMP;
 	return write_32(write_32(to, seg->ts_value), seg->ts_echo);
-}
-
-// All options of a segment that is no SYN, laid out as RFC 7323 A recommends.
-static void write_timestamp_alone(uint8_t *to, const struct ft_segment *seg)
-{
-	write_32(write_32(write_32(to, TIMESTAMP_WORD), seg->ts_value), seg->ts_echo);
 }
 
 static __attribute__((noinline)) void write_syn_options(uint8_t *to, const struct ft_segment *seg)
@@ -234,23 +226,13 @@ void ft_segment_write(struct rte_mbuf *pkt, const struct ft_segment *seg, uint16
 {
 	const uint16_t bytes = ft_segment_header_bytes(seg);
 	struct rte_tcp_hdr *header = (struct rte_tcp_hdr *)rte_pktmbuf_prepend(pkt, bytes);
-	uint8_t *options = (uint8_t *)(header + 1);
 
 	assert(header != NULL);
-	*header = (struct rte_tcp_hdr){
-		.src_port = rte_cpu_to_be_16(source_port),
-		.dst_port = rte_cpu_to_be_16(destination_port),
-		.sent_seq = rte_cpu_to_be_32(seg->seq),
-		.recv_ack = seg->flags & FT_TCP_ACK ? rte_cpu_to_be_32(seg->ack) : 0,
-		.data_off = (uint8_t)(bytes << 2), // words, in the upper half
-		.tcp_flags = seg->flags,
-		.rx_win = rte_cpu_to_be_16(seg->window),
-		.tcp_urp = seg->flags & FT_TCP_URG ? rte_cpu_to_be_16(seg->urgent) : 0,
-	};
+	ft_segment_write_header(header, bytes, seg, source_port, destination_port);
 	if (seg->flags & FT_TCP_SYN)
-		write_syn_options(options, seg);
-	else if (seg->options & FT_TCP_HAS_TIMESTAMP)
-		write_timestamp_alone(options, seg);
+		write_syn_options((uint8_t *)(header + 1), seg);
+	else
+		ft_segment_write_timestamp(header, seg);
 }
 
 // ---- received ----

@@ -4,6 +4,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include <rte_byteorder.h>
+#include <rte_tcp.h>
+
 // The flags as they stand in byte 13 of the header.
 enum ft_tcp_flag {
 	FT_TCP_FIN = 0x01,
@@ -16,7 +19,8 @@ enum ft_tcp_flag {
 	FT_TCP_CWR = 0x80,
 };
 
-#define FT_TCP_TIMESTAMP_BYTES 12 // what the option takes of a segment, padded (RFC 7323 A)
+#define FT_TCP_TIMESTAMP_BYTES 12	  // what the option takes of a segment, padded (RFC 7323 A)
+#define FT_TCP_TIMESTAMP_WORD  0x0101080a // its first four: NOP, NOP, kind, length
 
 // Which options were present and well-formed.
 enum ft_tcp_option_bit {
@@ -59,6 +63,42 @@ uint16_t ft_segment_header_bytes(const struct ft_segment *seg);
 // headroom must be that of a fresh packet.
 void ft_segment_write(struct rte_mbuf *pkt, const struct ft_segment *seg, uint16_t source_port,
 	uint16_t destination_port);
+
+// The parts of ft_segment_write() for a segment that is no SYN, where a caller has the room already:
+// how many bytes, the header, and the option behind it if seg->options names it.
+static inline uint16_t ft_segment_plain_bytes(const struct ft_segment *seg)
+{
+	bool has_timestamp = seg->options & FT_TCP_HAS_TIMESTAMP;
+
+	return sizeof(struct rte_tcp_hdr) + (has_timestamp ? FT_TCP_TIMESTAMP_BYTES : 0);
+}
+
+static inline void ft_segment_write_header(struct rte_tcp_hdr *header, uint16_t bytes,
+	const struct ft_segment *seg, uint16_t source_port, uint16_t destination_port)
+{
+	*header = (struct rte_tcp_hdr){
+		.src_port = rte_cpu_to_be_16(source_port),
+		.dst_port = rte_cpu_to_be_16(destination_port),
+		.sent_seq = rte_cpu_to_be_32(seg->seq),
+		.recv_ack = seg->flags & FT_TCP_ACK ? rte_cpu_to_be_32(seg->ack) : 0,
+		.data_off = (uint8_t)(bytes << 2), // words, in the upper half
+		.tcp_flags = seg->flags,
+		.rx_win = rte_cpu_to_be_16(seg->window),
+		.tcp_urp = seg->flags & FT_TCP_URG ? rte_cpu_to_be_16(seg->urgent) : 0,
+	};
+}
+
+static inline void ft_segment_write_timestamp(
+	struct rte_tcp_hdr *header, const struct ft_segment *seg)
+{
+	rte_be32_t *words = (rte_be32_t *)(header + 1);
+
+	if (!(seg->options & FT_TCP_HAS_TIMESTAMP))
+		return;
+	words[0] = RTE_BE32(FT_TCP_TIMESTAMP_WORD);
+	words[1] = rte_cpu_to_be_32(seg->ts_value);
+	words[2] = rte_cpu_to_be_32(seg->ts_echo);
+}
 
 // ---- received: taking only a part (RFC 9293 3.10.7.4: "segments ... trimmed to the window") ----
 

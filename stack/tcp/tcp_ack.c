@@ -1,147 +1,57 @@
 #include "tcp/tcp_ack.h"
 
-#include <sys/epoll.h>
-
 #include "stack.h"
 #include "tcp/conn.h"
 #include "tcp/handshake.h"
 #include "tcp/isn.h"
 #include "tcp/listener.h"
-#include "tcp/tcp_hoarders.h"
-#include "tcp/tcp_readiness.h"
-#include "tcp/tcp_timers.h"
 
 // ---- the window ----
 
-// The peer closed its window, or opened it again.
-static __attribute__((noinline)) void window_turned(struct ft_arrival *arrival, bool was_closed)
+void ft_tcp_ack_window_turned(
+	struct ft_stack *stack, struct ft_tcp_conn *conn, bool was_closed, ft_time now)
 {
-	struct ft_tcp_conn *conn = arrival->conn;
-
 	if (!was_closed) {
-		ft_tcp_timers_window_closed(arrival->stack, conn, arrival->now);
+		ft_tcp_timers_window_closed(stack, conn, now);
 		return;
 	}
 	// A probe in flight was not taken, or this would acknowledge it.
 	conn->snd.nxt = conn->snd.una;
 	conn->again = FT_PKT_WINDOW_OPENED;
-	ft_tcp_timers_window_opened(arrival->stack, conn, arrival->now);
-}
-
-static inline bool has_more_to_send(const struct ft_tcp_conn *conn)
-{
-	return ft_conn_unsent_bytes(conn) > 0 || ft_conn_owes_fin(conn);
-}
-
-static inline void update_window(struct ft_arrival *arrival)
-{
-	struct ft_tcp_conn *conn = arrival->conn;
-	const struct ft_segment *seg = &arrival->seg;
-	uint32_t window = (uint32_t)seg->window << conn->snd_scale;
-	bool was_closed = conn->snd.wnd == 0;
-	bool is_newer =
-		ft_seq_is_before(conn->snd.wl1, seg->seq) ||
-		(conn->snd.wl1 == seg->seq && ft_seq_is_at_or_before(conn->snd.wl2, seg->ack));
-
-	if (!is_newer)
-		return;
-	if (window > conn->snd.wnd && has_more_to_send(conn))
-		ft_conn_owe(arrival->stack, conn, FT_OWE_OUTPUT, "data, the window grew");
-	conn->snd.wnd = window;
-	conn->snd.max_wnd = RTE_MAX(conn->snd.max_wnd, window);
-	conn->snd.wl1 = seg->seq;
-	conn->snd.wl2 = seg->ack;
-	if (unlikely(was_closed != (window == 0)))
-		window_turned(arrival, was_closed);
-}
-
-void ft_tcp_ack_update_window(struct ft_arrival *arrival)
-{
-	update_window(arrival);
+	ft_tcp_timers_window_opened(stack, conn, now);
 }
 
 // ---- new data acknowledged ----
 
-static __attribute__((noinline)) void measure_by_echo(
-	struct ft_arrival *arrival, const struct ft_rtt_limits *limits)
+void ft_tcp_ack_measure_by_echo(
+	struct ft_stack *stack, struct ft_tcp_conn *conn, const struct ft_segment *seg, ft_time now)
 {
-	struct ft_tcp_conn *conn = arrival->conn;
-	uint32_t clock = ft_isn_timestamp(conn->ts_offset, arrival->now);
-	ft_time echoed = (clock - arrival->seg.ts_echo) * FT_MILLISECOND;
+	struct ft_rtt_limits limits = ft_tcp_timers_limits(stack);
+	uint32_t clock = ft_isn_timestamp(conn->ts_offset, now);
+	ft_time echoed = (clock - seg->ts_echo) * FT_MILLISECOND;
 
-	if (echoed < limits->maximum)
-		ft_rtt_sample(&conn->rtt, RTE_MIN(echoed, 2 * conn->rtt.rto), limits);
+	if (echoed < limits.maximum)
+		ft_rtt_sample(&conn->rtt, RTE_MIN(echoed, 2 * conn->rtt.rto), &limits);
 	else // a loop that stood still, not a path
 		ft_rtt_end_backoff(&conn->rtt);
 }
 
-// One segment is timed in each round trip, to the nanosecond. What was sent again can't be timed so
-// (Karn); then a timestamp's echo tells, to the millisecond. But where it was the ACK that got
-// lost, the peer still echoes the first copy, and all the waiting since would seem to be the
-// path's: so one such sample counts for no more than one step of backoff. Without a measurement the
-// timeout stays backed off (RFC 6298 5), or a path grown slower would never be measured again.
-static void measure(struct ft_arrival *arrival)
+void ft_tcp_ack_control_recovery(struct ft_stack *stack, struct ft_tcp_conn *conn,
+	enum ft_retransmit_event event, uint32_t acked)
 {
-	struct ft_tcp_conn *conn = arrival->conn;
-	struct ft_rtt_limits limits = ft_tcp_timers_limits(arrival->stack);
-	bool has_echo =
-		conn->has_timestamps && arrival->seg.ts_echo != 0 && !conn->retransmit.is_timing;
-	ft_time rtt;
-
-	if (ft_retransmit_measure(&conn->retransmit, arrival->seg.ack, arrival->now, &rtt))
-		ft_rtt_sample(&conn->rtt, rtt, &limits);
-	else if (has_echo)
-		measure_by_echo(arrival, &limits);
-}
-
-static void drop_acked(struct ft_arrival *arrival, uint32_t acked)
-{
-	struct ft_tcp_conn *conn = arrival->conn;
-	struct ft_send_memory memory = ft_conn_send_memory(arrival->stack);
-	uint64_t bytes = RTE_MIN((uint64_t)acked, conn->send_queue.bytes);
-	const uint32_t packets = conn->send_queue.packets.count;
-	bool was_writable = ft_tcp_is_writable(conn);
-
-	ft_send_queue_drop(&conn->send_queue, bytes, &memory);
-	if (packets > 0 &&
-		(conn->send_queue.packets.count < packets || conn->send_queue.old_bytes == 0))
-		ft_tcp_hoarders_moved(conn, arrival->now);
-	if (acked > bytes)
-		conn->is_fin_acked = true;
-	conn->snd.una = arrival->seg.ack;
-	conn->snd_laps += conn->snd.una - conn->snd.iss < acked;
-	conn->snd.nxt = ft_seq_later(conn->snd.nxt, conn->snd.una);
-	conn->snd.sml = ft_seq_later(conn->snd.sml, conn->snd.una);
-	if (ft_seq_is_at_or_before(conn->snd.up, conn->snd.una))
-		conn->is_sending_urgent = false;
-	if (!was_writable && ft_tcp_is_writable(conn))
-		ft_conn_notify(arrival->stack, conn, EPOLLOUT);
-}
-
-static void control_congestion(
-	struct ft_arrival *arrival, enum ft_retransmit_event event, uint32_t acked)
-{
-	struct ft_tcp_conn *conn = arrival->conn;
-
-	switch (event) {
-	case FT_RETRANSMIT_PARTIAL:
+	if (event == FT_RETRANSMIT_PARTIAL) {
 		ft_cc_partial_ack(&conn->cc, acked);
-		ft_conn_owe(arrival->stack, conn, FT_OWE_RETRANSMIT, "segment, the next one lost");
-		break;
-	case FT_RETRANSMIT_EXIT:
+		ft_conn_owe(stack, conn, FT_OWE_RETRANSMIT, "segment, the next one lost");
+	} else {
 		ft_cc_exit_recovery(&conn->cc, conn->snd.max - conn->snd.una);
 		conn->owed &= ~FT_OWE_RETRANSMIT; // of a partial ACK in the same burst
-		break;
-	default:
-		ft_cc_ack(&conn->cc, acked, conn->is_cwnd_limited, arrival->now);
-		break;
 	}
 }
 
 // A window must fit twice: once in flight, once waiting to follow, or the ACK that opens it would find
 // nothing to send (Linux does the same, tcp_sndbuf_expand()). While more than half of the packets to send
 // are held already, nobody gets more.
-static void grow_send_buffer(struct ft_stack *stack, struct ft_tcp_conn *conn)
+void ft_tcp_ack_grow_send_buffer(struct ft_stack *stack, struct ft_tcp_conn *conn)
 {
 	uint64_t wanted = RTE_MIN(2 * (uint64_t)conn->cc.cwnd, stack->config.tcp.send_buffer_max);
 	bool was_writable;
@@ -153,26 +63,6 @@ static void grow_send_buffer(struct ft_stack *stack, struct ft_tcp_conn *conn)
 	conn->send_limit = (uint32_t)wanted;
 	if (!was_writable && ft_tcp_is_writable(conn))
 		ft_conn_notify(stack, conn, EPOLLOUT);
-}
-
-static void acknowledge_new(struct ft_arrival *arrival)
-{
-	struct ft_tcp_conn *conn = arrival->conn;
-	uint32_t acked = arrival->seg.ack - conn->snd.una;
-	enum ft_retransmit_event event;
-	bool may_restart;
-
-	measure(arrival);
-	drop_acked(arrival, acked);
-	event = ft_retransmit_acked(&conn->retransmit, arrival->seg.ack);
-	control_congestion(arrival, event, acked);
-	grow_send_buffer(arrival->stack, conn);
-	may_restart = event != FT_RETRANSMIT_PARTIAL || conn->retransmit.partial_acks <= 1;
-	ft_tcp_timers_acked(arrival->stack, conn, may_restart, arrival->now);
-	conn->soft_error = 0;
-	conn->is_more_coming = false;
-	if (has_more_to_send(conn))
-		ft_conn_owe(arrival->stack, conn, FT_OWE_OUTPUT, "data, after an ACK");
 }
 
 // ---- nothing new acknowledged ----
@@ -298,10 +188,10 @@ enum ft_drop ft_tcp_ack_step(struct ft_arrival *arrival)
 		return FT_DROP_TCP_BAD_ACK;
 	}
 	if (ft_seq_is_after(arrival->seg.ack, conn->snd.una))
-		acknowledge_new(arrival);
+		ft_tcp_ack_new(arrival->stack, conn, &arrival->seg, arrival->now);
 	else if (is_duplicate(arrival))
 		acknowledge_again(arrival);
 	if (ft_seq_is_at_or_after(arrival->seg.ack, conn->snd.una))
-		update_window(arrival);
+		ft_tcp_ack_update_window(arrival->stack, conn, &arrival->seg, arrival->now);
 	return likely(!conn->is_fin_acked) ? FT_TAKEN : fin_acked(arrival);
 }

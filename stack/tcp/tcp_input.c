@@ -1,7 +1,7 @@
 // A segment arrives (RFC 9293 3.10.7). Read from the end: ft_tcp_input() finds who it is for, and
-// step_by_step() is the way of every segment of a connection, in the RFC's order. A step
-// changes the connection and notes what is owed; nothing is sent from here, but for the reset that
-// answers a segment no connection wants.
+// step_by_step() is the way of every segment of a connection, in the RFC's order (tcp_predicted.c knows a
+// shorter one for most). A step changes the connection and notes what is owed; nothing is sent from here, but
+// for the reset that answers a segment no connection wants.
 #include "tcp/tcp_input.h"
 
 #include <errno.h>
@@ -12,6 +12,7 @@
 #include "tcp/tcp_ack.h"
 #include "tcp/tcp_connect.h"
 #include "tcp/tcp_listen.h"
+#include "tcp/tcp_predicted.h"
 #include "tcp/tcp_receive.h"
 #include "tcp/tcp_reset.h"
 #include "tcp/tcp_timers.h"
@@ -172,16 +173,13 @@ static enum ft_drop check_syn(struct ft_arrival *arrival)
 
 // ---- TS.Recent, once sequence number and ACK were found good (RFC 7323 4.3 (2), 5.3 (R3)) ----
 
-static inline void note_timestamp(struct ft_arrival *arrival)
+static void note_timestamp(struct ft_arrival *arrival)
 {
 	struct ft_tcp_conn *conn = arrival->conn;
 
 	if (!conn->has_timestamps || is_older_than_recent(arrival))
 		return;
-	if (ft_seq_is_after(arrival->seg.seq, conn->rcv.acked))
-		return;
-	conn->rcv.ts_recent = arrival->seg.ts_value;
-	conn->ts_recent_age = (uint32_t)(arrival->now / FT_SECOND);
+	ft_tcp_receive_note_timestamp(conn, &arrival->seg, arrival->now);
 }
 
 // ---- the steps, in order ----
@@ -196,35 +194,6 @@ static enum ft_drop text_and_controls(struct ft_arrival *arrival)
 	if ((reason = ft_tcp_receive_text_step(arrival)) != FT_TAKEN)
 		return reason;
 	return ft_tcp_receive_fin_step(arrival);
-}
-
-// What nearly every segment is: the one that comes next, on an open connection, with text or an ACK in
-// it and nothing else. (Header prediction: Van Jacobson 1990; RFC 7323 appendix E.)
-static inline bool is_predicted(const struct ft_arrival *arrival)
-{
-	const struct ft_tcp_conn *conn = arrival->conn;
-	const struct ft_segment *seg = &arrival->seg;
-	uint8_t controls = FT_TCP_FIN | FT_TCP_SYN | FT_TCP_RST | FT_TCP_URG | FT_TCP_ACK;
-
-	if (conn->state != FT_TCP_ESTABLISHED || (seg->flags & controls) != FT_TCP_ACK)
-		return false;
-	if (seg->seq != conn->rcv.nxt || seg->length > conn->rcv.wnd || conn->reorder.has_fin)
-		return false;
-	return !conn->has_timestamps ||
-	       ((seg->options & FT_TCP_HAS_TIMESTAMP) && !is_older_than_recent(arrival));
-}
-
-// Of the steps below, those that have something to do with it; the others would change nothing. (Neither
-// end has closed, or the state would be another.)
-static inline enum ft_drop predicted(struct ft_arrival *arrival)
-{
-	enum ft_drop reason;
-
-	ft_tcp_timers_heard(arrival->conn, arrival->now);
-	if ((reason = ft_tcp_ack_step(arrival)) != FT_TAKEN) // fifth
-		return reason;
-	note_timestamp(arrival);
-	return arrival->seg.length > 0 ? ft_tcp_receive_in_order(arrival) : FT_TAKEN; // seventh
 }
 
 // RFC 9293 3.10.7.4.
@@ -330,9 +299,7 @@ static enum ft_drop with_connection(
 	ft_stack_count(stack, FT_COUNTER_TCP_SEGMENTS_IN);
 	if (ft_is_traced(stack, FT_TRACE_TCP))
 		ft_tcp_trace_arrival(stack, conn, &arrival.seg);
-	if (likely(is_predicted(&arrival)))
-		reason = predicted(&arrival);
-	else if (conn->state == FT_TCP_SYN_SENT)
+	if (conn->state == FT_TCP_SYN_SENT)
 		reason = syn_sent(&arrival);
 	else
 		reason = step_by_step(&arrival);
@@ -351,6 +318,7 @@ enum ft_drop ft_tcp_input(
 {
 	struct ft_pkt_info *info = ft_pkt_info(pkt);
 	struct ft_tcp_conn *conn;
+	enum ft_drop reason;
 
 	if (info->flags & (FT_PKT_LINK_GROUP | FT_PKT_IP_GROUP))
 		return FT_DROP_TCP_NOT_UNICAST;
@@ -359,6 +327,8 @@ enum ft_drop ft_tcp_input(
 	conn = ft_anchor_wake(stack, candidate, false);
 	if (conn == NULL)
 		return FT_DROP_TCP_NO_CONN_MEMORY;
+	if (likely(ft_tcp_predicted_input(stack, conn, pkt, now, &reason)))
+		return reason;
 	if (unlikely(conn->state == FT_TCP_TIME_WAIT) && may_reopen(stack, conn, info))
 		return reopen(stack, conn, pkt, now);
 	return with_connection(stack, conn, pkt, now);

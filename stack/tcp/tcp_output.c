@@ -13,6 +13,7 @@
 #include "tcp/handshake.h"
 #include "tcp/isn.h"
 #include "tcp/segment.h"
+#include "tcp/tcp_predicted.h"
 #include "tcp/tcp_timers.h"
 #include "tcp/tcp_trace.h"
 #include "tcp/window.h"
@@ -22,15 +23,10 @@
 
 // ---- one segment ----
 
-// The window offered is chosen anew with each segment. A SYN's is not scaled (RFC 7323 2.2).
+// A SYN's is not scaled (RFC 7323 2.2).
 static uint16_t choose_window(struct ft_tcp_conn *conn, bool is_syn)
 {
-	struct ft_window_offer offer = ft_conn_window_offer(conn);
-
-	if (is_syn)
-		return ft_window_field(conn->rcv.wnd, 0);
-	conn->rcv.wnd = ft_window_choose(&offer);
-	return ft_window_field(conn->rcv.wnd, conn->rcv_scale);
+	return is_syn ? ft_window_field(conn->rcv.wnd, 0) : ft_conn_offer_window(conn);
 }
 
 static void add_timestamp(const struct ft_tcp_conn *conn, struct ft_segment *seg, ft_time now)
@@ -423,35 +419,6 @@ static bool send_keepalive(struct ft_stack *stack, struct ft_tcp_conn *conn, ft_
 	return true;
 }
 
-// ---- an answer ----
-
-// What nearly every answer is: all that is queued, in one short segment, with nothing in flight before it
-// and nothing that holds it back. send_new() would send the same, and find out more slowly.
-static inline bool is_answer(struct ft_stack *stack, const struct ft_tcp_conn *conn, ft_time now)
-{
-	uint64_t bytes = conn->send_queue.bytes;
-
-	if ((conn->owed & ~FT_OWE_ACK) != FT_OWE_OUTPUT || conn->state != FT_TCP_ESTABLISHED)
-		return false;
-	if (conn->snd.una != conn->snd.nxt || conn->snd.nxt != conn->snd.max)
-		return false;
-	if (bytes == 0 || bytes >= conn->mss || bytes > RTE_MIN(conn->cc.cwnd, conn->snd.wnd))
-		return false;
-	return !conn->options.cork && !conn->is_more_coming && has_transmit_room(stack) &&
-	       now - conn->last_sent <= stack->config.tcp.minimum_rto;
-}
-
-static bool send_answer(struct ft_stack *stack, struct ft_tcp_conn *conn, ft_time now)
-{
-	uint32_t bytes = (uint32_t)conn->send_queue.bytes;
-
-	if (!send_segment(stack, conn, conn->snd.nxt, bytes, FT_TCP_PSH | FT_TCP_ACK, now))
-		return false;
-	conn->snd.sml = conn->snd.nxt;
-	conn->is_cwnd_limited = bytes + conn->mss > conn->cc.cwnd;
-	return true;
-}
-
 // ---- paying ----
 
 // The application was refused for want of packet buffers, not of room in its send buffer, so no ACK
@@ -489,10 +456,8 @@ void ft_tcp_output_pay(struct ft_stack *stack, struct ft_tcp_conn *conn, ft_time
 {
 	uint8_t tried = 0, left;
 
-	if (likely(is_answer(stack, conn, now)) && send_answer(stack, conn, now)) {
-		conn->owed = 0;
+	if (likely(ft_tcp_predicted_output(stack, conn, now)))
 		return;
-	}
 	if (!ft_conn_is_synchronized(conn)) {
 		if (pay_handshake(stack, conn, now))
 			conn->owed = 0;

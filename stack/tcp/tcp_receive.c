@@ -64,27 +64,6 @@ static __attribute__((noinline)) void look_for_urgent_byte(
 
 // ---- seventh, process the segment text ----
 
-// RFC 5681 4.2: at once when something is missing, was missing, or the second full segment is in;
-// so too when the application asked for it. Else the ACK waits for data to ride on.
-static void acknowledge(struct ft_arrival *arrival, bool is_urgent)
-{
-	struct ft_tcp_conn *conn = arrival->conn;
-
-	if (is_urgent || conn->options.quick_ack || arrival->stack->config.tcp.delayed_ack == 0)
-		ft_conn_owe(arrival->stack, conn, FT_OWE_ACK, "ACK, at once");
-	else if (conn->rcv.nxt - conn->rcv.acked > conn->rcv_mss)
-		ft_conn_owe(arrival->stack, conn, FT_OWE_ACK, "ACK, of the second full segment");
-	else
-		ft_tcp_timers_ack_waits(arrival->stack, conn, arrival->now);
-}
-
-static void advance(struct ft_tcp_conn *conn, uint32_t count)
-{
-	conn->rcv.nxt += count;
-	conn->rcv_laps += conn->rcv.nxt - conn->rcv.irs < count;
-	conn->rcv.wnd -= RTE_MIN(count, conn->rcv.wnd);
-}
-
 // What is kept out of order was not acknowledged, so it can be given up for what comes in order.
 static __attribute__((noinline)) enum ft_drop append_instead(
 	struct ft_arrival *arrival, struct rte_mbuf *pkt, enum ft_drop reason)
@@ -121,7 +100,7 @@ static __attribute__((noinline)) void throw_away(struct ft_arrival *arrival, str
 	ft_stack_drop_late(arrival->stack, pkt, FT_DROP_TCP_SHUT_RD);
 	conn->has_urgent = conn->has_urgent && ft_conn_is_mark_readable(conn);
 	conn->rcv_up += bytes;
-	advance(conn, bytes);
+	ft_tcp_receive_advance(conn, bytes);
 }
 
 // Takes in-order payload: to the receive queue, or after SHUT_RD to nowhere.
@@ -139,7 +118,7 @@ static inline enum ft_drop take_in_order(struct ft_arrival *arrival, struct rte_
 	reason = append(arrival, pkt);
 	if (reason != FT_TAKEN)
 		return reason;
-	advance(conn, bytes);
+	ft_tcp_receive_advance(conn, bytes);
 	if (unlikely(conn->has_urgent))
 		look_for_urgent_byte(arrival, from);
 	return FT_TAKEN;
@@ -164,7 +143,7 @@ static __attribute__((noinline)) void take_what_waited(struct ft_arrival *arriva
 	}
 }
 
-enum ft_drop ft_tcp_receive_in_order(struct ft_arrival *arrival)
+static enum ft_drop receive_in_order(struct ft_arrival *arrival)
 {
 	struct ft_tcp_conn *conn = arrival->conn;
 	bool had_gap = !ft_reorder_is_empty(&conn->reorder);
@@ -179,12 +158,9 @@ enum ft_drop ft_tcp_receive_in_order(struct ft_arrival *arrival)
 		return reason;
 	}
 	arrival->pkt = NULL;
-	// What is longer than we allow is several, merged on the way to us.
-	conn->rcv_mss = RTE_MAX(conn->rcv_mss, RTE_MIN(bytes, conn->announced_mss));
-	conn->last_received = arrival->now;
 	if (unlikely(had_gap))
 		take_what_waited(arrival);
-	acknowledge(arrival, had_gap);
+	ft_tcp_receive_acknowledge(arrival->stack, conn, bytes, had_gap, arrival->now);
 	ft_conn_notify(arrival->stack, conn, EPOLLIN);
 	return FT_TAKEN;
 }
@@ -252,7 +228,7 @@ enum ft_drop ft_tcp_receive_text_step(struct ft_arrival *arrival)
 		return FT_TAKEN;
 	if (is_deaf(conn) && ft_pkt_info(arrival->pkt)->payload_length > 0)
 		return refuse_data(arrival);
-	return arrival->seg.seq == conn->rcv.nxt ? ft_tcp_receive_in_order(arrival)
+	return arrival->seg.seq == conn->rcv.nxt ? receive_in_order(arrival)
 						 : receive_out_of_order(arrival);
 }
 
@@ -274,7 +250,7 @@ enum ft_drop ft_tcp_receive_fin_step(struct ft_arrival *arrival)
 
 	if (!ft_conn_may_receive(conn) || !is_fin_due(arrival))
 		return FT_TAKEN;
-	advance(conn, 1);
+	ft_tcp_receive_advance(conn, 1);
 	conn->is_fin_received = true;
 	ft_conn_owe(arrival->stack, conn, FT_OWE_ACK, "ACK of the FIN");
 	switch ((enum ft_tcp_state)conn->state) {

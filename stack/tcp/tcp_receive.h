@@ -1,12 +1,45 @@
 // The sixth to eighth steps: urgent data, text, FIN (RFC 9293 3.10.7.4).
 #pragma once
+#include "tcp/conn.h"
 #include "tcp/tcp_input.h"
+#include "tcp/tcp_timers.h"
+
+// TS.Recent, from a timestamp that is not older (RFC 7323 4.3 (2)).
+static inline void ft_tcp_receive_note_timestamp(
+	struct ft_tcp_conn *conn, const struct ft_segment *seg, ft_time now)
+{
+	if (ft_seq_is_after(seg->seq, conn->rcv.acked))
+		return;
+	conn->rcv.ts_recent = seg->ts_value;
+	conn->ts_recent_age = (uint32_t)(now / FT_SECOND);
+}
+
+// RCV.NXT moves on.
+static inline void ft_tcp_receive_advance(struct ft_tcp_conn *conn, uint32_t count)
+{
+	conn->rcv.nxt += count;
+	conn->rcv_laps += conn->rcv.nxt - conn->rcv.irs < count;
+	conn->rcv.wnd -= RTE_MIN(count, conn->rcv.wnd);
+}
+
+// In-order text of `bytes` has been taken. RFC 5681 4.2: the ACK goes out at once when something is missing or
+// was missing (`is_urgent`), or the second full segment is in; so too when the application asked for it. Else
+// it waits for data to ride on.
+static inline void ft_tcp_receive_acknowledge(struct ft_stack *stack, struct ft_tcp_conn *conn,
+	uint16_t bytes, bool is_urgent, ft_time now)
+{
+	// What is longer than we allow is several, merged on the way to us.
+	conn->rcv_mss = RTE_MAX(conn->rcv_mss, RTE_MIN(bytes, conn->announced_mss));
+	conn->last_received = now;
+	if (is_urgent || conn->options.quick_ack || stack->config.tcp.delayed_ack == 0)
+		ft_conn_owe(stack, conn, FT_OWE_ACK, "ACK, at once");
+	else if (conn->rcv.nxt - conn->rcv.acked > conn->rcv_mss)
+		ft_conn_owe(stack, conn, FT_OWE_ACK, "ACK, of the second full segment");
+	else
+		ft_tcp_timers_ack_waits(stack, conn, now);
+}
 
 enum ft_drop ft_tcp_receive_urgent_step(struct ft_arrival *arrival);
 enum ft_drop ft_tcp_receive_text_step(struct ft_arrival *arrival);
-
-// The text of a segment that begins at RCV.NXT and ends within the window, when the application still
-// listens: what ft_tcp_receive_text_step() comes to then.
-enum ft_drop ft_tcp_receive_in_order(struct ft_arrival *arrival);
 
 enum ft_drop ft_tcp_receive_fin_step(struct ft_arrival *arrival);

@@ -46,42 +46,11 @@
 
 // ---- setting and clearing ----
 
-static void move(
-	struct ft_stack *stack, struct ft_tcp_conn *conn, enum ft_tcp_timer timer, ft_time deadline)
-{
-	conn->deadlines[timer] = deadline;
-	if (!ft_timer_is_set(&conn->timer) || deadline < conn->timer.deadline)
-		ft_timer_set(&stack->wheel, &conn->timer, deadline);
-}
-
-// Apart, so that while nothing is traced the two below have nothing to keep over a call.
-static __attribute__((cold, noinline)) void tell_and_move(
+void ft_tcp_timers_tell_and_move(
 	struct ft_stack *stack, struct ft_tcp_conn *conn, enum ft_tcp_timer timer, ft_time deadline)
 {
 	ft_tcp_trace_timer(stack, conn, timer, deadline);
-	move(stack, conn, timer, deadline);
-}
-
-static void set(
-	struct ft_stack *stack, struct ft_tcp_conn *conn, enum ft_tcp_timer timer, ft_time deadline)
-{
-	if (ft_is_traced(stack, FT_TRACE_TIMER))
-		tell_and_move(stack, conn, timer, deadline);
-	else
-		move(stack, conn, timer, deadline);
-}
-
-static void clear(struct ft_stack *stack, struct ft_tcp_conn *conn, enum ft_tcp_timer timer)
-{
-	if (ft_is_traced(stack, FT_TRACE_TIMER))
-		tell_and_move(stack, conn, timer, FT_NEVER);
-	else
-		conn->deadlines[timer] = FT_NEVER;
-}
-
-static bool is_running(const struct ft_tcp_conn *conn, enum ft_tcp_timer timer)
-{
-	return conn->deadlines[timer] != FT_NEVER;
+	ft_tcp_timers_move(stack, conn, timer, deadline);
 }
 
 void ft_tcp_timers_init(struct ft_tcp_conn *conn)
@@ -97,58 +66,7 @@ void ft_tcp_timers_stop(struct ft_stack *stack, struct ft_tcp_conn *conn)
 	ft_tcp_timers_init(conn);
 }
 
-// ---- how long ----
-
-static ft_time retransmit_timeout(const struct ft_stack *stack, const struct ft_tcp_conn *conn)
-{
-	struct ft_rtt_limits limits = ft_tcp_timers_limits(stack);
-
-	return ft_rtt_timeout(&conn->rtt, &limits);
-}
-
-static ft_time user_timeout(const struct ft_stack *stack, const struct ft_tcp_conn *conn)
-{
-	return conn->options.user_timeout != 0 ? conn->options.user_timeout
-					       : stack->config.tcp.user_timeout;
-}
-
-// A handshake counts tries instead, and a closed window unanswered probes.
-static void start_user_timer(struct ft_stack *stack, struct ft_tcp_conn *conn, ft_time now)
-{
-	bool is_persisting = conn->snd.wnd == 0 && ft_conn_data_waits(conn) && !conn->is_orphan;
-	bool is_counting = !ft_conn_is_synchronized(conn) || is_persisting;
-
-	if (is_counting && conn->options.user_timeout == 0)
-		clear(stack, conn, FT_TCP_TIMER_USER);
-	else
-		set(stack, conn, FT_TCP_TIMER_USER, now + user_timeout(stack, conn));
-}
-
-// ---- events ----
-
-// RFC 6298 (5.1). With nothing in flight before, what runs is the persist timer.
-void ft_tcp_timers_sent(struct ft_stack *stack, struct ft_tcp_conn *conn, ft_time now)
-{
-	if (!is_running(conn, FT_TCP_TIMER_RETRANSMIT) || !ft_conn_has_in_flight(conn))
-		set(stack, conn, FT_TCP_TIMER_RETRANSMIT, now + retransmit_timeout(stack, conn));
-	if (!is_running(conn, FT_TCP_TIMER_USER))
-		start_user_timer(stack, conn, now);
-}
-
-// RFC 6298 (5.2) and (5.3).
-void ft_tcp_timers_acked(
-	struct ft_stack *stack, struct ft_tcp_conn *conn, bool may_restart, ft_time now)
-{
-	conn->timeouts = 0;
-	if (conn->snd.una == conn->snd.max) {
-		clear(stack, conn, FT_TCP_TIMER_RETRANSMIT);
-		clear(stack, conn, FT_TCP_TIMER_USER);
-		return;
-	}
-	if (may_restart)
-		set(stack, conn, FT_TCP_TIMER_RETRANSMIT, now + retransmit_timeout(stack, conn));
-	start_user_timer(stack, conn, now);
-}
+// ---- events; those of the packet path are in tcp_timers.h ----
 
 void ft_tcp_timers_output_done(struct ft_stack *stack, struct ft_tcp_conn *conn, ft_time now)
 {
@@ -156,49 +74,38 @@ void ft_tcp_timers_output_done(struct ft_stack *stack, struct ft_tcp_conn *conn,
 
 	if (ft_conn_has_in_flight(conn) || ft_conn_unsent_bytes(conn) == 0)
 		return;
-	wait = retransmit_timeout(stack, conn);
+	wait = ft_tcp_timers_retransmit_timeout(stack, conn);
 	if (conn->options.cork || conn->is_more_coming)
 		wait = RTE_MIN(wait, CORK_LIMIT);
-	if (!is_running(conn, FT_TCP_TIMER_RETRANSMIT))
-		set(stack, conn, FT_TCP_TIMER_RETRANSMIT, now + wait);
-	if (!is_running(conn, FT_TCP_TIMER_USER))
-		start_user_timer(stack, conn, now);
+	if (!ft_tcp_timers_is_running(conn, FT_TCP_TIMER_RETRANSMIT))
+		ft_tcp_timers_set(stack, conn, FT_TCP_TIMER_RETRANSMIT, now + wait);
+	if (!ft_tcp_timers_is_running(conn, FT_TCP_TIMER_USER))
+		ft_tcp_timers_start_user(stack, conn, now);
 }
 
 // The peer may take back what it offered while data is in flight (RFC 9293 3.8.6: robust to that).
 void ft_tcp_timers_window_closed(struct ft_stack *stack, struct ft_tcp_conn *conn, ft_time now)
 {
 	conn->window_probes = 0;
-	if (is_running(conn, FT_TCP_TIMER_USER))
-		start_user_timer(stack, conn, now);
+	if (ft_tcp_timers_is_running(conn, FT_TCP_TIMER_USER))
+		ft_tcp_timers_start_user(stack, conn, now);
 }
 
 // What waited goes out at once, and its loss is then found by a timeout that starts anew.
 void ft_tcp_timers_window_opened(struct ft_stack *stack, struct ft_tcp_conn *conn, ft_time now)
 {
-	clear(stack, conn, FT_TCP_TIMER_RETRANSMIT);
+	ft_tcp_timers_clear(stack, conn, FT_TCP_TIMER_RETRANSMIT);
 	ft_rtt_end_backoff(&conn->rtt);
-	if (is_running(conn, FT_TCP_TIMER_USER))
-		start_user_timer(stack, conn, now);
-}
-
-void ft_tcp_timers_ack_waits(struct ft_stack *stack, struct ft_tcp_conn *conn, ft_time now)
-{
-	if (!is_running(conn, FT_TCP_TIMER_DELAYED_ACK))
-		set(stack, conn, FT_TCP_TIMER_DELAYED_ACK, now + stack->config.tcp.delayed_ack);
-}
-
-void ft_tcp_timers_ack_sent(struct ft_stack *stack, struct ft_tcp_conn *conn)
-{
-	clear(stack, conn, FT_TCP_TIMER_DELAYED_ACK);
+	if (ft_tcp_timers_is_running(conn, FT_TCP_TIMER_USER))
+		ft_tcp_timers_start_user(stack, conn, now);
 }
 
 void ft_tcp_timers_established(struct ft_stack *stack, struct ft_tcp_conn *conn, ft_time now)
 {
-	clear(stack, conn, FT_TCP_TIMER_RETRANSMIT);
-	clear(stack, conn, FT_TCP_TIMER_USER);
+	ft_tcp_timers_clear(stack, conn, FT_TCP_TIMER_RETRANSMIT);
+	ft_tcp_timers_clear(stack, conn, FT_TCP_TIMER_USER);
 	conn->last_heard = now;
-	set(stack, conn, FT_TCP_TIMER_REST, now + FT_TCP_REST_AFTER);
+	ft_tcp_timers_set(stack, conn, FT_TCP_TIMER_REST, now + FT_TCP_REST_AFTER);
 	ft_tcp_timers_options_changed(stack, conn, now);
 }
 
@@ -214,32 +121,33 @@ void ft_tcp_timers_options_changed(struct ft_stack *stack, struct ft_tcp_conn *c
 {
 	if (!ft_conn_is_synchronized(conn) || conn->state == FT_TCP_TIME_WAIT)
 		return;
-	clear(stack, conn, FT_TCP_TIMER_KEEPALIVE);
+	ft_tcp_timers_clear(stack, conn, FT_TCP_TIMER_KEEPALIVE);
 	if (conn->options.keepalive)
-		set(stack, conn, FT_TCP_TIMER_KEEPALIVE,
+		ft_tcp_timers_set(stack, conn, FT_TCP_TIMER_KEEPALIVE,
 			RTE_MAX(now, conn->last_heard + conn->options.keepalive_idle));
-	if (is_running(conn, FT_TCP_TIMER_USER))
-		start_user_timer(stack, conn, now);
+	if (ft_tcp_timers_is_running(conn, FT_TCP_TIMER_USER))
+		ft_tcp_timers_start_user(stack, conn, now);
 }
 
 void ft_tcp_timers_try_now(struct ft_stack *stack, struct ft_tcp_conn *conn, ft_time now)
 {
-	set(stack, conn, FT_TCP_TIMER_RETRANSMIT, now);
+	ft_tcp_timers_set(stack, conn, FT_TCP_TIMER_RETRANSMIT, now);
 }
 
 void ft_tcp_timers_time_wait(struct ft_stack *stack, struct ft_tcp_conn *conn, ft_time now)
 {
 	for (int timer = 0; timer < FT_TCP_TIMER_QUIET; timer++)
-		clear(stack, conn, timer);
-	set(stack, conn, FT_TCP_TIMER_QUIET, now + stack->config.tcp.time_wait);
+		ft_tcp_timers_clear(stack, conn, timer);
+	ft_tcp_timers_set(stack, conn, FT_TCP_TIMER_QUIET, now + stack->config.tcp.time_wait);
 }
 
 void ft_tcp_timers_orphaned(struct ft_stack *stack, struct ft_tcp_conn *conn, ft_time now)
 {
 	if (conn->state == FT_TCP_FIN_WAIT_2)
-		set(stack, conn, FT_TCP_TIMER_QUIET, now + stack->config.tcp.fin_wait_2);
+		ft_tcp_timers_set(
+			stack, conn, FT_TCP_TIMER_QUIET, now + stack->config.tcp.fin_wait_2);
 	else if (conn->state != FT_TCP_TIME_WAIT)
-		start_user_timer(stack, conn, now);
+		ft_tcp_timers_start_user(stack, conn, now);
 }
 
 // ---- expiries ----
@@ -256,7 +164,8 @@ static void give_up(struct ft_stack *stack, struct ft_tcp_conn *conn, ft_time no
 static void back_off(struct ft_stack *stack, struct ft_tcp_conn *conn, ft_time now)
 {
 	ft_rtt_back_off(&conn->rtt);
-	set(stack, conn, FT_TCP_TIMER_RETRANSMIT, now + retransmit_timeout(stack, conn));
+	ft_tcp_timers_set(stack, conn, FT_TCP_TIMER_RETRANSMIT,
+		now + ft_tcp_timers_retransmit_timeout(stack, conn));
 }
 
 static void handshake_timed_out(struct ft_stack *stack, struct ft_tcp_conn *conn, ft_time now)
@@ -345,7 +254,7 @@ static void keepalive_expired(struct ft_stack *stack, struct ft_tcp_conn *conn, 
 	bool is_retransmitting = conn->snd.una != conn->snd.max; // that probes already
 
 	if (now < idle_until || is_retransmitting) {
-		set(stack, conn, FT_TCP_TIMER_KEEPALIVE,
+		ft_tcp_timers_set(stack, conn, FT_TCP_TIMER_KEEPALIVE,
 			RTE_MAX(idle_until, now + conn->options.keepalive_interval));
 		return;
 	}
@@ -354,7 +263,8 @@ static void keepalive_expired(struct ft_stack *stack, struct ft_tcp_conn *conn, 
 		return;
 	}
 	conn->unanswered_probes++;
-	set(stack, conn, FT_TCP_TIMER_KEEPALIVE, now + conn->options.keepalive_interval);
+	ft_tcp_timers_set(
+		stack, conn, FT_TCP_TIMER_KEEPALIVE, now + conn->options.keepalive_interval);
 	ft_conn_owe(stack, conn, FT_OWE_KEEPALIVE, "keepalive probe");
 }
 
@@ -362,11 +272,12 @@ static void keepalive_expired(struct ft_stack *stack, struct ft_tcp_conn *conn, 
 // before it has tried anything. The peer gets the three tries of RFC 1122 4.2.3.5 (R1) first.
 static void user_expired(struct ft_stack *stack, struct ft_tcp_conn *conn, ft_time now)
 {
-	bool is_trying = is_running(conn, FT_TCP_TIMER_RETRANSMIT) && conn->snd.wnd > 0 &&
-			 conn->timeouts < 3;
+	bool is_trying = ft_tcp_timers_is_running(conn, FT_TCP_TIMER_RETRANSMIT) &&
+			 conn->snd.wnd > 0 && conn->timeouts < 3;
 
 	if (is_trying && conn->options.user_timeout == 0)
-		set(stack, conn, FT_TCP_TIMER_USER, conn->deadlines[FT_TCP_TIMER_RETRANSMIT]);
+		ft_tcp_timers_set(
+			stack, conn, FT_TCP_TIMER_USER, conn->deadlines[FT_TCP_TIMER_RETRANSMIT]);
 	else
 		give_up(stack, conn, now);
 }
@@ -379,9 +290,9 @@ static void rest_expired(struct ft_stack *stack, struct ft_tcp_conn *conn, ft_ti
 	bool is_quiet = now >= since + FT_TCP_REST_AFTER;
 
 	if (!is_quiet)
-		set(stack, conn, FT_TCP_TIMER_REST, since + FT_TCP_REST_AFTER);
+		ft_tcp_timers_set(stack, conn, FT_TCP_TIMER_REST, since + FT_TCP_REST_AFTER);
 	else if (!ft_anchor_may_rest(stack, conn))
-		set(stack, conn, FT_TCP_TIMER_REST, now + FT_TCP_REST_AFTER);
+		ft_tcp_timers_set(stack, conn, FT_TCP_TIMER_REST, now + FT_TCP_REST_AFTER);
 }
 
 static void quiet_expired(struct ft_stack *stack, struct ft_tcp_conn *conn, ft_time now)

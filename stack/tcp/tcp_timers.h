@@ -1,4 +1,5 @@
-// The timers of a connection are told events; tcp_timers.c alone decides which starts or stops.
+// The timers of a connection are told events; here and in tcp_timers.c alone it is decided which starts or
+// stops.
 #pragma once
 #include <stdbool.h>
 
@@ -9,29 +10,11 @@ void ft_tcp_timers_init(struct ft_tcp_conn *conn);
 // The connection ended.
 void ft_tcp_timers_stop(struct ft_stack *stack, struct ft_tcp_conn *conn);
 
-// A segment that must be acknowledged (SYN, data, FIN) was sent.
-void ft_tcp_timers_sent(struct ft_stack *stack, struct ft_tcp_conn *conn, ft_time now);
-// SND.UNA moved. `may_restart` is false for the later partial ACKs of a fast recovery (RFC 6582 3.2
-// step 3: they leave the retransmission timer running).
-void ft_tcp_timers_acked(
-	struct ft_stack *stack, struct ft_tcp_conn *conn, bool may_restart, ft_time now);
 // Output sent what it could; something may have been held back.
 void ft_tcp_timers_output_done(struct ft_stack *stack, struct ft_tcp_conn *conn, ft_time now);
 // The peer's window closed, or opened again.
 void ft_tcp_timers_window_closed(struct ft_stack *stack, struct ft_tcp_conn *conn, ft_time now);
 void ft_tcp_timers_window_opened(struct ft_stack *stack, struct ft_tcp_conn *conn, ft_time now);
-
-// An ACK is due, but may wait for data to ride on.
-void ft_tcp_timers_ack_waits(struct ft_stack *stack, struct ft_tcp_conn *conn, ft_time now);
-void ft_tcp_timers_ack_sent(struct ft_stack *stack, struct ft_tcp_conn *conn);
-
-// An acceptable segment came.
-static inline void ft_tcp_timers_heard(struct ft_tcp_conn *conn, ft_time now)
-{
-	// The keepalive deadline is not moved with each segment: its expiry looks at last_heard.
-	conn->last_heard = now;
-	conn->unanswered_probes = 0;
-}
 
 void ft_tcp_timers_established(struct ft_stack *stack, struct ft_tcp_conn *conn, ft_time now);
 // It rested, with keepalive's deadline (FT_NEVER: without).
@@ -49,4 +32,117 @@ static inline struct ft_rtt_limits ft_tcp_timers_limits(const struct ft_stack *s
 {
 	return (struct ft_rtt_limits){ .minimum = stack->config.tcp.minimum_rto,
 		.maximum = stack->config.tcp.maximum_rto };
+}
+
+static inline ft_time ft_tcp_timers_retransmit_timeout(
+	const struct ft_stack *stack, const struct ft_tcp_conn *conn)
+{
+	struct ft_rtt_limits limits = ft_tcp_timers_limits(stack);
+
+	return ft_rtt_timeout(&conn->rtt, &limits);
+}
+
+// ---- setting and clearing, for this file and tcp_timers.c alone ----
+
+static inline void ft_tcp_timers_move(
+	struct ft_stack *stack, struct ft_tcp_conn *conn, enum ft_tcp_timer timer, ft_time deadline)
+{
+	conn->deadlines[timer] = deadline;
+	if (!ft_timer_is_set(&conn->timer) || deadline < conn->timer.deadline)
+		ft_timer_set(&stack->wheel, &conn->timer, deadline);
+}
+
+// Apart, so that while nothing is traced the two below have nothing to keep over a call.
+void ft_tcp_timers_tell_and_move(struct ft_stack *stack, struct ft_tcp_conn *conn,
+	enum ft_tcp_timer timer, ft_time deadline) __attribute__((cold, noinline));
+
+static inline void ft_tcp_timers_set(
+	struct ft_stack *stack, struct ft_tcp_conn *conn, enum ft_tcp_timer timer, ft_time deadline)
+{
+	if (ft_is_traced(stack, FT_TRACE_TIMER))
+		ft_tcp_timers_tell_and_move(stack, conn, timer, deadline);
+	else
+		ft_tcp_timers_move(stack, conn, timer, deadline);
+}
+
+static inline void ft_tcp_timers_clear(
+	struct ft_stack *stack, struct ft_tcp_conn *conn, enum ft_tcp_timer timer)
+{
+	if (ft_is_traced(stack, FT_TRACE_TIMER))
+		ft_tcp_timers_tell_and_move(stack, conn, timer, FT_NEVER);
+	else
+		conn->deadlines[timer] = FT_NEVER;
+}
+
+static inline bool ft_tcp_timers_is_running(const struct ft_tcp_conn *conn, enum ft_tcp_timer timer)
+{
+	return conn->deadlines[timer] != FT_NEVER;
+}
+
+// A handshake counts tries instead, and a closed window unanswered probes.
+static inline void ft_tcp_timers_start_user(
+	struct ft_stack *stack, struct ft_tcp_conn *conn, ft_time now)
+{
+	bool is_persisting = conn->snd.wnd == 0 && ft_conn_data_waits(conn) && !conn->is_orphan;
+	bool is_counting = !ft_conn_is_synchronized(conn) || is_persisting;
+	ft_time asked = conn->options.user_timeout;
+
+	if (is_counting && asked == 0)
+		ft_tcp_timers_clear(stack, conn, FT_TCP_TIMER_USER);
+	else
+		ft_tcp_timers_set(stack, conn, FT_TCP_TIMER_USER,
+			now + (asked != 0 ? asked : stack->config.tcp.user_timeout));
+}
+
+// ---- the events of the packet path ----
+
+// An acceptable segment came.
+static inline void ft_tcp_timers_heard(struct ft_tcp_conn *conn, ft_time now)
+{
+	// The keepalive deadline is not moved with each segment: its expiry looks at last_heard.
+	conn->last_heard = now;
+	conn->unanswered_probes = 0;
+}
+
+// A segment that must be acknowledged (SYN, data, FIN) was sent (RFC 6298 5.1). With nothing in flight before,
+// what runs is the persist timer.
+static inline void ft_tcp_timers_sent(struct ft_stack *stack, struct ft_tcp_conn *conn, ft_time now)
+{
+	if (!ft_tcp_timers_is_running(conn, FT_TCP_TIMER_RETRANSMIT) ||
+		!ft_conn_has_in_flight(conn))
+		ft_tcp_timers_set(stack, conn, FT_TCP_TIMER_RETRANSMIT,
+			now + ft_tcp_timers_retransmit_timeout(stack, conn));
+	if (!ft_tcp_timers_is_running(conn, FT_TCP_TIMER_USER))
+		ft_tcp_timers_start_user(stack, conn, now);
+}
+
+// SND.UNA moved (RFC 6298 5.2, 5.3). `may_restart` is false for the later partial ACKs of a fast recovery (RFC
+// 6582 3.2 step 3: they leave the retransmission timer running).
+static inline void ft_tcp_timers_acked(
+	struct ft_stack *stack, struct ft_tcp_conn *conn, bool may_restart, ft_time now)
+{
+	conn->timeouts = 0;
+	if (conn->snd.una == conn->snd.max) {
+		ft_tcp_timers_clear(stack, conn, FT_TCP_TIMER_RETRANSMIT);
+		ft_tcp_timers_clear(stack, conn, FT_TCP_TIMER_USER);
+		return;
+	}
+	if (may_restart)
+		ft_tcp_timers_set(stack, conn, FT_TCP_TIMER_RETRANSMIT,
+			now + ft_tcp_timers_retransmit_timeout(stack, conn));
+	ft_tcp_timers_start_user(stack, conn, now);
+}
+
+// An ACK is due, but may wait for data to ride on.
+static inline void ft_tcp_timers_ack_waits(
+	struct ft_stack *stack, struct ft_tcp_conn *conn, ft_time now)
+{
+	if (!ft_tcp_timers_is_running(conn, FT_TCP_TIMER_DELAYED_ACK))
+		ft_tcp_timers_set(
+			stack, conn, FT_TCP_TIMER_DELAYED_ACK, now + stack->config.tcp.delayed_ack);
+}
+
+static inline void ft_tcp_timers_ack_sent(struct ft_stack *stack, struct ft_tcp_conn *conn)
+{
+	ft_tcp_timers_clear(stack, conn, FT_TCP_TIMER_DELAYED_ACK);
 }
