@@ -40,32 +40,40 @@ static void drop_unsound(struct ft_stack *stack, struct rte_mbuf *pkt, enum ft_d
 		ft_trace_end_packet(stack);
 }
 
+static enum ft_drop parse(struct ft_stack *stack, struct rte_mbuf *pkt)
+{
+	if (likely(ft_usual_frame_take(stack, pkt)))
+		return FT_TAKEN;
+	if (ft_pkt_info(pkt)->flags & FT_PKT_LOOPBACK)
+		return ft_ip_parse(stack, pkt, RTE_ETHER_TYPE_IPV4);
+	return ft_ethernet_parse(stack, pkt);
+}
+
 // Keeps the sound packets, in order, and returns how many they are.
 static uint16_t parse_burst(struct ft_stack *stack, struct rte_mbuf **pkts, uint16_t count)
 {
 	uint16_t sound = 0;
+	uint64_t bytes = 0;
 
 	for (uint16_t i = 0; i < count; i++) {
 		struct rte_mbuf *pkt = pkts[i];
 		enum ft_drop reason;
 
-		ft_stack_count(stack, FT_COUNTER_RX_PACKETS);
-		stack->counters.count[FT_COUNTER_RX_BYTES] += rte_pktmbuf_pkt_len(pkt);
-		if (ft_pkt_info(pkt)->flags & FT_PKT_LOOPBACK)
-			reason = ft_ip_parse(stack, pkt, RTE_ETHER_TYPE_IPV4);
-		else
-			reason = ft_ethernet_parse(stack, pkt);
-
+		bytes += rte_pktmbuf_pkt_len(pkt); // its padding included
+		reason = parse(stack, pkt);
 		if (reason == FT_TAKEN)
 			pkts[sound++] = pkt;
 		else
 			drop_unsound(stack, pkt, reason);
 	}
+	stack->counters.count[FT_COUNTER_RX_PACKETS] += count;
+	stack->counters.count[FT_COUNTER_RX_BYTES] += bytes;
 	return sound;
 }
 
 // The staged lookup (demux/conn_table.h) of those packets of the burst that are of one protocol.
-static void look_up_kind(struct ft_stack *stack, const struct ft_conn_table *table,
+// Returns how many they are.
+static uint16_t look_up_kind(struct ft_stack *stack, const struct ft_conn_table *table,
 	enum ft_pkt_kind kind, struct rte_mbuf **pkts, uint16_t count)
 {
 	const struct ft_tuple *tuples[FT_RX_BURST];
@@ -83,12 +91,19 @@ static void look_up_kind(struct ft_stack *stack, const struct ft_conn_table *tab
 		tuples[found++] = &info->tuple;
 	}
 	if (found == 0)
-		return;
+		return 0;
 	ft_conn_table_find_burst(table, tuples, hashes, indices, found);
 	for (uint16_t i = 0; i < found; i++) {
 		infos[i]->hash = hashes[i];
 		infos[i]->candidate = indices[i];
 	}
+	return found;
+}
+
+static void look_up(struct ft_stack *stack, struct rte_mbuf **pkts, uint16_t count)
+{
+	if (look_up_kind(stack, &stack->tcp.connections, FT_PKT_TCP, pkts, count) < count)
+		look_up_kind(stack, &stack->udp.connected, FT_PKT_UDP, pkts, count);
 }
 
 // The object that a packet's tuple names. What the burst's lookup found no longer holds when an
@@ -116,8 +131,7 @@ static void deliver_whole(struct ft_stack *stack, struct rte_mbuf *pkt, ft_time 
 	if (reason == FT_TAKEN && ft_pkt_info(pkt)->kind == FT_PKT_FRAGMENT)
 		reason = FT_DROP_IP_BAD_FRAGMENT;
 	if (reason == FT_TAKEN) {
-		look_up_kind(stack, tcp, FT_PKT_TCP, &pkt, 1);
-		look_up_kind(stack, udp, FT_PKT_UDP, &pkt, 1);
+		look_up(stack, &pkt, 1);
 		reason = deliver(stack, pkt, tcp->changes, udp->changes, now);
 	}
 	if (reason != FT_TAKEN)
@@ -179,8 +193,7 @@ static void process_burst(
 	uint64_t udp_changes = udp->changes;
 
 	count = parse_burst(stack, pkts, count);
-	look_up_kind(stack, tcp, FT_PKT_TCP, pkts, count);
-	look_up_kind(stack, udp, FT_PKT_UDP, pkts, count);
+	look_up(stack, pkts, count);
 	ft_tcp_prefetch(stack, pkts, count);
 	for (uint16_t i = 0; i < count; i++) {
 		enum ft_drop reason;

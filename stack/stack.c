@@ -56,6 +56,7 @@ static int init_protocols(struct ft_stack *stack)
 
 	if ((error = ft_ip_init(stack)) != 0)
 		return error;
+	ft_usual_frame_init(stack);
 	if ((error = ft_arp_init(stack)) != 0)
 		goto no_arp;
 	if ((error = ft_udp_init(stack)) != 0)

@@ -18,6 +18,7 @@
 #include "netif.h"
 #include "tcp/tcp.h"
 #include "udp/udp.h"
+#include "usual_frame.h"
 
 #define FT_RX_BURST	  (FT_BURST_SIZES - 1)
 #define FT_TX_QUEUE	  512 // packets that wait for the NIC within a turn, a power of two
@@ -56,6 +57,7 @@ struct ft_stack {
 
 	struct ft_arp arp;
 	struct ft_ip ip;
+	struct ft_usual_frame usual;
 	struct ft_udp udp;
 	struct ft_tcp tcp;
 	struct ft_sockets *sockets;

@@ -20,18 +20,6 @@ static enum ft_drop check_addresses(
 	return FT_TAKEN;
 }
 
-// Anything but "good" is verified in software: some NICs say "unknown" of bad frames.
-static uint8_t checksum_flags(const struct rte_mbuf *pkt)
-{
-	uint8_t flags = 0;
-
-	if ((pkt->ol_flags & RTE_MBUF_F_RX_IP_CKSUM_MASK) == RTE_MBUF_F_RX_IP_CKSUM_GOOD)
-		flags |= FT_PKT_IP_CHECKSUM_GOOD;
-	if ((pkt->ol_flags & RTE_MBUF_F_RX_L4_CKSUM_MASK) == RTE_MBUF_F_RX_L4_CKSUM_GOOD)
-		flags |= FT_PKT_L4_CHECKSUM_GOOD;
-	return flags;
-}
-
 // Finds the EtherType (host order) behind at most one tag, and where what it names begins. VLAN 0
 // means "no VLAN, only a priority" (IEEE 802.1Q 9.6); a tag the NIC took off is in the mbuf.
 static enum ft_drop find_type(struct rte_mbuf *pkt, uint16_t *type)
@@ -73,7 +61,7 @@ enum ft_drop ft_ethernet_parse(struct ft_stack *stack, struct rte_mbuf *pkt)
 		info->kind = FT_PKT_ARP;
 		return FT_TAKEN;
 	}
-	info->flags |= checksum_flags(pkt);
+	info->flags |= ft_ethernet_checksum_flags(pkt);
 	return ft_ip_parse(stack, pkt, type);
 }
 

@@ -102,12 +102,10 @@ static enum ft_drop check_destination(struct ft_stack *stack, struct ft_pkt_info
 static enum ft_drop check_source(struct ft_stack *stack, const struct ft_pkt_info *info)
 {
 	const struct ft_addr *source = &info->tuple.remote;
-	uint8_t first_byte = source->bytes[12];
 
 	if (info->flags & FT_PKT_LOOPBACK)
 		return FT_TAKEN;
-	// This network, loopback, multicast, class E, broadcast.
-	if (first_byte == 0 || first_byte == 127 || first_byte >= 224)
+	if (ft_ip4_is_no_host(source->bytes[12]))
 		return FT_DROP_IP_BAD_SOURCE;
 	return ft_route_is_taken(&stack->ip.routes, source) ? FT_DROP_IP_BAD_SOURCE : FT_TAKEN;
 }

@@ -28,7 +28,7 @@ enum option_length {
 
 _Static_assert(FT_TCP_TIMESTAMP_WORD == (OPTION_NOP << 24 | OPTION_NOP << 16 |
 						OPTION_TIMESTAMP << 8 | LENGTH_TIMESTAMP),
-	"RFC 7323 A");
+	"as RFC 7323 A recommends");
 
 static uint16_t read_16(const uint8_t *from)
 {

@@ -19,8 +19,10 @@ enum ft_tcp_flag {
 	FT_TCP_CWR = 0x80,
 };
 
-#define FT_TCP_TIMESTAMP_BYTES 12	  // what the option takes of a segment, padded (RFC 7323 A)
-#define FT_TCP_TIMESTAMP_WORD  0x0101080a // its first four: NOP, NOP, kind, length
+// What the option takes of a segment, laid out as RFC 7323 A recommends, and how that begins: NOP, NOP,
+// kind, length.
+#define FT_TCP_TIMESTAMP_BYTES 12
+#define FT_TCP_TIMESTAMP_WORD  0x0101080a
 
 // Which options were present and well-formed.
 enum ft_tcp_option_bit {

@@ -1,0 +1,62 @@
+#include "two_ways.h"
+
+#include "eth/ethernet.h"
+
+// What is behind the cleared part of the info is as the last user left it.
+#define LEFTOVER 0xa5
+
+static void make_leftovers(struct ft_pkt_info *info)
+{
+	memset((char *)info + FT_PKT_INFO_CLEARED, LEFTOVER, sizeof(*info) - FT_PKT_INFO_CLEARED);
+}
+
+static bool is_same_segment(const struct ft_segment *a, const struct ft_segment *b)
+{
+	return a->seq == b->seq && a->ack == b->ack && a->length == b->length &&
+	       a->ts_value == b->ts_value && a->ts_echo == b->ts_echo && a->window == b->window &&
+	       a->urgent == b->urgent && a->mss == b->mss && a->flags == b->flags &&
+	       a->options == b->options && a->window_scale == b->window_scale;
+}
+
+static bool is_same_info(const struct ft_pkt_info *a, const struct ft_pkt_info *b)
+{
+	return memcmp(a, b, FT_PKT_INFO_CLEARED) == 0 && a->next == b->next &&
+	       a->candidate == b->candidate && is_same_segment(&a->seg, &b->seg) &&
+	       memcmp(&a->block, &b->block, sizeof(a->block)) == 0;
+}
+
+static bool is_same_packet(struct rte_mbuf *a, struct rte_mbuf *b)
+{
+	return is_same_info(ft_pkt_info(a), ft_pkt_info(b)) && a->pkt_len == b->pkt_len &&
+	       a->data_len == b->data_len && a->data_off == b->data_off &&
+	       a->nb_segs == b->nb_segs && a->ol_flags == b->ol_flags &&
+	       memcmp(rte_pktmbuf_mtod(a, void *), rte_pktmbuf_mtod(b, void *), a->data_len) == 0;
+}
+
+static enum ft_drop go_the_long_way(struct ft_stack *stack, struct rte_mbuf *pkt)
+{
+	if (ft_pkt_info(pkt)->flags & FT_PKT_LOOPBACK)
+		return ft_ip_parse(stack, pkt, RTE_ETHER_TYPE_IPV4);
+	return ft_ethernet_parse(stack, pkt);
+}
+
+enum test_way test_two_ways(struct ft_stack *stack, struct rte_mbuf *pkt, struct rte_mbuf *other)
+{
+	const struct ft_counters before = stack->counters;
+	struct ft_counters after;
+	bool is_taken, is_same = true;
+
+	make_leftovers(ft_pkt_info(pkt));
+	make_leftovers(ft_pkt_info(other));
+	is_taken = ft_usual_frame_take(stack, pkt);
+	after = stack->counters;
+	stack->counters = before;
+	if (is_taken)
+		is_same = go_the_long_way(stack, other) == FT_TAKEN;
+	is_same = is_same && is_same_packet(pkt, other) &&
+		  memcmp(&stack->counters, &after, sizeof(after)) == 0;
+	stack->counters = before;
+	rte_pktmbuf_free(pkt);
+	rte_pktmbuf_free(other);
+	return !is_same ? TEST_WRONG_WAY : is_taken ? TEST_SHORT_WAY : TEST_LONG_WAY;
+}
