@@ -18,6 +18,7 @@
 #include "shim/thread.h"
 #include "socket/socket.h"
 #include "tests/unit/support.h"
+#include "tests/unit/two_ways.h"
 
 #define PACKETS	   2048
 #define DATA_BYTES 2048
@@ -104,6 +105,29 @@ struct rte_mbuf *fuzz_host_make_packet(
 	if (pkt != NULL)
 		ft_pkt_info_clear(pkt);
 	return pkt;
+}
+
+static void go_two_ways(
+	const void *bytes, uint32_t length, struct fuzz_layout layout, uint64_t ol_flags)
+{
+	struct rte_mbuf *pkt = fuzz_host_make_packet(bytes, length, layout);
+	struct rte_mbuf *other = fuzz_host_make_packet(bytes, length, layout);
+
+	if (pkt == NULL || other == NULL) {
+		rte_pktmbuf_free(pkt);
+		rte_pktmbuf_free(other);
+		return;
+	}
+	pkt->ol_flags |= ol_flags;
+	other->ol_flags |= ol_flags;
+	fuzz_check(test_two_ways(&fuzz.stack, pkt, other) != TEST_WRONG_WAY);
+}
+
+void fuzz_host_go_two_ways(const void *bytes, uint32_t length, struct fuzz_layout layout)
+{
+	go_two_ways(bytes, length, layout, 0);
+	go_two_ways(
+		bytes, length, layout, RTE_MBUF_F_RX_IP_CKSUM_GOOD | RTE_MBUF_F_RX_L4_CKSUM_GOOD);
 }
 
 // ---- the NIC ----

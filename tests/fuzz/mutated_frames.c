@@ -61,6 +61,7 @@ static void run_frame(struct fuzz_choice *choice)
 	static struct fuzz_frame frame;
 
 	make_frame(choice, &frame);
+	fuzz_host_go_two_ways(frame.bytes, frame.length, any_layout(choice));
 	fuzz_host_queue(frame.bytes, frame.length, any_layout(choice));
 	if (fuzz_choose_once_in(choice, 16))
 		fuzz_host_queue(frame.bytes, frame.length, any_layout(choice));

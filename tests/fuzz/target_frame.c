@@ -22,6 +22,8 @@ static void receive_frame(struct fuzz_choice *choice)
 	static struct fuzz_frame frame;
 	const uint32_t layout = fuzz_choose(choice, 256);
 	const uint32_t claimed = fuzz_choose(choice, FUZZ_FRAME_MAX);
+	const struct fuzz_layout lies = { .segment_bytes = (uint16_t)(layout >> 2),
+		.is_outside = layout & IS_OUTSIDE };
 
 	frame.length = RTE_MIN((size_t)claimed, choice->left);
 	memcpy(frame.bytes, choice->bytes, frame.length);
@@ -29,9 +31,8 @@ static void receive_frame(struct fuzz_choice *choice)
 	choice->left -= frame.length;
 	if (layout & IS_SIGNED)
 		fuzz_wellformed_sign(&frame);
-	fuzz_host_queue(frame.bytes, frame.length,
-		(struct fuzz_layout){ .segment_bytes = (uint16_t)(layout >> 2),
-			.is_outside = layout & IS_OUTSIDE });
+	fuzz_host_go_two_ways(frame.bytes, frame.length, lies);
+	fuzz_host_queue(frame.bytes, frame.length, lies);
 	fuzz_host_pass(FT_MILLISECOND);
 }
 
