@@ -1,5 +1,5 @@
 // A segment arrives (RFC 9293 3.10.7). Read from the end: ft_tcp_input() finds who it is for, and
-// step_by_step() is the way of every segment of a connection, in the RFC's order (tcp_predicted.c knows a
+// step_by_step() is the way of every segment of a connection, in the RFC's order (tcp_predicted.h knows a
 // shorter one for most). A step changes the connection and notes what is owed; nothing is sent from here, but
 // for the reset that answers a segment no connection wants.
 #include "tcp/tcp_input.h"
