@@ -48,17 +48,6 @@ long ft_call_failed(int error)
 	return -1;
 }
 
-static inline struct ft_description *find_description(int fd, struct ft_stack **stack)
-{
-	struct ft_descriptor *descriptor;
-
-	*stack = find_stack();
-	if (*stack == NULL)
-		return NULL;
-	descriptor = ft_descriptor_find(&(*stack)->sockets->descriptors, fd);
-	return likely(descriptor != NULL) ? descriptor->description : refuse(EBADF);
-}
-
 struct ft_stack *ft_call_stack(void)
 {
 	return find_stack();
@@ -66,16 +55,22 @@ struct ft_stack *ft_call_stack(void)
 
 struct ft_description *ft_call_description(int fd, struct ft_stack **stack)
 {
-	return find_description(fd, stack);
+	struct ft_description *description;
+
+	*stack = find_stack();
+	if (*stack == NULL)
+		return NULL;
+	description = ft_descriptor_description(&(*stack)->sockets->descriptors, fd);
+	return likely(description != NULL) ? description : refuse(EBADF);
 }
 
-struct ft_socket *ft_call_socket(int fd, struct ft_stack **stack)
+struct ft_socket *ft_call_find_socket(int fd, struct ft_stack **stack)
 {
-	struct ft_description *description = find_description(fd, stack);
+	struct ft_description *description = ft_call_description(fd, stack);
 
 	if (description == NULL)
 		return NULL;
-	if (unlikely(description->kind != FT_DESCRIPTION_SOCKET))
+	if (description->kind != FT_DESCRIPTION_SOCKET)
 		return refuse(ENOTSOCK);
 	return ft_container_of(description, struct ft_socket, description);
 }

@@ -9,18 +9,15 @@
 #include <errno.h>
 
 #include "base/trace.h"
+#include "shim/thread.h"
 #include "socket/socket.h"
-
-struct ft_stack;
+#include "stack.h"
 
 // The calling thread's stack, or NULL with errno ENXIO.
 struct ft_stack *ft_call_stack(void);
 
 // What `fd` leads to, and the stack it belongs to; or NULL with errno ENXIO or EBADF.
 struct ft_description *ft_call_description(int fd, struct ft_stack **stack);
-
-// The socket that `fd` leads to; or NULL with errno as above, or ENOTSOCK.
-struct ft_socket *ft_call_socket(int fd, struct ft_stack **stack);
 
 // The tuple of what has a peer or had one, else NULL.
 const struct ft_tuple *ft_call_tuple(const struct ft_socket *socket);
@@ -38,6 +35,26 @@ void ft_call_tell(struct ft_stack *stack, const struct ft_tuple *tuple, long res
 	} while (0)
 
 #define FT_CALLS_TO_A_TURN 1024
+
+// The long way of the function below.
+struct ft_socket *ft_call_find_socket(int fd, struct ft_stack **stack) __attribute__((cold));
+
+// The socket that `fd` leads to; or NULL with errno as above, or ENOTSOCK. Nothing is changed before it is
+// found, so that whatever is not as usual begins anew.
+static inline struct ft_socket *ft_call_socket(int fd, struct ft_stack **stack)
+{
+	struct ft_stack *own = ft_thread_stack();
+	struct ft_description *description;
+
+	if (unlikely(own == NULL || ft_thread_calls >= FT_CALLS_TO_A_TURN))
+		return ft_call_find_socket(fd, stack);
+	description = ft_descriptor_description(&own->sockets->descriptors, fd);
+	if (unlikely(description == NULL || description->kind != FT_DESCRIPTION_SOCKET))
+		return ft_call_find_socket(fd, stack);
+	ft_thread_calls++;
+	*stack = own;
+	return ft_container_of(description, struct ft_socket, description);
+}
 
 long ft_call_failed(int error) __attribute__((cold));
 

@@ -13,8 +13,8 @@ struct thread {
 };
 
 static _Thread_local struct thread thread;
-_Thread_local struct ft_stack *ft_thread_attached;
-_Thread_local unsigned ft_thread_calls;
+_Thread_local struct ft_stack *ft_thread_attached FT_THREAD_FIXED;
+_Thread_local unsigned ft_thread_calls FT_THREAD_FIXED;
 
 // Counted, not set and cleared, so that every thread sees each interrupt. A lock-free atomic is
 // what a signal handler may touch (C17 7.14.1.1).

@@ -23,8 +23,12 @@ struct ft_runner {
 // another stack (simulations hold several). NULL detaches.
 void ft_thread_attach(struct ft_stack *stack, const struct ft_runner *runner);
 
+// Of the few bytes that a library may have at a fixed place in each thread: else every call would begin with
+// one to __tls_get_addr().
+#define FT_THREAD_FIXED __attribute__((tls_model("initial-exec")))
+
 // The calling thread's stack, or NULL: every call begins with it. Set by ft_thread_attach() alone.
-extern _Thread_local struct ft_stack *ft_thread_attached;
+extern _Thread_local struct ft_stack *ft_thread_attached FT_THREAD_FIXED;
 
 static inline struct ft_stack *ft_thread_stack(void)
 {
@@ -32,7 +36,7 @@ static inline struct ft_stack *ft_thread_stack(void)
 }
 
 // How many calls this thread has made since its stack's loop last turned. Reset by the turns below alone.
-extern _Thread_local unsigned ft_thread_calls;
+extern _Thread_local unsigned ft_thread_calls FT_THREAD_FIXED;
 
 // ---- for the shim; the thread must have a stack ----
 

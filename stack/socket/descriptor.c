@@ -1,5 +1,6 @@
 #include "socket/descriptor.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stddef.h>
 
@@ -42,6 +43,7 @@ int ft_descriptor_init(struct ft_descriptors *descriptors, uint32_t maximum)
 {
 	uint32_t words = words_for(maximum);
 
+	assert(maximum <= INT32_MAX); // so that a number below 0, as unsigned, is none
 	descriptors->maximum = maximum;
 	descriptors->table = ft_pages_map(maximum * sizeof(struct ft_descriptor));
 	descriptors->used = ft_pages_map(words * sizeof(uint64_t));

@@ -34,7 +34,7 @@ struct ft_descriptors {
 	struct ft_descriptor *table;
 	uint64_t *used;
 	uint64_t *full;
-	uint32_t maximum; // numbers below this
+	uint32_t maximum; // numbers below this, at most INT32_MAX
 };
 
 // Numbers below `maximum`. Returns 0 or -ENOMEM.
@@ -52,8 +52,14 @@ struct ft_description *ft_descriptor_give(struct ft_descriptors *descriptors, in
 static inline struct ft_descriptor *ft_descriptor_find(
 	const struct ft_descriptors *descriptors, int fd)
 {
-	if (fd < 0 || (uint32_t)fd >= descriptors->maximum ||
-		descriptors->table[fd].description == NULL)
+	if ((uint32_t)fd >= descriptors->maximum || descriptors->table[fd].description == NULL)
 		return NULL;
 	return &descriptors->table[fd];
+}
+
+// What it leads to, or NULL.
+static inline struct ft_description *ft_descriptor_description(
+	const struct ft_descriptors *descriptors, int fd)
+{
+	return (uint32_t)fd < descriptors->maximum ? descriptors->table[fd].description : NULL;
 }

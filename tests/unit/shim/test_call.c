@@ -1,4 +1,7 @@
 // Descriptors as a program sees them: numbers, copies, the end; and calls that have no stack.
+#include <limits.h>
+
+#include "shim/call.h"
 #include "shim/thread.h"
 #include "shim_support.h"
 
@@ -48,6 +51,30 @@ static void closed_every_call_is_a_bad_descriptor(void **state)
 	assert_fails(ft_epoll_wait(fd, &event, 1, 0), EBADF);
 	for (int never = -1; never < 3; never++)
 		assert_fails(ft_send(never, "x", 1, 0), EBADF);
+}
+
+static void beyond_every_number_is_a_bad_descriptor(void **state)
+{
+	const int last = (int)lone.stack.config.socket.descriptors - 1;
+	const int numbers[] = { last, last + 1, INT_MAX, INT_MIN, -1 };
+	char byte;
+
+	for (size_t i = 0; i < RTE_DIM(numbers); i++) {
+		assert_fails(ft_send(numbers[i], "x", 1, 0), EBADF);
+		assert_fails(ft_recv(numbers[i], &byte, 1, 0), EBADF);
+	}
+	assert_int_equal(ft_fcntl(new_udp(), F_DUPFD, last), last);
+	assert_fails(ft_send(last, "x", 1, 0), EDESTADDRREQ);
+}
+
+static void epoll_is_no_socket(void **state)
+{
+	int epoll = ft_epoll_create1(0);
+	char byte;
+
+	assert_fails(ft_send(epoll, "x", 1, 0), ENOTSOCK);
+	assert_fails(ft_recv(epoll, &byte, 1, 0), ENOTSOCK);
+	assert_fails(ft_listen(epoll, 1), ENOTSOCK);
 }
 
 static void new_descriptor_is_the_lowest_free(void **state)
@@ -163,6 +190,27 @@ static void calls_that_never_wait_turn_the_loop_now_and_then(void **state)
 	close_pair(pair);
 }
 
+// Calls that succeed are counted, whatever they are for, and the one too many turns.
+static void so_many_calls_without_a_turn_and_no_more(void **state)
+{
+	int fd = new_tcp(), epoll = ft_epoll_create1(0);
+
+	for (int last = 0; last < 2; last++) {
+		ft_turn();
+		has_turned();
+		for (int i = 0; i < FT_CALLS_TO_A_TURN / 2; i++) {
+			assert_int_equal(get_option(fd, SOL_SOCKET, SO_TYPE), SOCK_STREAM);
+			assert_int_equal(ft_fcntl(epoll, F_GETFD), 0);
+		}
+		assert_false(has_turned());
+		if (last == 0)
+			get_option(fd, SOL_SOCKET, SO_TYPE);
+		else
+			ft_fcntl(epoll, F_GETFD);
+		assert_true(has_turned());
+	}
+}
+
 static void linger_close_waits_for_the_acknowledgment(void **state)
 {
 	struct linger linger = { .l_onoff = 1, .l_linger = 5 };
@@ -243,12 +291,15 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		lone_test(closed_every_call_is_a_bad_descriptor),
+		lone_test(beyond_every_number_is_a_bad_descriptor),
+		lone_test(epoll_is_no_socket),
 		lone_test(new_descriptor_is_the_lowest_free),
 		lone_test(copy_shares_the_description),
 		lone_test(wrong_kind_socket_is_refused),
 		lone_test(nonblocking_is_set_by_ioctl_too),
 		lone_test(call_that_fails_turns_the_loop),
 		lone_test(calls_that_never_wait_turn_the_loop_now_and_then),
+		lone_test(so_many_calls_without_a_turn_and_no_more),
 		lone_test(linger_close_waits_for_the_acknowledgment),
 		lone_test(linger_close_is_interrupted_but_closes),
 		lone_test(linger_nonblocking_close_does_not_wait),
