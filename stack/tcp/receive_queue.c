@@ -20,7 +20,7 @@ enum ft_drop ft_receive_queue_append(
 	if (unlikely(bytes == 0) ||
 		(queue->packets.last != NULL && ft_segment_merge(queue->packets.last, pkt))) {
 		queue->bytes += bytes;
-		rte_pktmbuf_free(pkt);
+		ft_pkt_free(pkt);
 		return FT_TAKEN;
 	}
 	reason = ft_receive_memory_take(memory, &pkt, memory->bytes.used);
@@ -92,7 +92,7 @@ uint64_t ft_receive_queue_take(struct ft_receive_queue *queue, const struct iove
 		ft_pkt_copy_out(pkt, info->payload_offset, to, count);
 		total += count;
 		if (count == info->payload_length) {
-			rte_pktmbuf_free(take_first(queue, memory));
+			ft_pkt_free(take_first(queue, memory));
 		} else {
 			ft_segment_cut_front(pkt, count);
 			queue->bytes -= count;
@@ -131,7 +131,7 @@ uint64_t ft_receive_queue_discard(
 			break;
 		}
 		left -= info->payload_length;
-		rte_pktmbuf_free(take_first(queue, memory));
+		ft_pkt_free(take_first(queue, memory));
 	}
 	return discarded;
 }

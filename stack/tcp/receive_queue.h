@@ -40,6 +40,20 @@ bool ft_receive_queue_byte_at(const struct ft_receive_queue *queue, uint64_t off
 uint64_t ft_receive_queue_take(struct ft_receive_queue *queue, const struct iovec *iov,
 	int iov_count, uint64_t most, struct ft_receive_memory *memory);
 
+// The same of the only packet, which there is, with room at `to` for all of it.
+static inline uint64_t ft_receive_queue_take_only(
+	struct ft_receive_queue *queue, void *to, struct ft_receive_memory *memory)
+{
+	struct rte_mbuf *pkt = queue->packets.first;
+	const uint64_t bytes = queue->bytes;
+
+	*queue = (struct ft_receive_queue){ 0 };
+	ft_receive_memory_give(memory, pkt);
+	ft_pkt_copy_out(pkt, ft_pkt_info(pkt)->payload_offset, to, bytes);
+	ft_pkt_free(pkt);
+	return bytes;
+}
+
 // Removes up to `bytes` from the front and returns how many. Frees the packets emptied.
 uint64_t ft_receive_queue_discard(
 	struct ft_receive_queue *queue, uint64_t bytes, struct ft_receive_memory *memory);

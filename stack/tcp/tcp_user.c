@@ -103,13 +103,10 @@ static bool stands_at_mark(const struct ft_tcp_conn *conn)
 	return conn->has_urgent && ft_conn_bytes_before_mark(conn) == 0;
 }
 
-static void open_window(struct ft_stack *stack, struct ft_tcp_conn *conn)
+static __attribute__((noinline)) void offer_window(struct ft_stack *stack, struct ft_tcp_conn *conn)
 {
-	struct ft_window_offer offer;
+	struct ft_window_offer offer = ft_conn_window_offer(conn);
 
-	if (!ft_window_may_have_opened(conn->options.receive_buffer, conn->rcv.wnd, conn->rcv_mss))
-		return;
-	offer = ft_conn_window_offer(conn);
 	if (ft_conn_may_receive(conn) && ft_window_has_opened(&offer))
 		ft_conn_owe(stack, conn, FT_OWE_ACK, "window update");
 }
@@ -178,8 +175,17 @@ static ssize_t receive_at_rest(const struct ft_tcp_anchor *anchor, int flags)
 	return anchor->state == FT_TCP_CLOSE_WAIT || anchor->is_read_shut ? 0 : -EAGAIN;
 }
 
-ssize_t ft_tcp_receive(struct ft_stack *stack, struct ft_tcp_anchor *anchor,
-	const struct iovec *iov, int iov_count, int flags, ft_time now)
+static inline ssize_t have_read(struct ft_stack *stack, struct ft_tcp_conn *conn, uint64_t bytes)
+{
+	ft_trace_of(stack, FT_TRACE_SOCKET, &conn->tuple, "application reads %llu bytes",
+		(unsigned long long)bytes);
+	if (ft_window_may_have_opened(conn->options.receive_buffer, conn->rcv.wnd, conn->rcv_mss))
+		offer_window(stack, conn);
+	return (ssize_t)bytes;
+}
+
+static __attribute__((noinline)) ssize_t receive_any(struct ft_stack *stack,
+	struct ft_tcp_anchor *anchor, const struct iovec *iov, int iov_count, int flags)
 {
 	struct ft_tcp_conn *conn = anchor->conn;
 	uint64_t bytes;
@@ -195,10 +201,28 @@ ssize_t ft_tcp_receive(struct ft_stack *stack, struct ft_tcp_anchor *anchor,
 	if (conn->receive_queue.bytes == 0)
 		return no_bytes(conn);
 	bytes = take_bytes(conn, iov, iov_count, flags);
-	ft_trace_of(stack, FT_TRACE_SOCKET, &conn->tuple, "application reads %llu bytes",
-		(unsigned long long)bytes);
-	open_window(stack, conn);
-	return (ssize_t)bytes;
+	return have_read(stack, conn, bytes);
+}
+
+// A request in one packet, with room for all of it.
+static inline bool may_receive_only(const struct ft_tcp_conn *conn, uint64_t room_bytes)
+{
+	return conn->receive_queue.packets.count == 1 && conn->receive_queue.bytes <= room_bytes &&
+	       !conn->has_urgent;
+}
+
+ssize_t ft_tcp_receive(struct ft_stack *stack, struct ft_tcp_anchor *anchor,
+	const struct iovec *iov, int iov_count, int flags, ft_time now)
+{
+	struct ft_tcp_conn *conn = anchor->conn;
+	uint64_t bytes;
+
+	if (unlikely(iov_count != 1 || flags != 0 || ft_anchor_is_at_rest(anchor) ||
+		     !may_receive_only(conn, iov->iov_len)))
+		return receive_any(stack, anchor, iov, iov_count, flags);
+	bytes = ft_receive_queue_take_only(
+		&conn->receive_queue, iov->iov_base, &conn->receive_memory);
+	return have_read(stack, conn, bytes);
 }
 
 uint64_t ft_conn_readable_bytes(const struct ft_tcp_conn *conn)

@@ -163,6 +163,41 @@ static void copy_out_ends_with_the_packet(void **state)
 	rte_pktmbuf_free(pkt);
 }
 
+// To the pool at once, and as new packets should be.
+static void freed_packet_comes_back_whatever_the_segments(void **state)
+{
+	struct rte_mbuf *pkts[PACKETS];
+
+	for (uint16_t segment_bytes = 10; segment_bytes <= 40; segment_bytes += 10) {
+		ft_pkt_free(make_packet(40, segment_bytes));
+		assert_int_equal(rte_mempool_avail_count(pool), PACKETS);
+	}
+	for (int i = 0; i < PACKETS; i++) {
+		pkts[i] = rte_pktmbuf_alloc(pool);
+		check_packet(pkts[i], 0, 0);
+	}
+	rte_pktmbuf_free_bulk(pkts, PACKETS);
+}
+
+static void freed_packet_that_others_use_stays(void **state)
+{
+	struct rte_mbuf *pkt = make_packet(40, 40);
+	struct rte_mbuf *clone = rte_pktmbuf_clone(pkt, pool);
+
+	assert_non_null(clone);
+	ft_pkt_free(pkt);
+	check_packet(clone, 0, 40);
+	ft_pkt_free(clone);
+	assert_int_equal(rte_mempool_avail_count(pool), PACKETS);
+
+	pkt = make_packet(40, 40);
+	rte_mbuf_refcnt_update(pkt, 1);
+	ft_pkt_free(pkt);
+	assert_int_equal(rte_mempool_avail_count(pool), PACKETS - 1);
+	check_packet(pkt, 0, 40);
+	ft_pkt_free(pkt);
+}
+
 static void queue_is_first_in_first_out(void **state)
 {
 	struct ft_pkt_queue queue = { 0 };
@@ -193,6 +228,8 @@ int main(void)
 		pkt_test(trim_keeps_the_front_whatever_the_segments),
 		pkt_test(cut_front_keeps_the_end_whatever_the_segments),
 		pkt_test(copy_out_ends_with_the_packet),
+		pkt_test(freed_packet_comes_back_whatever_the_segments),
+		pkt_test(freed_packet_that_others_use_stays),
 		pkt_test(queue_is_first_in_first_out),
 	};
 

@@ -350,6 +350,38 @@ static void established_peek_leaves_and_discard_takes(void **state)
 	EXPECT(.seq = 1, .ack = 7, .flags = ACK);
 }
 
+// One to three packets into buffers of every size, with room for more in a second one or without.
+static void established_reads_of_every_size_give_the_stream(void **state)
+{
+	static const uint32_t rooms[] = { 0, 1, 999, 1000, 1001, 1999, 2000, 3000, 4000 };
+
+	for (uint32_t packets = 1; packets <= 3; packets++) {
+		for (size_t i = 0; i < RTE_DIM(rooms) * 2; i++) {
+			char got[2][4000];
+			const int buffers = 1 + i % 2;
+			const struct iovec iov[] = { { got[0], rooms[i / 2] }, { got[1], 1 } };
+			const uint32_t room = rooms[i / 2] + (buffers - 1);
+			const uint32_t count = RTE_MIN(room, packets * 1000);
+
+			peer_restart();
+			ESTABLISH(.window = 0);
+			peer.mbuf_bytes = i / 2 % 2 == 0 ? 0 : 300; // in chains
+			for (uint32_t k = 0; k < packets; k++)
+				SEND(.seq = 1 + k * 1000, .ack = 1, .flags = ACK, .bytes = 1000);
+			assert_int_equal(
+				ft_tcp_receive(&peer.stack, peer.conn, iov, buffers, 0, peer.now),
+				count);
+			assert_int_equal(ft_tcp_readable_bytes(peer.conn), packets * 1000 - count);
+			for (uint32_t k = 0; k < count; k++)
+				assert_int_equal(
+					(uint8_t)(k < iov[0].iov_len ? got[0][k] : got[1][0]),
+					k % 251);
+			peer_take_all();
+		}
+	}
+	peer.mbuf_bytes = 0;
+}
+
 static void established_shut_reading_ends_the_stream_and_acks_on(void **state)
 {
 	peer_enter(FT_TCP_ESTABLISHED);
@@ -802,6 +834,7 @@ int main(void)
 		PEER_TEST(established_few_bytes_need_no_packet_buffer_to_wait),
 		PEER_TEST(established_empty_pool_delays_the_segment),
 		PEER_TEST(established_peek_leaves_and_discard_takes),
+		PEER_TEST(established_reads_of_every_size_give_the_stream),
 		PEER_TEST(established_shut_reading_ends_the_stream_and_acks_on),
 		PEER_TEST(established_full_stack_refuses_and_takes_it_when_it_comes_again),
 		PEER_TEST(established_gap_fills_though_memory_is_short),

@@ -301,6 +301,62 @@ static void chain_is_charged_whole(void **state)
 	assert_int_equal(held.mbufs.used, 2);
 }
 
+// ---- a packet that is all there is ----
+
+static void take_only(uint32_t from, uint32_t bytes)
+{
+	uint8_t got[2 * FULL] = { 0 };
+
+	assert_int_equal(queue.bytes, bytes);
+	assert_int_equal(ft_receive_queue_take_only(&queue, got, &memory), bytes);
+	assert_memory_equal(got, stream + from, bytes);
+	assert_int_equal(got[bytes], 0);
+	assert_int_equal(queue.bytes, 0);
+	assert_int_equal(memory.bytes.used, 0);
+	assert_int_equal(held.mbufs.used, 0);
+	assert_int_equal(rte_mempool_avail_count(pool), PACKETS);
+	assert_int_equal(rte_mempool_avail_count(small_pool), SMALL_PACKETS);
+}
+
+static void only_packet_is_taken_and_the_next_comes_in(void **state)
+{
+	arrive(1);
+	take_only(0, 1);
+	arrive(FULL);
+	take_only(1, FULL);
+	arrive(10);
+	arrive(10); // copied behind the ten
+	take_only(1 + FULL, 20);
+}
+
+static void only_packet_begins_where_reading_stopped(void **state)
+{
+	arrive(FULL);
+	ft_receive_queue_discard(&queue, 100, &memory);
+	take_only(100, FULL - 100);
+}
+
+static void only_packet_may_be_a_chain(void **state)
+{
+	struct rte_mbuf *pkt = next_segment(20);
+	struct rte_mbuf *rest = rte_pktmbuf_alloc(pool);
+
+	memcpy(rte_pktmbuf_append(rest, 20), stream + 20, 20);
+	rte_pktmbuf_chain(pkt, rest);
+	ft_pkt_info(pkt)->payload_length += 20;
+	assert_int_equal(ft_receive_queue_append(&queue, pkt, &memory), FT_TAKEN);
+	assert_int_equal(held.mbufs.used, 2);
+	take_only(0, 40);
+}
+
+static void only_packet_may_be_in_a_small_buffer(void **state)
+{
+	held.mbufs.limit = 1;
+	arrive(100);
+	assert_int_equal(rte_mempool_in_use_count(small_pool), 1);
+	take_only(0, 100);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
 
 int main(void)
@@ -323,6 +379,10 @@ int main(void)
 		TEST(scarce_connection_bound_counts_small_buffers),
 		TEST(empty_segment_is_taken_and_freed),
 		TEST(chain_is_charged_whole),
+		TEST(only_packet_is_taken_and_the_next_comes_in),
+		TEST(only_packet_begins_where_reading_stopped),
+		TEST(only_packet_may_be_a_chain),
+		TEST(only_packet_may_be_in_a_small_buffer),
 	};
 
 	ft_test_start_eal();
