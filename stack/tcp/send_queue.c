@@ -31,11 +31,6 @@ static struct rte_mbuf *tail_with_room(
 	return tail;
 }
 
-static inline bool has_few(const struct ft_send_queue *queue)
-{
-	return queue->packets.first == NULL;
-}
-
 // They become the first of the first mbuf. False when there is none to be had.
 static bool move_few(struct ft_send_queue *queue, const struct ft_send_memory *memory)
 {
@@ -52,7 +47,7 @@ static __attribute__((noinline)) uint64_t append_to_packets(struct ft_send_queue
 {
 	uint64_t done = 0;
 
-	if (has_few(queue) && queue->bytes > 0 && !move_few(queue, memory))
+	if (ft_send_queue_has_few(queue) && queue->bytes > 0 && !move_few(queue, memory))
 		return 0;
 	while (done < bytes) {
 		struct rte_mbuf *tail = tail_with_room(queue, memory);
@@ -71,10 +66,9 @@ static __attribute__((noinline)) uint64_t append_to_packets(struct ft_send_queue
 static uint64_t append_bytes(struct ft_send_queue *queue, const uint8_t *from, uint64_t bytes,
 	const struct ft_send_memory *memory)
 {
-	if (!has_few(queue) || bytes > sizeof(queue->few) - queue->bytes)
+	if (!ft_send_queue_may_append_few(queue, bytes))
 		return append_to_packets(queue, from, bytes, memory);
-	memcpy(queue->few + queue->bytes, from, bytes);
-	queue->bytes += bytes;
+	ft_send_queue_append_few(queue, from, bytes);
 	return bytes;
 }
 
@@ -141,7 +135,7 @@ static __attribute__((noinline)) void drop_from_packets(
 void ft_send_queue_drop(
 	struct ft_send_queue *queue, uint64_t bytes, const struct ft_send_memory *memory)
 {
-	if (!has_few(queue)) {
+	if (!ft_send_queue_has_few(queue)) {
 		drop_from_packets(queue, bytes, memory);
 		return;
 	}
@@ -200,7 +194,7 @@ bool ft_send_queue_copy(
 	to = (uint8_t *)rte_pktmbuf_append(pkt, bytes);
 	if (to == NULL)
 		return false;
-	if (has_few(queue))
+	if (ft_send_queue_has_few(queue))
 		memcpy(to, queue->few + offset, bytes);
 	else
 		copy_from_packets(queue, offset, to, bytes);

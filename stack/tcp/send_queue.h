@@ -8,6 +8,7 @@
 #pragma once
 #include <stdbool.h>
 #include <stdint.h>
+#include <string.h>
 #include <sys/uio.h>
 
 #include "base/budget.h"
@@ -40,6 +41,25 @@ static inline bool ft_send_queue_may_grow(
 	const struct ft_send_queue *queue, const struct ft_budget *held)
 {
 	return ft_budget_has_share(held, queue->packets.count);
+}
+
+static inline bool ft_send_queue_has_few(const struct ft_send_queue *queue)
+{
+	return queue->packets.first == NULL;
+}
+
+// Whether `bytes` more need no mbuf.
+static inline bool ft_send_queue_may_append_few(const struct ft_send_queue *queue, uint64_t bytes)
+{
+	return ft_send_queue_has_few(queue) && bytes <= sizeof(queue->few) - queue->bytes;
+}
+
+// Appends them.
+static inline void ft_send_queue_append_few(
+	struct ft_send_queue *queue, const void *from, uint64_t bytes)
+{
+	memcpy(queue->few + queue->bytes, from, bytes);
+	queue->bytes += bytes;
 }
 
 // Appends up to `most` bytes of `iov`. Returns how many fitted: fewer when the budget or the pool

@@ -55,8 +55,18 @@ static ssize_t queue_bytes(
 	return (ssize_t)queued;
 }
 
-ssize_t ft_tcp_send(struct ft_stack *stack, struct ft_tcp_anchor *anchor, const struct iovec *iov,
-	int iov_count, int flags, ft_time now)
+static inline ssize_t owe_data(
+	struct ft_stack *stack, struct ft_tcp_conn *conn, ssize_t queued, int flags)
+{
+	conn->is_more_coming = flags & FT_TCP_SEND_MORE;
+	conn->is_flushed = false;
+	ft_trace_of(stack, FT_TRACE_SOCKET, &conn->tuple, "application sends %zd bytes", queued);
+	ft_conn_owe(stack, conn, FT_OWE_OUTPUT, "data");
+	return queued;
+}
+
+static __attribute__((noinline)) ssize_t send_any(struct ft_stack *stack,
+	struct ft_tcp_anchor *anchor, const struct iovec *iov, int iov_count, int flags)
 {
 	struct ft_tcp_conn *conn = ft_anchor_wake(stack, anchor, true);
 	ssize_t queued;
@@ -78,11 +88,27 @@ ssize_t ft_tcp_send(struct ft_stack *stack, struct ft_tcp_anchor *anchor, const 
 		conn->is_sending_urgent = true;
 		conn->snd.up = ft_conn_end_seq(conn);
 	}
-	conn->is_more_coming = flags & FT_TCP_SEND_MORE;
-	conn->is_flushed = false;
-	ft_trace_of(stack, FT_TRACE_SOCKET, &conn->tuple, "application sends %zd bytes", queued);
-	ft_conn_owe(stack, conn, FT_OWE_OUTPUT, "data");
-	return queued;
+	return owe_data(stack, conn, queued, flags);
+}
+
+// A short answer, and nothing against it. The state knows of FINs, and no send buffer is smaller than what needs
+// no packet.
+static inline bool may_send_few(const struct ft_tcp_conn *conn, uint64_t bytes)
+{
+	return conn->state == FT_TCP_ESTABLISHED && conn->error == 0 && bytes > 0 &&
+	       ft_send_queue_may_append_few(&conn->send_queue, bytes);
+}
+
+ssize_t ft_tcp_send(struct ft_stack *stack, struct ft_tcp_anchor *anchor, const struct iovec *iov,
+	int iov_count, int flags, ft_time now)
+{
+	const uint64_t bytes = iov_count == 1 ? iov->iov_len : 0;
+	struct ft_tcp_conn *conn = anchor->conn;
+
+	if (unlikely(flags != 0 || ft_anchor_is_at_rest(anchor) || !may_send_few(conn, bytes)))
+		return send_any(stack, anchor, iov, iov_count, flags);
+	ft_send_queue_append_few(&conn->send_queue, iov->iov_base, bytes);
+	return owe_data(stack, conn, (ssize_t)bytes, 0);
 }
 
 void ft_tcp_flush(struct ft_stack *stack, struct ft_tcp_anchor *anchor)

@@ -313,6 +313,63 @@ static void established_few_bytes_need_no_packet_buffer_to_wait(void **state)
 	peer.stack.send_held.limit = limit;
 }
 
+// Zero bytes, one, as many as need no packet, and one more; in one buffer or two, alone and behind others.
+static void established_writes_of_every_size_are_taken_and_sent(void **state)
+{
+	static const uint32_t sizes[] = { 1, 0, FT_SEND_QUEUE_FEW - 1, FT_SEND_QUEUE_FEW, 0,
+		FT_SEND_QUEUE_FEW + 1, 1 };
+	static char bytes[] =
+		"0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ,.;:-_";
+
+	for (int buffers = 1; buffers <= 2; buffers++) {
+		uint32_t at = 1;
+
+		peer_restart();
+		ESTABLISH(.window = 0);
+		for (size_t i = 0; i < RTE_DIM(sizes); i++) {
+			const struct iovec iov[] = { { bytes, sizes[i] - sizes[i] / 2 },
+				{ bytes + sizes[i] - sizes[i] / 2, sizes[i] / 2 } };
+			const struct iovec whole = { bytes, sizes[i] };
+
+			assert_int_equal(ft_tcp_send(&peer.stack, peer.conn,
+						 buffers == 1 ? &whole : iov, buffers, 0, peer.now),
+				sizes[i]);
+			peer_turn();
+			if (sizes[i] == 0)
+				continue;
+			bytes[sizes[i]] = 0;
+			EXPECT(.seq = at, .ack = 1, .flags = PSH | ACK, .text = bytes);
+			bytes[sizes[i]] = '+';
+			at += sizes[i];
+			SEND(.seq = 1, .ack = at, .flags = ACK);
+		}
+	}
+}
+
+static void established_pending_error_is_told_once_by_a_write(void **state)
+{
+	peer_enter(FT_TCP_ESTABLISHED);
+	peer.conn->conn->error = EHOSTUNREACH;
+	assert_int_equal(send_flagged("lost", 0), -EHOSTUNREACH);
+	EXPECT_NOTHING;
+	assert_int_equal(send_flagged("a", 0), 1);
+	EXPECT(.seq = 1, .ack = 1, .flags = PSH | ACK, .text = "a");
+}
+
+static void established_short_writes_queue_up_behind_each_other(void **state)
+{
+	const struct iovec iov = { "0123456789", 10 };
+
+	ESTABLISH(.is_window_shut = true);
+	for (uint32_t i = 1; i <= 20; i++) {
+		assert_int_equal(
+			ft_tcp_send(&peer.stack, peer.conn, &iov, 1, 0, peer.now), iov.iov_len);
+		assert_int_equal(ft_tcp_unsent_bytes(peer.conn), i * iov.iov_len);
+		assert_int_equal(peer.stack.send_held.used, i * iov.iov_len > FT_SEND_QUEUE_FEW);
+	}
+	assert_int_equal(ft_tcp_send(&peer.stack, peer.conn, NULL, 0, 0, peer.now), 0);
+}
+
 static void established_empty_pool_delays_the_segment(void **state)
 {
 	static struct rte_mbuf *taken[PEER_PACKETS];
@@ -832,6 +889,9 @@ int main(void)
 		PEER_TEST(established_urgent_send_points_behind_its_last_byte),
 		PEER_TEST(established_no_packet_buffers_makes_the_writer_wait),
 		PEER_TEST(established_few_bytes_need_no_packet_buffer_to_wait),
+		PEER_TEST(established_writes_of_every_size_are_taken_and_sent),
+		PEER_TEST(established_pending_error_is_told_once_by_a_write),
+		PEER_TEST(established_short_writes_queue_up_behind_each_other),
 		PEER_TEST(established_empty_pool_delays_the_segment),
 		PEER_TEST(established_peek_leaves_and_discard_takes),
 		PEER_TEST(established_reads_of_every_size_give_the_stream),
