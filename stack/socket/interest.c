@@ -74,10 +74,8 @@ static void make_ready(struct ft_stack *stack, struct ft_watch *watch, uint32_t 
 	append(stack, epoll, FT_INTEREST_READY, watch, index);
 }
 
-static void make_unready(struct ft_stack *stack, struct ft_watch *watch)
+static void make_unready(struct ft_stack *stack, struct ft_epoll *epoll, struct ft_watch *watch)
 {
-	struct ft_epoll *epoll = epoll_of(stack, watch);
-
 	if (!watch->is_ready)
 		return;
 	watch->is_ready = false;
@@ -113,9 +111,11 @@ static void take_from_socket(struct ft_stack *stack, struct ft_watch *watch)
 
 static void remove_watch(struct ft_stack *stack, struct ft_watch *watch)
 {
-	make_unready(stack, watch);
+	struct ft_epoll *epoll = epoll_of(stack, watch);
+
+	make_unready(stack, epoll, watch);
 	take_from_socket(stack, watch);
-	take_out(stack, epoll_of(stack, watch), FT_INTEREST_ALL, watch);
+	take_out(stack, epoll, FT_INTEREST_ALL, watch);
 	ft_pool_give(&stack->sockets->watches, watch);
 }
 
@@ -150,10 +150,15 @@ static inline uint32_t wanted_now(struct ft_stack *stack, const struct ft_watch 
 {
 	const struct ft_socket *socket = ft_pool_at(&stack->sockets->sockets, watch->socket);
 	uint32_t wanted = watch->wanted.events & ~MODES;
+	uint32_t now;
 
-	if (watch->wanted.events == 0)
+	if (unlikely(watch->wanted.events == 0))
 		return 0;
-	return ft_socket_readiness(stack, &socket->description) & (wanted | EPOLLERR | EPOLLHUP);
+	if (likely(socket->conn != NULL))
+		now = ft_tcp_readiness(socket->conn);
+	else
+		now = ft_socket_readiness(stack, &socket->description);
+	return now & wanted; // EPOLLERR and EPOLLHUP are wanted: want()
 }
 
 static void want(struct ft_stack *stack, struct ft_watch *watch, const struct epoll_event *event)
@@ -227,11 +232,11 @@ void ft_interest_wake(struct ft_stack *stack, struct ft_socket *socket, uint32_t
 }
 
 // After a report: level triggered it stays in the line; else it waits to be woken.
-static void leave_or_stay(struct ft_stack *stack, struct ft_watch *watch)
+static void leave_or_stay(struct ft_stack *stack, struct ft_epoll *epoll, struct ft_watch *watch)
 {
 	if (!(watch->wanted.events & (EPOLLET | EPOLLONESHOT)))
 		return;
-	make_unready(stack, watch);
+	make_unready(stack, epoll, watch);
 	if (watch->wanted.events & EPOLLONESHOT)
 		watch->wanted.events = 0;
 }
@@ -248,11 +253,11 @@ int ft_interest_collect(
 
 		next = watch->links[FT_INTEREST_READY].next;
 		if (now == 0) {
-			make_unready(stack, watch);
+			make_unready(stack, epoll, watch);
 			continue;
 		}
 		events[count++] = (struct epoll_event){ .events = now, .data = watch->wanted.data };
-		leave_or_stay(stack, watch);
+		leave_or_stay(stack, epoll, watch);
 	}
 	if (next != FT_POOL_NONE && next != epoll->lists[FT_INTEREST_READY].next)
 		rotate(stack, epoll, next);

@@ -44,12 +44,17 @@ static inline bool is_plain(const struct ft_tcp_conn *conn)
 	       !conn->has_urgent;
 }
 
-uint32_t ft_conn_readiness(const struct ft_tcp_conn *conn)
+static inline uint32_t readiness_of(const struct ft_tcp_conn *conn)
 {
 	if (unlikely(!is_plain(conn)))
 		return readiness_of_any(conn);
 	return (conn->receive_queue.bytes > 0 ? READABLE : 0) |
 	       (ft_tcp_is_writable(conn) ? WRITABLE : 0);
+}
+
+uint32_t ft_conn_readiness(const struct ft_tcp_conn *conn)
+{
+	return readiness_of(conn);
 }
 
 // Nothing to read, all room to write, and no error; but the peer, or SHUT_RD, may have ended reading.
@@ -63,5 +68,5 @@ static uint32_t readiness_at_rest(const struct ft_tcp_anchor *anchor)
 uint32_t ft_tcp_readiness(const struct ft_tcp_anchor *anchor)
 {
 	return ft_anchor_is_at_rest(anchor) ? readiness_at_rest(anchor)
-					    : ft_conn_readiness(anchor->conn);
+					    : readiness_of(anchor->conn);
 }
