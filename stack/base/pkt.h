@@ -168,6 +168,17 @@ static inline void ft_pkt_cut_front(struct rte_mbuf *pkt, uint32_t bytes)
 	pkt->pkt_len -= bytes;
 }
 
+// Makes the packet's data exactly its payload: headers and all that was cut are gone, payload_offset is 0, and
+// mbufs of a chain that held nothing else are freed. Doing it twice changes nothing.
+static inline void ft_pkt_strip(struct rte_mbuf *pkt)
+{
+	struct ft_pkt_info *info = ft_pkt_info(pkt);
+
+	ft_pkt_trim_to(pkt, info->payload_offset + info->payload_length);
+	ft_pkt_cut_front(pkt, info->payload_offset);
+	info->payload_offset = 0;
+}
+
 // Copies up to `bytes` from `offset` into `to`, over all segments; returns how many there were.
 static inline uint32_t ft_pkt_copy_out(
 	const struct rte_mbuf *pkt, uint32_t offset, void *to, uint32_t bytes)

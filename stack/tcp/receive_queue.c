@@ -10,27 +10,6 @@ void ft_receive_queue_init(struct ft_receive_queue *queue)
 	*queue = (struct ft_receive_queue){ 0 };
 }
 
-enum ft_drop ft_receive_queue_append(
-	struct ft_receive_queue *queue, struct rte_mbuf *pkt, struct ft_receive_memory *memory)
-{
-	const uint32_t bytes = ft_pkt_info(pkt)->payload_length;
-	enum ft_drop reason;
-
-	ft_segment_strip(pkt);
-	if (unlikely(bytes == 0) ||
-		(queue->packets.last != NULL && ft_segment_merge(queue->packets.last, pkt))) {
-		queue->bytes += bytes;
-		ft_pkt_free(pkt);
-		return FT_TAKEN;
-	}
-	reason = ft_receive_memory_take(memory, &pkt, memory->bytes.used);
-	if (reason != FT_TAKEN)
-		return reason;
-	ft_pkt_queue_append(&queue->packets, pkt);
-	queue->bytes += bytes;
-	return FT_TAKEN;
-}
-
 // The queue's first packet, which there is, taken off.
 static inline struct rte_mbuf *take_first(
 	struct ft_receive_queue *queue, struct ft_receive_memory *memory)

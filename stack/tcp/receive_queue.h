@@ -10,6 +10,7 @@
 
 #include "base/pkt.h"
 #include "tcp/receive_memory.h"
+#include "tcp/segment.h"
 
 struct ft_receive_queue {
 	struct ft_pkt_queue packets; // each stripped to its payload, which info->payload_* delimit
@@ -24,8 +25,26 @@ void ft_receive_queue_init(struct ft_receive_queue *queue);
 // FT_TAKEN. Or it was refused and stays the caller's: TCP_QUEUE_FULL, RECEIVE_MEMORY. Then what
 // waits out of order may be given up for it: see ft_reorder_pop(). A payload of 0 bytes is taken
 // and freed.
-enum ft_drop ft_receive_queue_append(
-	struct ft_receive_queue *queue, struct rte_mbuf *pkt, struct ft_receive_memory *memory);
+static inline enum ft_drop ft_receive_queue_append(
+	struct ft_receive_queue *queue, struct rte_mbuf *pkt, struct ft_receive_memory *memory)
+{
+	const uint32_t bytes = ft_pkt_info(pkt)->payload_length;
+	enum ft_drop reason;
+
+	ft_pkt_strip(pkt);
+	if (unlikely(bytes == 0) ||
+		(queue->packets.last != NULL && ft_segment_merge(queue->packets.last, pkt))) {
+		queue->bytes += bytes;
+		ft_pkt_free(pkt);
+		return FT_TAKEN;
+	}
+	reason = ft_receive_memory_take(memory, &pkt, memory->bytes.used);
+	if (reason != FT_TAKEN)
+		return reason;
+	ft_pkt_queue_append(&queue->packets, pkt);
+	queue->bytes += bytes;
+	return FT_TAKEN;
+}
 
 // Copies bytes, beginning `from` bytes behind the front, at most `most` (the distance to the urgent
 // mark, or UINT64_MAX) and at most what `iov` holds. Returns how many; removes nothing:

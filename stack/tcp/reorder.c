@@ -119,7 +119,7 @@ enum ft_drop ft_reorder_insert(
 	after = before == NULL ? reorder->first_block : block_of(before)->next;
 	if (!cut_overlap(pkt, before, after))
 		return FT_DROP_TCP_DUPLICATE;
-	ft_segment_strip(pkt);
+	ft_pkt_strip(pkt);
 
 	joins_before = before != NULL && end_of(block_of(before)->last) == start_of(pkt);
 	joins_after = after != NULL && end_of(pkt) == start_of(after);

@@ -273,15 +273,6 @@ void ft_segment_cut_end(struct rte_mbuf *pkt, uint32_t count)
 		seg->flags &= ~FT_TCP_SYN;
 }
 
-void ft_segment_strip(struct rte_mbuf *pkt)
-{
-	struct ft_pkt_info *info = ft_pkt_info(pkt);
-
-	ft_pkt_trim_to(pkt, info->payload_offset + info->payload_length);
-	ft_pkt_cut_front(pkt, info->payload_offset);
-	info->payload_offset = 0;
-}
-
 bool ft_segment_merge(struct rte_mbuf *to, const struct rte_mbuf *pkt)
 {
 	struct ft_pkt_info *info = ft_pkt_info(to);

@@ -116,8 +116,3 @@ void ft_segment_cut_end(struct rte_mbuf *pkt, uint32_t count);
 // room in its last mbuf and nobody else uses that. Then true, and the caller frees `pkt`. The two
 // must be neighbours in sequence; `to` stands for both afterwards.
 bool ft_segment_merge(struct rte_mbuf *to, const struct rte_mbuf *pkt);
-
-// Makes the packet's data exactly its payload: headers and all that was cut are gone,
-// payload_offset is 0, and mbufs of a chain that held nothing else are freed. Doing it twice
-// changes nothing.
-void ft_segment_strip(struct rte_mbuf *pkt);

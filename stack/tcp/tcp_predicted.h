@@ -128,6 +128,19 @@ static inline struct ft_segment ft_tcp_predicted_segment(struct ft_tcp_conn *con
 	};
 }
 
+// The packet is fresh.
+static inline void ft_tcp_predicted_copy(
+	struct ft_send_queue *queue, uint32_t bytes, struct rte_mbuf *pkt)
+{
+	if (likely(ft_send_queue_has_few(queue))) {
+		memcpy(rte_pktmbuf_mtod(pkt, void *), queue->few, bytes);
+		pkt->data_len = (uint16_t)bytes;
+		pkt->pkt_len = bytes;
+	} else if (!ft_send_queue_copy(queue, 0, bytes, pkt)) {
+		assert(!"the bytes are queued, and the MSS fits a packet");
+	}
+}
+
 static inline void ft_tcp_predicted_write(
 	const struct ft_tcp_conn *conn, const struct ft_segment *seg, struct rte_mbuf *pkt)
 {
@@ -174,8 +187,7 @@ static inline bool ft_tcp_predicted_output(
 	head = ft_ip_head_recall(stack, &conn->tuple, conn->options.ttl, conn->options.tos, now);
 	if (unlikely(head == NULL || (pkt = rte_pktmbuf_alloc(stack->send_pool)) == NULL))
 		return false;
-	if (!ft_send_queue_copy(&conn->send_queue, 0, bytes, pkt))
-		assert(!"the bytes are queued, and the MSS fits a packet");
+	ft_tcp_predicted_copy(&conn->send_queue, bytes, pkt);
 	seg = ft_tcp_predicted_segment(conn, now);
 	ft_tcp_predicted_write(conn, &seg, pkt);
 	ft_ip_head_write(head, pkt);

@@ -106,7 +106,8 @@ static inline void ft_tcp_timers_heard(struct ft_tcp_conn *conn, ft_time now)
 
 // A segment that must be acknowledged (SYN, data, FIN) was sent (RFC 6298 5.1). With nothing in flight before,
 // what runs is the persist timer.
-static inline void ft_tcp_timers_sent(struct ft_stack *stack, struct ft_tcp_conn *conn, ft_time now)
+static __rte_always_inline void ft_tcp_timers_sent(
+	struct ft_stack *stack, struct ft_tcp_conn *conn, ft_time now)
 {
 	if (!ft_tcp_timers_is_running(conn, FT_TCP_TIMER_RETRANSMIT) ||
 		!ft_conn_has_in_flight(conn))

@@ -77,7 +77,7 @@ static void check_stripped(struct rte_mbuf *pkt)
 {
 	const char *reason;
 
-	ft_segment_strip(pkt);
+	ft_pkt_strip(pkt);
 	fuzz_check(pkt->pkt_len == ft_pkt_info(pkt)->payload_length);
 	fuzz_check(rte_mbuf_check(pkt, 1, &reason) == 0);
 }

@@ -289,7 +289,7 @@ static struct ft_pkt_info *parse_syn_bytes_fin(void)
 static void assert_stripped(const char *expected)
 {
 	for (int twice = 0; twice < 2; twice++) {
-		ft_segment_strip(pkt);
+		ft_pkt_strip(pkt);
 		assert_int_equal(pkt->pkt_len, strlen(expected));
 		assert_memory_equal(rte_pktmbuf_mtod(pkt, char *), expected, pkt->pkt_len);
 	}
