@@ -98,7 +98,7 @@ static inline bool ft_stack_may_transmit(struct ft_stack *stack)
 	return likely(stack->tx_count < FT_TX_QUEUE) || ft_stack_make_room(stack);
 }
 
-// Queues a frame where that is known to be possible, and nothing is traced.
+// Queues a frame where that is known to be possible; the caller tells the trace.
 static inline void ft_stack_queue_frame(struct ft_stack *stack, struct rte_mbuf *pkt)
 {
 	stack->tx[(stack->tx_first + stack->tx_count) % FT_TX_QUEUE] = pkt;

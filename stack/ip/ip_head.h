@@ -69,6 +69,12 @@ static inline const struct ft_ip_head *ft_ip_head_recall(
 	return head;
 }
 
+// Whether a segment of so many bytes, its header included, fits the link: paths with less have no head.
+static inline bool ft_ip_head_fits(const struct ft_stack *stack, uint32_t segment_bytes)
+{
+	return segment_bytes + sizeof(struct rte_ipv4_hdr) <= stack->netif.mtu;
+}
+
 // The sum over something in which a word was zero (RFC 1071 2).
 static inline uint16_t ft_ip_head_add(uint16_t sum, rte_be16_t word)
 {
@@ -77,8 +83,7 @@ static inline uint16_t ft_ip_head_add(uint16_t sum, rte_be16_t word)
 	return (uint16_t)((both & 0xffff) + (both >> 16));
 }
 
-// Puts the head before a packet's data, which begins with its TCP header, the checksum zero. One mbuf, no
-// larger than the MTU.
+// Puts the head before a packet's data, which begins with its TCP header, the checksum zero, and fits. One mbuf.
 static inline void ft_ip_head_write(const struct ft_ip_head *head, struct rte_mbuf *pkt)
 {
 	const uint16_t bytes = pkt->data_len;

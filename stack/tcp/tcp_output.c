@@ -79,20 +79,12 @@ static inline void transmit(struct ft_stack *stack, struct ft_tcp_conn *conn, st
 	ft_segment_write(pkt, seg, conn->tuple.local_port, conn->tuple.remote_port);
 	ft_stack_count(stack, FT_COUNTER_TCP_SEGMENTS_OUT);
 	head = ft_ip_head_recall(stack, &conn->tuple, conn->options.ttl, conn->options.tos, now);
-	if (head == NULL || pkt->nb_segs > 1 || segment_bytes != 0 ||
-		pkt->pkt_len + sizeof(head->frame.ip) > stack->netif.mtu) {
+	if (head == NULL || segment_bytes != 0 || !ft_ip_head_fits(stack, pkt->pkt_len)) {
 		go_the_long_way(stack, conn, pkt, segment_bytes, now);
 		return;
 	}
 	ft_ip_head_write(head, pkt);
 	ft_stack_transmit(stack, pkt);
-}
-
-static void note_ack_sent(struct ft_stack *stack, struct ft_tcp_conn *conn)
-{
-	conn->owed &= ~FT_OWE_ACK;
-	conn->rcv.acked = conn->rcv.nxt;
-	ft_tcp_timers_ack_sent(stack, conn);
 }
 
 static bool is_window_probe(const struct ft_tcp_conn *conn)
@@ -101,20 +93,12 @@ static bool is_window_probe(const struct ft_tcp_conn *conn)
 	       conn->snd.wnd == 0;
 }
 
-// A segment that occupies seq .. end - 1 went out: SND.NXT, the measurement of round trips, timers. A probe's
-// byte is the same again and again, and says nothing about losses.
-static void note_sent(
-	struct ft_stack *stack, struct ft_tcp_conn *conn, uint32_t seq, uint32_t end, ft_time now)
+void ft_tcp_output_count_again(struct ft_stack *stack, struct ft_tcp_conn *conn)
 {
-	if (ft_seq_is_before(seq, conn->snd.max) && !is_window_probe(conn)) {
-		ft_stack_count(stack, FT_COUNTER_TCP_RETRANSMITTED);
-		conn->total_retransmits++;
-	}
-	ft_tcp_timers_sent(stack, conn, now);
-	ft_retransmit_sent(&conn->retransmit, seq, end, conn->snd.max, now);
-	conn->snd.nxt = ft_seq_later(conn->snd.nxt, end);
-	conn->snd.max = ft_seq_later(conn->snd.max, end);
-	conn->last_sent = now;
+	if (is_window_probe(conn))
+		return;
+	ft_stack_count(stack, FT_COUNTER_TCP_RETRANSMITTED);
+	conn->total_retransmits++;
 }
 
 static uint8_t cause_of_another_syn(const struct ft_tcp_conn *conn, uint8_t flags)
@@ -218,9 +202,9 @@ static bool send_segment(struct ft_stack *stack, struct ft_tcp_conn *conn, uint3
 		note_cause(conn, ft_pkt_info(pkt), &seg, end);
 	transmit(stack, conn, pkt, &seg, now);
 	if (flags & FT_TCP_ACK)
-		note_ack_sent(stack, conn);
+		ft_tcp_output_note_ack(stack, conn);
 	if (end != seq)
-		note_sent(stack, conn, seq, end, now);
+		ft_tcp_output_note(stack, conn, seq, end, now);
 	return true;
 }
 
@@ -309,14 +293,12 @@ static void restart_after_idle(struct ft_stack *stack, struct ft_tcp_conn *conn,
 		ft_cc_idle_restart(&conn->cc);
 }
 
-// Data waits while the NIC is behind, rather than be dropped there; ACKs and resets have the rest of
-// the queue for themselves.
+// Data waits while the NIC is behind, rather than be dropped there.
 static bool has_transmit_room(struct ft_stack *stack)
 {
 	if (unlikely(stack->tx_count >= FT_TX_QUEUE / 4 * 3))
 		ft_stack_make_room(stack);
-	return stack->tx_count < FT_TX_QUEUE / 4 * 3 &&
-	       stack->loopback.count < FT_LOOPBACK_QUEUE / 4 * 3;
+	return ft_tcp_output_has_room(stack);
 }
 
 // After one full segment: how many bytes, in full segments, may go as one packet that the NIC cuts. What

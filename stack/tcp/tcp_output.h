@@ -1,10 +1,43 @@
 // Sending: once a turn each connection that owes something pays it.
 #pragma once
-#include "base/time.h"
-
-struct ft_stack;
-struct ft_tcp_conn;
+#include "stack.h"
+#include "tcp/conn.h"
+#include "tcp/tcp_timers.h"
 
 // Pays as much as cwnd, windows, packet buffers and fairness between connections allow. What is
 // still in conn->owed afterwards is for the next turn.
 void ft_tcp_output_pay(struct ft_stack *stack, struct ft_tcp_conn *conn, ft_time now);
+
+// ---- what tcp_output.c and tcp_predicted.h have in common ----
+
+// Data leaves ACKs and resets the rest of the queue for themselves.
+static inline bool ft_tcp_output_has_room(const struct ft_stack *stack)
+{
+	return stack->tx_count < FT_TX_QUEUE / 4 * 3 &&
+	       stack->loopback.count < FT_LOOPBACK_QUEUE / 4 * 3;
+}
+
+// An ACK went out.
+static inline void ft_tcp_output_note_ack(struct ft_stack *stack, struct ft_tcp_conn *conn)
+{
+	conn->owed &= ~FT_OWE_ACK;
+	conn->rcv.acked = conn->rcv.nxt;
+	ft_tcp_timers_ack_sent(stack, conn);
+}
+
+// What begins before SND.MAX was sent once more. A probe's byte is the same again and again, and says nothing
+// about losses.
+void ft_tcp_output_count_again(struct ft_stack *stack, struct ft_tcp_conn *conn);
+
+// A segment that occupies seq .. end - 1 went out: SND.NXT, the measurement of round trips, timers.
+static __rte_always_inline void ft_tcp_output_note(
+	struct ft_stack *stack, struct ft_tcp_conn *conn, uint32_t seq, uint32_t end, ft_time now)
+{
+	if (unlikely(ft_seq_is_before(seq, conn->snd.max)))
+		ft_tcp_output_count_again(stack, conn);
+	ft_tcp_timers_sent(stack, conn, now);
+	ft_retransmit_sent(&conn->retransmit, seq, end, conn->snd.max, now);
+	conn->snd.nxt = ft_seq_later(conn->snd.nxt, end);
+	conn->snd.max = ft_seq_later(conn->snd.max, end);
+	conn->last_sent = now;
+}

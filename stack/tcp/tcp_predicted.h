@@ -7,6 +7,7 @@
 #include "tcp/conn.h"
 #include "tcp/isn.h"
 #include "tcp/tcp_ack.h"
+#include "tcp/tcp_output.h"
 #include "tcp/tcp_receive.h"
 #include "tcp/tcp_timers.h"
 
@@ -59,7 +60,7 @@ static inline enum ft_drop ft_tcp_predicted_take_text(
 		return reason;
 	}
 	ft_tcp_receive_advance(conn, bytes);
-	ft_tcp_receive_acknowledge(stack, conn, bytes, false, now);
+	ft_tcp_receive_took_text(stack, conn, bytes, false, now);
 	ft_conn_notify(stack, conn, EPOLLIN);
 	return FT_TAKEN;
 }
@@ -92,12 +93,6 @@ static inline bool ft_tcp_predicted_input(struct ft_stack *stack, struct ft_tcp_
 }
 
 // ---- out ----
-
-// Data waits while the NIC is behind.
-static inline bool ft_tcp_predicted_has_room(const struct ft_stack *stack)
-{
-	return stack->tx_count < FT_TX_QUEUE / 4 * 3;
-}
 
 // All that is queued, in one segment that is not full, with nothing in flight before it.
 static inline bool ft_tcp_predicted_is_answer(
@@ -154,35 +149,32 @@ static inline void ft_tcp_predicted_write(
 }
 
 // What tcp_output.c notes of a segment with data and an ACK.
-static inline void ft_tcp_predicted_note_sent(
+static inline void ft_tcp_predicted_note(
 	struct ft_stack *stack, struct ft_tcp_conn *conn, uint32_t bytes, ft_time now)
 {
 	ft_stack_count(stack, FT_COUNTER_TCP_SEGMENTS_OUT);
+	ft_tcp_output_note_ack(stack, conn);
+	ft_tcp_output_note(stack, conn, conn->snd.nxt, conn->snd.nxt + bytes, now);
 	conn->owed = 0;
-	conn->rcv.acked = conn->rcv.nxt;
-	ft_tcp_timers_ack_sent(stack, conn);
-	ft_tcp_timers_sent(stack, conn, now);
-	ft_retransmit_sent(
-		&conn->retransmit, conn->snd.nxt, conn->snd.nxt + bytes, conn->snd.max, now);
-	conn->snd.nxt += bytes;
-	conn->snd.max = conn->snd.nxt;
 	conn->snd.sml = conn->snd.nxt;
-	conn->last_sent = now;
 	conn->is_cwnd_limited = bytes + conn->mss > conn->cc.cwnd;
 }
 
 // Pays all that the connection owes, if that is an answer: one short segment with all that is queued, and
-// nothing that holds it back. False: nothing has happened, and tcp_output.c has to look.
+// nothing that holds it back. False: nothing has happened, and tcp_output.c has to look. (What is noted about a
+// packet, ft_pkt_info(), is not cleared here: only a recorder reads it.)
 static inline bool ft_tcp_predicted_output(
 	struct ft_stack *stack, struct ft_tcp_conn *conn, ft_time now)
 {
 	const uint32_t bytes = (uint32_t)conn->send_queue.bytes;
+	const uint32_t most_bytes = sizeof(struct rte_tcp_hdr) + FT_TCP_TIMESTAMP_BYTES + bytes;
 	const struct ft_ip_head *head;
 	struct ft_segment seg;
 	struct rte_mbuf *pkt;
 
 	if (unlikely(!ft_tcp_predicted_is_answer(stack, conn, now) ||
-		     !ft_tcp_predicted_has_room(stack) || ft_tcp_predicted_is_off(stack)))
+		     !ft_ip_head_fits(stack, most_bytes) || !ft_tcp_output_has_room(stack) ||
+		     ft_tcp_predicted_is_off(stack)))
 		return false;
 	head = ft_ip_head_recall(stack, &conn->tuple, conn->options.ttl, conn->options.tos, now);
 	if (unlikely(head == NULL || (pkt = rte_pktmbuf_alloc(stack->send_pool)) == NULL))
@@ -192,6 +184,6 @@ static inline bool ft_tcp_predicted_output(
 	ft_tcp_predicted_write(conn, &seg, pkt);
 	ft_ip_head_write(head, pkt);
 	ft_stack_queue_frame(stack, pkt);
-	ft_tcp_predicted_note_sent(stack, conn, bytes, now);
+	ft_tcp_predicted_note(stack, conn, bytes, now);
 	return true;
 }

@@ -160,7 +160,7 @@ static enum ft_drop receive_in_order(struct ft_arrival *arrival)
 	arrival->pkt = NULL;
 	if (unlikely(had_gap))
 		take_what_waited(arrival);
-	ft_tcp_receive_acknowledge(arrival->stack, conn, bytes, had_gap, arrival->now);
+	ft_tcp_receive_took_text(arrival->stack, conn, bytes, had_gap, arrival->now);
 	ft_conn_notify(arrival->stack, conn, EPOLLIN);
 	return FT_TAKEN;
 }

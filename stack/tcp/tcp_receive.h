@@ -25,7 +25,7 @@ static inline void ft_tcp_receive_advance(struct ft_tcp_conn *conn, uint32_t cou
 // In-order text of `bytes` has been taken. RFC 5681 4.2: the ACK goes out at once when something is missing or
 // was missing (`is_urgent`), or the second full segment is in; so too when the application asked for it. Else
 // it waits for data to ride on.
-static inline void ft_tcp_receive_acknowledge(struct ft_stack *stack, struct ft_tcp_conn *conn,
+static inline void ft_tcp_receive_took_text(struct ft_stack *stack, struct ft_tcp_conn *conn,
 	uint16_t bytes, bool is_urgent, ft_time now)
 {
 	// What is longer than we allow is several, merged on the way to us.

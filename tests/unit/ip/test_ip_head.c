@@ -9,6 +9,9 @@
 #define NEIGHBOUR RTE_IPV4(10, 9, 0, 77)
 #define TCP_BYTES 1460
 
+// With TEST_PEER in the same place as TEST_US.
+#define ANOTHER_OF_OURS (TEST_US ^ 0x0101)
+
 static const struct rte_ether_addr other_mac = { { 0x02, 0, 0, 0, 0, 0x99 } };
 
 static struct ft_addr addr(uint32_t ip4)
@@ -171,6 +174,21 @@ static void neighbour_that_gave_way_has_none(void **state)
 	assert_null(recall(NEIGHBOUR));
 }
 
+// Its place is an unresolved one's now, which must not come among the resolved.
+static void neighbour_that_gave_way_to_an_unknown_one_has_none(void **state)
+{
+	host.config.arp.entries = 16;
+	start_anew();
+	for (uint32_t i = 100; i < 115; i++)
+		hear_from(RTE_IPV4(10, 9, 0, i), &other_mac);
+	assert_non_null(recall(TEST_PEER));
+	for (uint32_t i = 100; i < 115; i++)
+		assert_non_null(recall(RTE_IPV4(10, 9, 0, i)));
+	send_the_long_way(NEIGHBOUR, 40, 0, 0);
+	assert_null(recall(TEST_PEER));
+	assert_false(ft_list_is_empty(&host.stack.arp.unresolved));
+}
+
 // As with those that the long way leads to.
 static void neighbour_in_use_does_not_give_way(void **state)
 {
@@ -212,6 +230,23 @@ static void no_packet_goes_so_while_a_path_has_a_smaller_mtu(void **state)
 	assert_non_null(recall(TEST_PEER));
 }
 
+// Who asks for another TTL, another type of service, or as another of ours, gets its own.
+static void heads_are_made_for_what_is_asked(void **state)
+{
+	struct ft_tuple as_another = to(TEST_PEER);
+	const struct ft_ip_head *head;
+
+	check_both(TEST_PEER, 40, 0, 0);
+	check_both(TEST_PEER, 40, 9, 0);
+	check_both(TEST_PEER, 40, 9, 8);
+	check_both(TEST_PEER, 40, 0, 8);
+	as_another.local = addr(ANOTHER_OF_OURS);
+	assert_ptr_equal(ft_ip_head_of(&host.stack, &as_another), recall(TEST_PEER));
+	head = ft_ip_head_recall(&host.stack, &as_another, 0, 0, host.now);
+	assert_non_null(head);
+	assert_int_equal(head->frame.ip.src_addr, rte_cpu_to_be_32(ANOTHER_OF_OURS));
+}
+
 // More destinations than heads, in turn.
 static void heads_give_way_to_each_other(void **state)
 {
@@ -232,9 +267,11 @@ int main(void)
 		TEST(stale_neighbour_has_none),
 		TEST(unknown_neighbour_has_none_until_it_answers),
 		TEST(neighbour_that_gave_way_has_none),
+		TEST(neighbour_that_gave_way_to_an_unknown_one_has_none),
 		TEST(neighbour_in_use_does_not_give_way),
 		TEST(only_single_hosts_have_one),
 		TEST(no_packet_goes_so_while_a_path_has_a_smaller_mtu),
+		TEST(heads_are_made_for_what_is_asked),
 		TEST(heads_give_way_to_each_other),
 	};
 

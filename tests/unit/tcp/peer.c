@@ -127,11 +127,13 @@ static void check_for_nic(const struct rte_mbuf *pkt, const struct rte_ipv4_hdr 
 
 	assert_int_equal(pkt->l2_len + pkt->l3_len + pkt->l4_len, headers);
 	assert_int_equal(pkt->l3_len, sizeof(*ip));
-	assert_int_equal(pkt->tso_segsz, PEER_MSS - (pkt->l4_len - sizeof(*tcp)));
+	assert_int_equal(pkt->tso_segsz, peer.announced_mss - (pkt->l4_len - sizeof(*tcp)));
 	assert_int_equal((pkt->pkt_len - headers) % pkt->tso_segsz, 0);
 	assert_true(pkt->pkt_len - headers > pkt->tso_segsz);
 	assert_int_equal(tcp->cksum, rte_ipv4_phdr_cksum(ip, pkt->ol_flags));
 }
+
+#define LEAST_MSS 64 // that a stack believes its peer
 
 // The frame parsed by the stack's own parser, which test_segment.c has found sound. Its headers and
 // checksums are checked here.
@@ -151,6 +153,8 @@ static struct ft_pkt_info *parse(struct rte_mbuf *pkt)
 	info->transport_offset = HEADERS;
 	info->flags = FT_PKT_L4_CHECKSUM_GOOD;
 	assert_int_equal(ft_tcp_parse(&peer.stack, pkt), FT_TAKEN);
+	if (!(pkt->ol_flags & RTE_MBUF_F_TX_TCP_SEG) && peer.announced_mss >= LEAST_MSS)
+		assert_true(info->payload_length <= peer.announced_mss);
 	return info;
 }
 
@@ -435,8 +439,10 @@ void peer_queue(const struct peer_segment *segment)
 	assert_non_null(pkt);
 	if (segment->window == 0 && !segment->is_window_shut)
 		seg.window = PEER_WINDOW;
-	if ((seg.flags & SYN) && segment->raw_bytes == 0)
+	if ((seg.flags & SYN) && segment->raw_bytes == 0) {
 		seg.options |= FT_TCP_HAS_MSS;
+		peer.announced_mss = seg.mss;
+	}
 	if (bytes > 0)
 		memcpy(rte_pktmbuf_append(pkt, (uint16_t)bytes), payload, bytes);
 	if (segment->raw_bytes > 0)

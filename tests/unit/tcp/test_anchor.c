@@ -23,6 +23,19 @@ static void established_quiet_for_a_second_rests(void **state)
 	ENDS_IN("ESTABLISHED");
 }
 
+// Other connections need the blocks: it rests with the ACK that leaves it nothing to do.
+static void established_among_many_rests_at_once(void **state)
+{
+	peer_enter(FT_TCP_ESTABLISHED);
+	peer_write("x");
+	EXPECT(.seq = 1, .ack = 1, .flags = PSH | ACK, .text = "x");
+	peer.stack.tcp.conns.in_use += FT_TCP_WARM_BLOCKS;
+	SEND(.seq = 1, .ack = 2, .flags = ACK);
+	peer.stack.tcp.conns.in_use -= FT_TCP_WARM_BLOCKS;
+	expect_rest(true);
+	ENDS_IN("ESTABLISHED");
+}
+
 static void at_rest_data_is_taken_and_acknowledged(void **state)
 {
 	peer_enter(FT_TCP_ESTABLISHED);
@@ -242,6 +255,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		PEER_TEST(established_quiet_for_a_second_rests),
+		PEER_TEST(established_among_many_rests_at_once),
 		PEER_TEST(at_rest_data_is_taken_and_acknowledged),
 		PEER_TEST(at_rest_reset_and_fin_are_as_ever),
 		PEER_TEST(in_flight_does_not_rest),

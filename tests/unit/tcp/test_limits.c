@@ -141,11 +141,11 @@ static uint16_t take_nothing(void *driver, struct rte_mbuf **pkts, uint16_t coun
 
 static uint16_t (*transmit)(void *, struct rte_mbuf **, uint16_t); // of the NIC that is behind
 
-static void fill_transmit_queue(void)
+static void fill_transmit_queue(uint32_t count)
 {
 	transmit = peer.stack.netif.transmit;
 	peer.stack.netif.transmit = take_nothing;
-	while (peer.stack.tx_count < FT_TX_QUEUE)
+	while (peer.stack.tx_count < count)
 		ft_stack_transmit(&peer.stack, ft_stack_new_packet(&peer.stack));
 }
 
@@ -161,7 +161,7 @@ static void empty_transmit_queue(void)
 static void established_full_transmit_queue_ack_waits(void **state)
 {
 	peer_enter(FT_TCP_ESTABLISHED);
-	fill_transmit_queue();
+	fill_transmit_queue(FT_TX_QUEUE);
 	TAKES(.seq = 5, .ack = 1, .flags = ACK, .text = "x"); // out of order: acknowledged at once
 	peer_pass(FT_MILLISECOND);
 	assert_int_equal(peer.stack.counters.dropped_output[FT_DROP_TX_FULL], 0);
@@ -170,10 +170,51 @@ static void established_full_transmit_queue_ack_waits(void **state)
 	EXPECT(.seq = 1, .ack = 1, .flags = ACK);
 }
 
+// An answer like all data: it leaves the rest of the queue to ACKs and resets.
+static void established_transmit_queue_filled_by_three_quarters_answer_waits(void **state)
+{
+	peer_enter(FT_TCP_ESTABLISHED);
+	fill_transmit_queue(FT_TX_QUEUE / 4 * 3);
+	peer_write("x");
+	peer_pass(FT_MILLISECOND);
+	assert_int_equal(peer.stack.tx_count, FT_TX_QUEUE / 4 * 3);
+	empty_transmit_queue();
+	peer_pass(FT_MILLISECOND);
+	EXPECT(.seq = 1, .ack = 1, .flags = PSH | ACK, .text = "x");
+}
+
+static void established_loopback_queue_filled_by_three_quarters_answer_waits(void **state)
+{
+	const struct iovec text = { "x", 1 };
+	const uint32_t waiting = peer.stack.loopback.count;
+
+	peer_enter(FT_TCP_ESTABLISHED);
+	peer.stack.loopback.count = FT_LOOPBACK_QUEUE / 4 * 3;
+	assert_int_equal(ft_tcp_send(&peer.stack, peer.conn, &text, 1, 0, peer.now), 1);
+	ft_tcp_pay(&peer.stack, peer.now);
+	assert_int_equal(peer.stack.tx_count, 0);
+	peer.stack.loopback.count = waiting;
+	peer_pass(FT_MILLISECOND);
+	EXPECT(.seq = 1, .ack = 1, .flags = PSH | ACK, .text = "x");
+}
+
+// The MSS is never so small, but a link may be.
+static void established_answer_larger_than_the_link_is_dropped(void **state)
+{
+	peer_enter(FT_TCP_ESTABLISHED);
+	peer.stack.netif.mtu = 80;
+	peer_write_bytes(41);
+	peer_pass(FT_MILLISECOND);
+	assert_int_equal(peer.stack.counters.dropped_output[FT_DROP_IP_TOO_BIG], 1);
+	peer.stack.netif.mtu = 1500;
+	peer_wait(FT_SECOND);
+	EXPECT(.seq = 1, .ack = 1, .flags = PSH | ACK, .bytes = 41);
+}
+
 static void listen_full_transmit_queue_syn_ack_waits(void **state)
 {
 	peer_enter(FT_TCP_LISTEN);
-	fill_transmit_queue();
+	fill_transmit_queue(FT_TX_QUEUE);
 	TAKES(.flags = SYN);
 	assert_int_equal(peer.stack.counters.dropped_output[FT_DROP_TX_FULL], 0);
 	empty_transmit_queue();
@@ -498,6 +539,9 @@ int main(void)
 		PEER_TEST(syn_sent_no_packet_left_syn_waits),
 		PEER_TEST(established_no_packet_left_ack_and_fin_wait),
 		PEER_TEST(established_full_transmit_queue_ack_waits),
+		PEER_TEST(established_transmit_queue_filled_by_three_quarters_answer_waits),
+		PEER_TEST(established_loopback_queue_filled_by_three_quarters_answer_waits),
+		PEER_TEST(established_answer_larger_than_the_link_is_dropped),
 		PEER_TEST(listen_full_transmit_queue_syn_ack_waits),
 		PEER_TEST(tiny_mss_of_the_peer_is_raised),
 		PEER_TEST(window_opens_no_further_while_packets_are_short),

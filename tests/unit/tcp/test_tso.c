@@ -31,6 +31,14 @@ static void full_segments_go_as_one_and_the_rest_apart(void **state)
 	assert_int_equal(ft_tcp_unacked_bytes(peer.conn), 0);
 }
 
+// Both in one mbuf, and not too large for the link.
+static void two_short_full_segments_go_as_one(void **state)
+{
+	ESTABLISH(.mss = 536);
+	peer_write_bytes(1072);
+	EXPECT(.seq = 1, .ack = 1, .flags = PSH | ACK, .bytes = 1072);
+}
+
 static void one_full_segment_is_left_as_it_is(void **state)
 {
 	peer_enter(FT_TCP_ESTABLISHED);
@@ -136,6 +144,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TSO_TEST(full_segments_go_as_one_and_the_rest_apart),
+		TSO_TEST(two_short_full_segments_go_as_one),
 		TSO_TEST(one_full_segment_is_left_as_it_is),
 		TSO_TEST(nics_limit_and_cwnd_limit_one_packet),
 		TSO_TEST(peers_window_limits_one_packet),
