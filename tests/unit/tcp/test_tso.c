@@ -37,6 +37,7 @@ static void two_short_full_segments_go_as_one(void **state)
 	ESTABLISH(.mss = 536);
 	peer_write_bytes(1072);
 	EXPECT(.seq = 1, .ack = 1, .flags = PSH | ACK, .bytes = 1072);
+	assert_true(peer.is_last_to_be_cut);
 }
 
 static void one_full_segment_is_left_as_it_is(void **state)
