@@ -6,8 +6,6 @@
 
 #include <rte_common.h>
 
-#include "base/pages.h"
-
 static size_t object_bytes(const struct ft_pool *pool)
 {
 	return (size_t)pool->maximum * pool->stride;
@@ -27,10 +25,13 @@ int ft_pool_init(struct ft_pool *pool, uint32_t maximum, uint32_t bytes, uint32_
 	};
 	pool->objects = ft_pages_map(object_bytes(pool));
 	pool->free_indices = ft_pages_map(free_bytes(pool));
-	if (pool->objects != NULL && pool->free_indices != NULL)
-		return 0;
-	ft_pool_free(pool);
-	return -ENOMEM;
+	if (pool->objects == NULL || pool->free_indices == NULL) {
+		ft_pool_free(pool);
+		return -ENOMEM;
+	}
+	ft_pages_front_init(&pool->objects_front, pool->objects, object_bytes(pool));
+	ft_pages_front_init(&pool->free_front, pool->free_indices, free_bytes(pool));
+	return 0;
 }
 
 void ft_pool_free(struct ft_pool *pool)
@@ -38,6 +39,14 @@ void ft_pool_free(struct ft_pool *pool)
 	ft_pages_unmap(pool->objects, object_bytes(pool));
 	ft_pages_unmap(pool->free_indices, free_bytes(pool));
 	*pool = (struct ft_pool){ 0 };
+}
+
+static uint32_t take_fresh(struct ft_pool *pool)
+{
+	uint32_t index = pool->fresh++;
+
+	ft_pages_front_use(&pool->objects_front, (size_t)pool->fresh * pool->stride);
+	return index;
 }
 
 // What was given back last is taken first: it is likely to be in the cache still.
@@ -48,7 +57,7 @@ void *ft_pool_take(struct ft_pool *pool)
 	if (pool->free_count > 0)
 		index = pool->free_indices[--pool->free_count];
 	else if (pool->fresh < pool->maximum)
-		index = pool->fresh++;
+		index = take_fresh(pool);
 	else
 		return NULL;
 	pool->in_use++;
@@ -62,4 +71,5 @@ void ft_pool_give(struct ft_pool *pool, void *object)
 	assert(index < pool->fresh && ft_pool_at(pool, index) == object && pool->in_use > 0);
 	pool->free_indices[pool->free_count++] = index;
 	pool->in_use--;
+	ft_pages_front_use(&pool->free_front, pool->free_count * sizeof(pool->free_indices[0]));
 }

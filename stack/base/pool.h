@@ -3,6 +3,8 @@
 #pragma once
 #include <stdint.h>
 
+#include "base/pages.h"
+
 #define FT_POOL_NONE UINT32_MAX
 
 struct ft_pool {
@@ -13,6 +15,8 @@ struct ft_pool {
 	uint32_t maximum;
 	uint32_t in_use;
 	uint32_t stride; // bytes, a multiple of the alignment
+	struct ft_pages_front objects_front;
+	struct ft_pages_front free_front;
 };
 
 // `object_bytes` is rounded up to `alignment` (a power of two up to 4096). Huge pages are asked for

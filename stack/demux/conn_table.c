@@ -14,9 +14,11 @@
 
 #define FEWEST_BUCKETS 64
 
-// Entries for each bucket of 12: above the first the table grows, below the second it shrinks,
-// above the third it is full (when growing failed). After either change the load is about 4, far
+// Entries for each bucket of 12: above the first the next generation is mapped, so that its first
+// pages are there by then (pages.h), above the second the table grows, below the third it shrinks,
+// above the fourth it is full (when growing failed). After either change the load is about 4, far
 // from both.
+#define MOST_BEFORE_PREPARING  8
 #define MOST_BEFORE_GROWING    9
 #define LEAST_BEFORE_SHRINKING 2
 #define MOST		       11
@@ -59,11 +61,24 @@ static inline uint64_t bucket_count(const struct ft_conn_half *half)
 	return half->buckets == NULL ? 0 : half->mask + 1;
 }
 
+static inline uint64_t half_bytes(const struct ft_conn_half *half)
+{
+	return bucket_count(half) * sizeof(struct ft_conn_bucket);
+}
+
 static int half_init(struct ft_conn_half *half, uint64_t buckets)
 {
-	half->buckets = ft_pages_map(buckets * sizeof(struct ft_conn_bucket));
-	half->mask = buckets - 1;
+	*half = (struct ft_conn_half){
+		.buckets = ft_pages_map(buckets * sizeof(struct ft_conn_bucket)),
+		.mask = buckets - 1,
+	};
 	return half->buckets == NULL ? -ENOMEM : 0;
+}
+
+static void half_free(struct ft_conn_half *half)
+{
+	ft_pages_unmap(half->buckets, half_bytes(half));
+	*half = (struct ft_conn_half){ 0 };
 }
 
 static inline uint32_t half_find(const struct ft_conn_table *table, const struct ft_conn_half *half,
@@ -176,12 +191,16 @@ static void retire_some(struct ft_conn_table *table, uint64_t most_bytes)
 	ft_pages_unmap(table->retired + table->retired_bytes, bytes);
 }
 
+// All that was retired before is gone: it was when this resizing began.
 static void finish_resizing(struct ft_conn_table *table)
 {
-	retire_some(table, UINT64_MAX);
-	table->retired = (char *)table->old.buckets;
-	table->retired_bytes = bucket_count(&table->old) * sizeof(struct ft_conn_bucket);
-	table->old = (struct ft_conn_half){ 0 };
+	struct ft_conn_half *old = &table->old;
+
+	if (!ft_pages_unmap_later(old->buckets, half_bytes(old))) {
+		table->retired = (char *)old->buckets;
+		table->retired_bytes = half_bytes(old);
+	}
+	*old = (struct ft_conn_half){ 0 };
 }
 
 // In order, from 0: then the new generation is first touched in order, too, and the kernel has to
@@ -228,6 +247,16 @@ static void prefetch_next_step(const struct ft_conn_table *table)
 	}
 }
 
+// Growing, the entries of old bucket b go to b and to b plus half the new ones. (Shrinking, the
+// second half is filled later than this says.)
+static void use_fronts(struct ft_conn_table *table)
+{
+	uint64_t bytes = table->moved * sizeof(struct ft_conn_bucket);
+
+	ft_pages_front_use(&table->fronts[0], bytes);
+	ft_pages_front_use(&table->fronts[1], bytes);
+}
+
 static void step_resizing(struct ft_conn_table *table)
 {
 	retire_some(table, BYTES_RETIRED_AT_ONCE);
@@ -240,18 +269,44 @@ static void step_resizing(struct ft_conn_table *table)
 		else if (++table->moved == bucket_count(&table->old))
 			finish_resizing(table);
 	}
+	use_fronts(table);
 	prefetch_next_step(table);
+}
+
+// One half of the next generation. What the first old buckets hold may have overflowed from the
+// last ones: its home is at the very end.
+static void prepare_front(
+	struct ft_pages_front *front, struct ft_conn_bucket *buckets, uint64_t count)
+{
+	uint64_t last = RTE_MIN(count, 8u * UINT8_MAX);
+
+	ft_pages_front_init(front, buckets, count * sizeof(*buckets));
+	ft_pages_front_prepare(front);
+	ft_pages_give_soon(buckets + count - last, last * sizeof(*buckets));
+}
+
+// Unless that is done already. Without memory for it there is no next generation.
+static void map_next(struct ft_conn_table *table, uint64_t buckets)
+{
+	if (bucket_count(&table->next) == buckets)
+		return;
+	half_free(&table->next);
+	if (half_init(&table->next, buckets) != 0)
+		return;
+	for (unsigned i = 0; i < 2; i++)
+		prepare_front(
+			&table->fronts[i], table->next.buckets + i * (buckets / 2), buckets / 2);
 }
 
 // Without memory for it the table stays as it is, and tries again at the next change.
 static void start_resizing(struct ft_conn_table *table, uint64_t buckets)
 {
-	struct ft_conn_half next;
-
-	if (half_init(&next, buckets) != 0)
+	map_next(table, buckets);
+	if (table->next.buckets == NULL)
 		return;
 	table->old = table->current;
-	table->current = next;
+	table->current = table->next;
+	table->next = (struct ft_conn_half){ 0 };
 	table->moved = 0;
 }
 
@@ -263,6 +318,8 @@ static void keep_size(struct ft_conn_table *table)
 		step_resizing(table);
 	else if (table->entries > MOST_BEFORE_GROWING * buckets)
 		start_resizing(table, buckets * 2);
+	else if (table->entries > MOST_BEFORE_PREPARING * buckets)
+		map_next(table, buckets * 2);
 	else if (table->entries < LEAST_BEFORE_SHRINKING * buckets && buckets > FEWEST_BUCKETS)
 		start_resizing(table, buckets / 2);
 }
@@ -276,14 +333,10 @@ int ft_conn_table_init(
 	return half_init(&table->current, FEWEST_BUCKETS);
 }
 
-static void half_free(struct ft_conn_half *half)
-{
-	ft_pages_unmap(half->buckets, bucket_count(half) * sizeof(struct ft_conn_bucket));
-}
-
 void ft_conn_table_free(struct ft_conn_table *table)
 {
 	retire_some(table, UINT64_MAX);
+	half_free(&table->next);
 	half_free(&table->old);
 	half_free(&table->current);
 	*table = (struct ft_conn_table){ 0 };

@@ -28,9 +28,11 @@ struct ft_conn_table {
 	const struct ft_pool *objects;
 	const struct ft_hash_key *key;
 	struct ft_conn_half current;
-	struct ft_conn_half old; // being emptied into current; buckets NULL when not resizing
-	uint64_t moved;		 // old buckets below this are empty
-	char *retired;		 // what is left of the generation before, given back piece by piece
+	struct ft_conn_half old;  // being emptied into current; buckets NULL when not resizing
+	uint64_t moved;		  // old buckets below this are empty
+	struct ft_conn_half next; // mapped already, as growing is near; else buckets NULL
+	struct ft_pages_front fronts[2]; // of its halves, and then those of current
+	char *retired; // what is left of the generation before, given back piece by piece
 	uint64_t retired_bytes;
 	uint64_t entries;
 	uint64_t changes; // insertions and removals ever: tells a burst if its lookup still holds

@@ -7,6 +7,7 @@
 #include <time.h>
 
 #include "base/log.h"
+#include "base/pages.h"
 #include "base/recorder.h"
 #include "config/config.h"
 #include "drivers/device.h"
@@ -127,9 +128,13 @@ static int start_dpdk(void)
 	if (error != 0)
 		return error;
 	runtime.was_started = true;
-	error = start_nic();
-	if (error != 0)
+	error = ft_pages_service_start();
+	if (error == 0)
+		error = start_nic();
+	if (error != 0) {
+		ft_pages_service_stop();
 		ft_eal_stop();
+	}
 	return error;
 }
 
@@ -201,6 +206,7 @@ void ft_exit(void)
 		;
 	ft_telemetry_stop();
 	ft_thread_attach(NULL, NULL);
+	ft_pages_service_stop();
 	ft_stack_free(&runtime.stack);
 	ft_recorder_close(runtime.stack.recorder);
 	ft_nic_close(&runtime.nic);

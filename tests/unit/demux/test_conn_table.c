@@ -3,14 +3,18 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
+#include "base/pages.h"
 #include "base/random.h"
 #include "demux/conn_bucket.h"
 #include "demux/conn_table.h"
 
 #define OBJECTS 20000
 #define MANY	300000
+#define MOST	2500000
 
 struct object {
 	struct ft_tuple tuple;
@@ -463,6 +467,98 @@ static void growing_table_occupies_few_bytes_for_each_entry(void **state)
 	stop(&fixture);
 }
 
+static bool is_resident(const void *at)
+{
+	void *page = RTE_PTR_ALIGN_FLOOR((void *)(uintptr_t)at, (size_t)sysconf(_SC_PAGESIZE));
+	unsigned char in_core;
+
+	assert_int_equal(mincore(page, 1, &in_core), 0);
+	return in_core & 1;
+}
+
+// Where moving the next old buckets may write: the places of their entries, and of those that had
+// overflowed into them from the buckets before, which are the last ones for the first. Of a large
+// generation the middle of each half is far ahead when growing begins.
+static void check_pages_are_given(const struct ft_conn_table *table)
+{
+	const struct ft_conn_half *half = &table->current;
+	uint64_t old = half->mask / 2 + 1;
+
+	for (int64_t near = -4 * 511; near <= 32 * 511; near += 511) {
+		uint64_t home = (table->moved + (uint64_t)near) & (old - 1);
+
+		assert_true(is_resident(&half->buckets[home]));
+		assert_true(is_resident(&half->buckets[home + old]));
+	}
+	if (table->moved == 0 && old * sizeof(*half->buckets) >= (16 << 20)) {
+		assert_false(is_resident(&half->buckets[old / 2]));
+		assert_false(is_resident(&half->buckets[old / 2 + old]));
+	}
+}
+
+// Neither an insertion nor a removal waits for the kernel, as long as the service is in time: here it
+// is whenever it is asked.
+static void growing_table_has_its_pages_given_before(void **state)
+{
+	uint32_t while_growing = 0;
+	struct fixture fixture;
+
+	start_with_many(&fixture, 9, MOST);
+	assert_int_equal(ft_pages_service_start(), 0);
+	for (uint32_t i = 0; i < MOST; i++) {
+		struct ft_tuple tuple = make_tuple(i, 80);
+		bool was_growing = fixture.table.old.buckets != NULL;
+
+		add(&fixture, &tuple);
+		assert_int_equal(fixture.table.retired_bytes, 0); // the service unmaps
+		if (i % 1024 == 0) {
+			ft_pages_service_stop(); // when all requests have been served
+			assert_int_equal(ft_pages_service_start(), 0);
+		} else if (was_growing) {
+			continue;
+		}
+		// The first generations are mapped and filled between two services.
+		if (fixture.table.old.buckets != NULL && i > 100000) {
+			check_pages_are_given(&fixture.table);
+			while_growing++;
+		}
+	}
+	assert_true(while_growing > 100);
+	check_table(&fixture);
+	ft_pages_service_stop();
+	stop(&fixture);
+}
+
+// What was mapped for growing is not what a table that shrinks instead goes on with.
+static void table_about_to_grow_can_shrink(void **state)
+{
+	uint32_t indices[1100], count = 0; // of 128 buckets, which are to be 256 soon
+	struct fixture fixture;
+	long before = mapped_pages();
+
+	start(&fixture, 10);
+	while (count < RTE_DIM(indices)) {
+		struct ft_tuple tuple = make_tuple(count, 80);
+
+		indices[count++] = add(&fixture, &tuple);
+	}
+	assert_int_equal(fixture.table.next.mask + 1, 256);
+	while (count > 1) {
+		take_away(&fixture, indices[--count]);
+		assert_true(fixture.table.current.mask + 1 <= 128);
+	}
+	assert_int_equal(fixture.table.current.mask + 1, 64);
+	check_table(&fixture);
+	for (; count < RTE_DIM(indices); count++) {
+		struct ft_tuple tuple = make_tuple(count, 80);
+
+		indices[count] = add(&fixture, &tuple);
+	}
+	check_table(&fixture);
+	stop(&fixture);
+	assert_int_equal(mapped_pages(), before);
+}
+
 // ---- against a model: all that is in the table, by number ----
 
 struct model {
@@ -603,9 +699,12 @@ int main(void)
 		cmocka_unit_test(one_change_moves_few_entries),
 		cmocka_unit_test(one_change_gives_back_little_memory),
 		cmocka_unit_test(growing_table_occupies_few_bytes_for_each_entry),
+		cmocka_unit_test(growing_table_has_its_pages_given_before),
+		cmocka_unit_test(table_about_to_grow_can_shrink),
 		cmocka_unit_test(random_operations_agree_with_model),
 		cmocka_unit_test(hash_spreads_tuples_that_are_alike),
 	};
 
+	ft_test_start_eal();
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
