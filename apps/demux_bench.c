@@ -3,6 +3,7 @@
 #include "demux_bench.h"
 
 #include <errno.h>
+#include <sched.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -248,9 +249,11 @@ static void handle_signals(void)
 
 static void start_dpdk(const char *program)
 {
+	char cpu[16]; // the others remain for DPDK's control thread
 	char *args[] = { (char *)program, "--no-huge", "--no-shconf", "--no-pci", "--no-telemetry",
-		"--log-level=lib.eal:error", "-m", "64", NULL };
+		"--log-level=lib.eal:error", "-m", "64", "-l", cpu, NULL };
 
+	snprintf(cpu, sizeof(cpu), "%d", sched_getcpu());
 	if (rte_eal_init(sizeof(args) / sizeof(args[0]) - 1, args) < 0)
 		bench_fail("DPDK did not start");
 }
