@@ -12,6 +12,7 @@
 #include "shim/thread.h"
 #include "socket/socket.h"
 #include "stack.h"
+#include "tcp/tcp_at_once.h"
 
 // The calling thread's stack, or NULL with errno ENXIO.
 struct ft_stack *ft_call_stack(void);
@@ -54,6 +55,20 @@ static inline struct ft_socket *ft_call_socket(int fd, struct ft_stack **stack)
 	ft_thread_calls++;
 	*stack = own;
 	return ft_container_of(description, struct ft_socket, description);
+}
+
+// The connection at work that `fd` leads to, and the stack it belongs to; or NULL, when it is for the function
+// above to find what there is instead. Nothing is changed: the call is not counted either.
+static inline struct ft_tcp_conn *ft_call_find_at_work(int fd, struct ft_stack *stack)
+{
+	const struct ft_description *description;
+
+	if (unlikely(stack == NULL || ft_thread_calls >= FT_CALLS_TO_A_TURN))
+		return NULL;
+	description = ft_descriptor_description(&stack->sockets->descriptors, fd);
+	if (unlikely(description == NULL || description->kind != FT_DESCRIPTION_SOCKET))
+		return NULL;
+	return ft_tcp_at_work(((const struct ft_socket *)description)->conn);
 }
 
 long ft_call_failed(int error) __attribute__((cold));

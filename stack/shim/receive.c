@@ -203,9 +203,9 @@ ssize_t ft_recvfrom(
 	return result;
 }
 
-// What nearly every call asks for, without the detour: bytes of a stream, one buffer, no wish that
+// What most calls ask for, without the detour: bytes of a stream, one buffer, no wish that
 // needs more than one look. -EAGAIN: it is another kind of call, or nothing is there.
-static ssize_t receive_at_once(
+static ssize_t receive_simply(
 	struct ft_stack *stack, struct ft_socket *socket, void *bytes, size_t count, int flags)
 {
 	const struct iovec iov = { .iov_base = bytes, .iov_len = count };
@@ -216,7 +216,8 @@ static ssize_t receive_at_once(
 	return ft_tcp_receive(stack, socket->conn, &iov, 1, 0, stack->now);
 }
 
-ssize_t ft_recv(int fd, void *bytes, size_t count, int flags)
+static __attribute__((noinline)) ssize_t receive_otherwise(
+	int fd, void *bytes, size_t count, int flags)
 {
 	struct ft_stack *stack;
 	struct ft_socket *socket = ft_call_socket(fd, &stack);
@@ -224,10 +225,23 @@ ssize_t ft_recv(int fd, void *bytes, size_t count, int flags)
 
 	if (socket == NULL)
 		return -1;
-	result = receive_at_once(stack, socket, bytes, count, flags);
+	result = receive_simply(stack, socket, bytes, count, flags);
 	if (result != -EAGAIN)
 		return ft_call_result(result);
 	return ft_recvfrom(fd, bytes, count, flags, NULL, NULL);
+}
+
+// A count beyond INT64_MAX is none, and no room either.
+ssize_t ft_recv(int fd, void *bytes, size_t count, int flags)
+{
+	struct ft_stack *stack = ft_thread_stack();
+	struct ft_tcp_conn *conn = ft_call_find_at_work(fd, stack);
+
+	if (unlikely(conn == NULL || (flags & ~(MSG_DONTWAIT | MSG_NOSIGNAL)) || bytes == NULL ||
+		     !ft_tcp_may_receive_at_once(stack, conn, (ssize_t)count)))
+		return receive_otherwise(fd, bytes, count, flags);
+	ft_thread_calls++;
+	return ft_tcp_receive_at_once(conn, bytes);
 }
 
 // Unlike recv(), read() of nothing takes nothing and waits for nothing (POSIX), be it a datagram.

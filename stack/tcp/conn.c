@@ -221,6 +221,8 @@ void ft_conn_discard_received(struct ft_stack *stack, struct ft_tcp_conn *conn)
 {
 	struct rte_mbuf *pkt;
 
+	if (conn->receive_queue.few_end > 0) // their packet is gone already
+		stack->counters.dropped_late[FT_DROP_OWNER_GONE]++;
 	while ((pkt = ft_receive_queue_pop(&conn->receive_queue, &conn->receive_memory)) != NULL)
 		ft_stack_drop_late(stack, pkt, FT_DROP_OWNER_GONE);
 }

@@ -49,9 +49,16 @@ enum ft_tcp_timer {
 struct ft_tcp_conn {
 	// Line 0: the checks on a segment.
 	struct ft_tuple tuple;
-	uint8_t state; // enum ft_tcp_state
-	uint8_t owed;  // enum ft_tcp_owed
-	uint16_t mss;  // Eff.snd.MSS: payload of a full segment, options deducted (RFC 9293 3.7.1)
+	// Of one word, so that one compare tells that a connection is open and of these that are rare there is
+	// none.
+	uint32_t state : 8;	     // enum ft_tcp_state
+	uint32_t error : 8;	     // pending, an errno (they are below 256)
+	uint32_t is_read_shut : 1;   // SHUT_RD: what comes is acknowledged and thrown away
+	uint32_t has_urgent : 1;     // a mark at rcv_up that was not passed yet
+	uint32_t is_more_coming : 1; // MSG_MORE: like cork, until the next send or ACK
+	uint32_t is_sending_urgent : 1;
+	uint32_t : 4;
+	uint32_t owed : 8; // enum ft_tcp_owed
 	struct {
 		uint32_t nxt;
 		uint32_t wnd;	    // from nxt to the right edge last offered
@@ -74,6 +81,7 @@ struct ft_tcp_conn {
 		uint32_t max_wnd; // the largest window the peer ever offered
 	} snd;
 	uint32_t ts_offset;
+	uint16_t mss; // Eff.snd.MSS: payload of a full segment, options deducted (RFC 9293 3.7.1)
 	uint16_t rcv_mss;	// the peer's full segment, as far as seen
 	uint16_t offer_mss;	// what the peer's MSS option said, or 536
 	uint16_t announced_mss; // what ours said
@@ -83,21 +91,18 @@ struct ft_tcp_conn {
 	bool has_scaling : 1;
 	bool is_fin_queued : 1; // the application sends no more; a FIN follows the data
 	bool is_fin_acked : 1;
-	bool is_fin_received : 1; // in order: rcv.nxt is behind it
-	bool is_read_shut : 1;	  // SHUT_RD: what comes is acknowledged and thrown away
-	bool is_orphan : 1;	  // the application has closed it
-	bool is_passive : 1;	  // opened by a SYN to a listener
-	bool is_cwnd_limited : 1; // cwnd ended the last sending (cc.h)
-	bool is_more_coming : 1;  // MSG_MORE: like cork, until the next send or ACK
-	bool is_flushed : 1;	  // nothing of what is queued is held back
-	bool is_sending_urgent : 1;
-	bool has_urgent : 1;	     // a mark at rcv_up that was not passed yet
+	bool is_fin_received : 1;    // in order: rcv.nxt is behind it
+	bool is_orphan : 1;	     // the application has closed it
+	bool is_passive : 1;	     // opened by a SYN to a listener
+	bool is_cwnd_limited : 1;    // cwnd ended the last sending (cc.h)
+	bool is_flushed : 1;	     // nothing of what is queued is held back
 	bool is_urgent_readable : 1; // urgent_byte has come and MSG_OOB has not taken it
 	bool was_syn_lost : 1;	    // SYN or SYN-ACK was sent again: begin carefully (RFC 5681 3.1)
 	bool was_hoarder_tried : 1; // since packets_moved
+	uint8_t reuse : 4;	    // enum ft_port_reuse, as the port was held with
 	uint8_t urgent_byte;
 	uint8_t packets_moved; // when something last moved in the send queue: tcp_hoarders.h
-	uint32_t rcv_up;       // where the urgent byte is, if has_urgent
+	uint16_t snd_laps;     // how often SND.UNA has gone round past the ISS: every 4 GB
 	uint32_t send_limit;   // bytes of the send queue: options.send_buffer, and as it has grown
 
 	struct ft_rtt rtt;
@@ -119,17 +124,15 @@ struct ft_tcp_conn {
 	struct ft_tcp_listener *listener; // while in one of its queues
 	struct ft_socket *socket;	  // NULL: not accepted yet, or closed
 	uint32_t ts_recent_age;		  // when ts_recent was taken, seconds
+	uint32_t rcv_up;		  // where the urgent byte is, if has_urgent
 	uint32_t challenge_second;	  // the second that challenges_left counts for
 	uint8_t challenges_left;
-	uint8_t reuse;		   // enum ft_port_reuse, as the port was held with
 	uint8_t unanswered_probes; // of a silent peer, or of a closed window
 	uint8_t window_probes;	   // since the window closed, answered or not
 	uint8_t timeouts;	   // in a row, with nothing acknowledged between them
 	uint8_t again;		   // why snd.nxt last went back: enum ft_pkt_cause
-	uint8_t error;		   // pending, an errno (they are below 256)
 	uint8_t soft_error; // told by ICMP, reported if the connection times out (RFC 1122 4.2.3.9)
-	uint16_t snd_laps;  // how often SND.UNA has gone round past the ISS: every 4 GB
-	uint16_t rcv_laps;  // and RCV.NXT past the IRS
+	uint16_t rcv_laps;  // how often RCV.NXT has gone round past the IRS: every 4 GB
 	uint32_t total_retransmits;
 	struct ft_tcp_options options;
 };
@@ -138,7 +141,7 @@ _Static_assert(offsetof(struct ft_tcp_conn, snd) == 64,
 	"the checks on a segment need one line of the block: line 0");
 _Static_assert(offsetof(struct ft_tcp_conn, rtt) <= 128,
 	"a pure ACK that moves SND.UNA touches lines 0 and 1, then rtt, retransmit and cc");
-_Static_assert(sizeof(struct ft_tcp_conn) <= 704,
+_Static_assert(sizeof(struct ft_tcp_conn) <= 768,
 	"a core's cache holds the blocks of a thousand connections at work");
 
 // A block, its bytes as the last user left them. When all are in use the connections that can rest do,
@@ -349,8 +352,12 @@ static inline struct ft_window_offer ft_conn_window_offer(const struct ft_tcp_co
 // The window field of a segment that is no SYN: what is offered is chosen anew with each.
 static inline uint16_t ft_conn_offer_window(struct ft_tcp_conn *conn)
 {
-	struct ft_window_offer offer = ft_conn_window_offer(conn);
+	struct ft_window_offer offer;
 
-	conn->rcv.wnd = ft_window_choose(&offer);
+	if (!likely(ft_window_is_all_but(
+		    conn->options.receive_buffer, conn->rcv.wnd, conn->rcv_mss))) {
+		offer = ft_conn_window_offer(conn);
+		conn->rcv.wnd = ft_window_choose(&offer);
+	}
 	return ft_window_field(conn->rcv.wnd, conn->rcv_scale);
 }

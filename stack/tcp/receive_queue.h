@@ -1,4 +1,5 @@
-// Bytes in order that wait for the application: a FIFO of received packets. A packet that fits into
+// Bytes in order that wait for the application. A few, as a request is, wait in the queue itself; what comes
+// behind them is a FIFO of received packets. A packet that fits into
 // the room left behind the last one is copied there, so any two neighbours hold more than one
 // buffer's worth: the memory held is at most about twice the payload, even when the peer sends
 // single bytes (and full-sized segments are never copied). What a queue of few bytes holds, and there may
@@ -8,6 +9,7 @@
 #include <stdint.h>
 #include <sys/uio.h>
 
+#include "base/few.h"
 #include "base/pkt.h"
 #include "tcp/receive_memory.h"
 #include "tcp/segment.h"
@@ -15,7 +17,37 @@
 struct ft_receive_queue {
 	struct ft_pkt_queue packets; // each stripped to its payload, which info->payload_* delimit
 	uint64_t bytes;
+	uint8_t few_first; // where those in `few` begin, and end: equal if there are none, and then 0
+	uint8_t few_end;
+	uint8_t few[FT_FEW]; // before those of the packets
 };
+
+// Whether all there is, which is something, is in `few`.
+static inline bool ft_receive_queue_has_few(const struct ft_receive_queue *queue)
+{
+	return queue->packets.first == NULL && queue->bytes > 0;
+}
+
+// Whether `bytes` more, which are some, need no packet.
+static inline bool ft_receive_queue_may_append_few(
+	const struct ft_receive_queue *queue, uint32_t bytes)
+{
+	return queue->packets.first == NULL && bytes - 1 < (uint32_t)FT_FEW - queue->few_end;
+}
+
+// Appends the payload of a packet, which stays the caller's.
+static inline void ft_receive_queue_append_few(
+	struct ft_receive_queue *queue, const struct rte_mbuf *pkt, uint32_t offset, uint32_t bytes)
+{
+	uint8_t *to = queue->few + queue->few_end;
+
+	if (likely(offset + bytes <= pkt->data_len))
+		ft_few_copy(to, rte_pktmbuf_mtod_offset(pkt, const uint8_t *, offset), bytes);
+	else
+		ft_pkt_copy_segments(pkt, offset, to, bytes);
+	queue->few_end += bytes;
+	queue->bytes += bytes;
+}
 
 // All zero is an empty queue; this says so in words.
 void ft_receive_queue_init(struct ft_receive_queue *queue);
@@ -31,6 +63,11 @@ static inline enum ft_drop ft_receive_queue_append(
 	const uint32_t bytes = ft_pkt_info(pkt)->payload_length;
 	enum ft_drop reason;
 
+	if (ft_receive_queue_may_append_few(queue, bytes)) {
+		ft_receive_queue_append_few(queue, pkt, ft_pkt_info(pkt)->payload_offset, bytes);
+		ft_pkt_free(pkt);
+		return FT_TAKEN;
+	}
 	ft_pkt_strip(pkt);
 	if (unlikely(bytes == 0) ||
 		(queue->packets.last != NULL && ft_segment_merge(queue->packets.last, pkt))) {
@@ -59,17 +96,29 @@ bool ft_receive_queue_byte_at(const struct ft_receive_queue *queue, uint64_t off
 uint64_t ft_receive_queue_take(struct ft_receive_queue *queue, const struct iovec *iov,
 	int iov_count, uint64_t most, struct ft_receive_memory *memory);
 
-// The same of the only packet, which there is, with room at `to` for all of it.
+// The same when one packet is all there is, with room at `to` for all of it.
 static inline uint64_t ft_receive_queue_take_only(
 	struct ft_receive_queue *queue, void *to, struct ft_receive_memory *memory)
 {
 	struct rte_mbuf *pkt = queue->packets.first;
 	const uint64_t bytes = queue->bytes;
 
-	*queue = (struct ft_receive_queue){ 0 };
+	queue->packets = (struct ft_pkt_queue){ 0 };
+	queue->bytes = 0;
 	ft_receive_memory_give(memory, pkt);
 	ft_pkt_copy_out(pkt, ft_pkt_info(pkt)->payload_offset, to, bytes);
 	ft_pkt_free(pkt);
+	return bytes;
+}
+
+// The same when ft_receive_queue_has_few(), with room at `to` for all.
+static inline uint64_t ft_receive_queue_take_few(struct ft_receive_queue *queue, void *to)
+{
+	const uint64_t bytes = queue->bytes;
+
+	ft_few_copy(to, queue->few + queue->few_first, bytes);
+	queue->bytes = 0;
+	queue->few_first = queue->few_end = 0;
 	return bytes;
 }
 
@@ -78,6 +127,6 @@ uint64_t ft_receive_queue_discard(
 	struct ft_receive_queue *queue, uint64_t bytes, struct ft_receive_memory *memory);
 
 // Removes the first packet, whole, and returns it, or NULL: for an owner that counts what is thrown
-// away (ft_stack_drop_late()).
+// away (ft_stack_drop_late()). The few bytes before it are forgotten.
 struct rte_mbuf *ft_receive_queue_pop(
 	struct ft_receive_queue *queue, struct ft_receive_memory *memory);

@@ -23,13 +23,19 @@
 struct ft_reorder {
 	struct rte_mbuf *first_block; // the first packet of each block holds its links: info->block
 	struct rte_mbuf *last_block;
-	uint64_t bytes; // of payload held
-	uint32_t block_count;
+	uint64_t bytes;	  // of payload held
 	uint32_t fin_seq; // where the peer's FIN stands, if has_fin
+	uint16_t block_count;
 	bool has_fin;
 };
 
 void ft_reorder_init(struct ft_reorder *reorder);
+
+// Nor a FIN.
+static inline bool ft_reorder_has_nothing(const struct ft_reorder *reorder)
+{
+	return reorder->block_count == 0 && !reorder->has_fin;
+}
 
 static inline bool ft_reorder_is_empty(const struct ft_reorder *reorder)
 {

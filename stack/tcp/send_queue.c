@@ -66,6 +66,8 @@ static __attribute__((noinline)) uint64_t append_to_packets(struct ft_send_queue
 static uint64_t append_bytes(struct ft_send_queue *queue, const uint8_t *from, uint64_t bytes,
 	const struct ft_send_memory *memory)
 {
+	if (bytes == 0)
+		return 0;
 	if (!ft_send_queue_may_append_few(queue, bytes))
 		return append_to_packets(queue, from, bytes, memory);
 	ft_send_queue_append_few(queue, from, bytes);

@@ -12,11 +12,12 @@
 #include <sys/uio.h>
 
 #include "base/budget.h"
+#include "base/few.h"
 #include "base/pkt.h"
 
 struct rte_mempool;
 
-#define FT_SEND_QUEUE_FEW 64
+#define FT_SEND_QUEUE_FEW FT_FEW
 
 struct ft_send_queue {
 	struct ft_pkt_queue packets; // single mbufs, which info->next links; none: all is in `few`
@@ -54,11 +55,11 @@ static inline bool ft_send_queue_may_append_few(const struct ft_send_queue *queu
 	return ft_send_queue_has_few(queue) && bytes <= sizeof(queue->few) - queue->bytes;
 }
 
-// Appends them.
+// Appends them; there is one at least.
 static inline void ft_send_queue_append_few(
 	struct ft_send_queue *queue, const void *from, uint64_t bytes)
 {
-	memcpy(queue->few + queue->bytes, from, bytes);
+	ft_few_copy(queue->few + queue->bytes, from, bytes);
 	queue->bytes += bytes;
 }
 

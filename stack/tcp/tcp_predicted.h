@@ -24,13 +24,13 @@ static inline bool ft_tcp_predicted_is_next(
 {
 	const uint8_t controls = FT_TCP_FIN | FT_TCP_SYN | FT_TCP_RST | FT_TCP_URG | FT_TCP_ACK;
 
-	if (conn->state != FT_TCP_ESTABLISHED || (seg->flags & controls) != FT_TCP_ACK)
+	if (conn->state != FT_TCP_ESTABLISHED || conn->has_urgent || conn->is_read_shut)
+		return false;
+	if ((seg->flags & controls) != FT_TCP_ACK)
 		return false;
 	if (seg->seq != conn->rcv.nxt || seg->length > conn->rcv.wnd)
 		return false;
-	if (!ft_reorder_is_empty(&conn->reorder) || conn->reorder.has_fin)
-		return false;
-	if (conn->has_urgent || conn->is_read_shut)
+	if (!ft_reorder_has_nothing(&conn->reorder))
 		return false;
 	return !conn->has_timestamps ||
 	       ((seg->options & FT_TCP_HAS_TIMESTAMP) &&

@@ -55,18 +55,17 @@ static ssize_t queue_bytes(
 	return (ssize_t)queued;
 }
 
-static inline ssize_t owe_data(
-	struct ft_stack *stack, struct ft_tcp_conn *conn, ssize_t queued, int flags)
+static ssize_t owe_data(struct ft_stack *stack, struct ft_tcp_conn *conn, ssize_t queued, int flags)
 {
-	conn->is_more_coming = flags & FT_TCP_SEND_MORE;
+	conn->is_more_coming = (flags & FT_TCP_SEND_MORE) != 0;
 	conn->is_flushed = false;
 	ft_trace_of(stack, FT_TRACE_SOCKET, &conn->tuple, "application sends %zd bytes", queued);
 	ft_conn_owe(stack, conn, FT_OWE_OUTPUT, "data");
 	return queued;
 }
 
-static __attribute__((noinline)) ssize_t send_any(struct ft_stack *stack,
-	struct ft_tcp_anchor *anchor, const struct iovec *iov, int iov_count, int flags)
+ssize_t ft_tcp_send(struct ft_stack *stack, struct ft_tcp_anchor *anchor, const struct iovec *iov,
+	int iov_count, int flags, ft_time now)
 {
 	struct ft_tcp_conn *conn = ft_anchor_wake(stack, anchor, true);
 	ssize_t queued;
@@ -91,26 +90,6 @@ static __attribute__((noinline)) ssize_t send_any(struct ft_stack *stack,
 	return owe_data(stack, conn, queued, flags);
 }
 
-// A short answer, and nothing against it. The state knows of FINs, and no send buffer is smaller than what needs
-// no packet.
-static inline bool may_send_few(const struct ft_tcp_conn *conn, uint64_t bytes)
-{
-	return conn->state == FT_TCP_ESTABLISHED && conn->error == 0 && bytes > 0 &&
-	       ft_send_queue_may_append_few(&conn->send_queue, bytes);
-}
-
-ssize_t ft_tcp_send(struct ft_stack *stack, struct ft_tcp_anchor *anchor, const struct iovec *iov,
-	int iov_count, int flags, ft_time now)
-{
-	const uint64_t bytes = iov_count == 1 ? iov->iov_len : 0;
-	struct ft_tcp_conn *conn = anchor->conn;
-
-	if (unlikely(flags != 0 || ft_anchor_is_at_rest(anchor) || !may_send_few(conn, bytes)))
-		return send_any(stack, anchor, iov, iov_count, flags);
-	ft_send_queue_append_few(&conn->send_queue, iov->iov_base, bytes);
-	return owe_data(stack, conn, (ssize_t)bytes, 0);
-}
-
 void ft_tcp_flush(struct ft_stack *stack, struct ft_tcp_anchor *anchor)
 {
 	struct ft_tcp_conn *conn = anchor->conn;
@@ -129,7 +108,7 @@ static bool stands_at_mark(const struct ft_tcp_conn *conn)
 	return conn->has_urgent && ft_conn_bytes_before_mark(conn) == 0;
 }
 
-static __attribute__((noinline)) void offer_window(struct ft_stack *stack, struct ft_tcp_conn *conn)
+static void offer_window(struct ft_stack *stack, struct ft_tcp_conn *conn)
 {
 	struct ft_window_offer offer = ft_conn_window_offer(conn);
 
@@ -201,11 +180,11 @@ static ssize_t receive_at_rest(const struct ft_tcp_anchor *anchor, int flags)
 	return anchor->state == FT_TCP_CLOSE_WAIT || anchor->is_read_shut ? 0 : -EAGAIN;
 }
 
-static inline ssize_t have_read(struct ft_stack *stack, struct ft_tcp_conn *conn, uint64_t bytes)
+static ssize_t have_read(struct ft_stack *stack, struct ft_tcp_conn *conn, uint64_t bytes)
 {
 	ft_trace_of(stack, FT_TRACE_SOCKET, &conn->tuple, "application reads %llu bytes",
 		(unsigned long long)bytes);
-	if (ft_window_may_have_opened(conn->options.receive_buffer, conn->rcv.wnd, conn->rcv_mss))
+	if (!ft_window_is_all_but(conn->options.receive_buffer, conn->rcv.wnd, conn->rcv_mss))
 		offer_window(stack, conn);
 	return (ssize_t)bytes;
 }
@@ -233,8 +212,8 @@ static __attribute__((noinline)) ssize_t receive_any(struct ft_stack *stack,
 // A request in one packet, with room for all of it.
 static inline bool may_receive_only(const struct ft_tcp_conn *conn, uint64_t room_bytes)
 {
-	return conn->receive_queue.packets.count == 1 && conn->receive_queue.bytes <= room_bytes &&
-	       !conn->has_urgent;
+	return conn->receive_queue.packets.count == 1 && conn->receive_queue.few_end == 0 &&
+	       conn->receive_queue.bytes <= room_bytes && !conn->has_urgent;
 }
 
 ssize_t ft_tcp_receive(struct ft_stack *stack, struct ft_tcp_anchor *anchor,

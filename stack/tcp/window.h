@@ -46,13 +46,11 @@ static inline uint32_t ft_window_choose(const struct ft_window_offer *offer)
 // when the window was nearly shut, or has grown much.
 bool ft_window_has_opened(const struct ft_window_offer *offer);
 
-// False when it has not, whatever of the buffer is used: told without an offer, as nearly every read
-// may, since next to nothing was received after the last one.
-static inline bool ft_window_may_have_opened(uint64_t buffer_bytes, uint32_t rcv_wnd, uint16_t mss)
+// What is still offered is all of the buffer but less than a segment, as nearly always: then, whatever of the
+// buffer is used, ft_window_choose() says `rcv_wnd` and ft_window_has_opened() no. Told without an offer.
+static inline bool ft_window_is_all_but(uint64_t buffer_bytes, uint32_t rcv_wnd, uint16_t mss)
 {
-	uint64_t closed = buffer_bytes - RTE_MIN(buffer_bytes, (uint64_t)rcv_wnd);
-
-	return closed >= RTE_MIN(2u * mss, buffer_bytes / 2) || rcv_wnd < mss;
+	return rcv_wnd > mss && (uint64_t)rcv_wnd + mss > buffer_bytes;
 }
 
 // The header's field for a window of `window` bytes: rounded down, so it may seem to the peer that

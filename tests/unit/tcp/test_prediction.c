@@ -9,6 +9,7 @@
 #include "base/hash.h"
 #include "base/random.h"
 #include "tcp/conn.h"
+#include "tcp/tcp_at_once.h"
 
 #include "peer.h"
 
@@ -25,6 +26,11 @@ static char text[MOST_BYTES + 1];
 static uint32_t below(uint32_t limit)
 {
 	return ft_random_below(&chance, limit);
+}
+
+static uint32_t any_size(uint32_t most)
+{
+	return below(3) == 0 ? 1 + below(2 * FT_FEW) : below(most + 1);
 }
 
 static void send_segment(uint32_t seq, uint32_t ack, uint8_t flags, uint32_t bytes, uint16_t window)
@@ -67,13 +73,34 @@ static void send_something(void)
 		ack += below(3000);
 	if (below(8) == 0)
 		window = (uint16_t)below(5000) * (below(4) != 0);
-	send_segment(seq, ack, any_flags(), below(3) == 0 ? 0 : below(MOST_BYTES + 1), window);
+	send_segment(seq, ack, any_flags(), below(3) == 0 ? 0 : any_size(MOST_BYTES), window);
+}
+
+// As stack/shim/ does.
+static void send_as_a_call(const struct iovec *iov)
+{
+	struct ft_tcp_conn *conn = ft_tcp_at_work(peer.conn);
+
+	if (conn != NULL && ft_tcp_may_send_at_once(&peer.stack, conn, iov->iov_len))
+		ft_tcp_send_at_once(&peer.stack, conn, iov->iov_base, iov->iov_len);
+	else
+		ft_tcp_send(&peer.stack, peer.conn, iov, 1, 0, peer.now);
+}
+
+static void receive_as_a_call(const struct iovec *iov)
+{
+	struct ft_tcp_conn *conn = ft_tcp_at_work(peer.conn);
+
+	if (conn != NULL && ft_tcp_may_receive_at_once(&peer.stack, conn, (int64_t)iov->iov_len))
+		ft_tcp_receive_at_once(conn, iov->iov_base);
+	else
+		ft_tcp_receive(&peer.stack, peer.conn, iov, 1, 0, peer.now);
 }
 
 static void call_something(void)
 {
 	static uint8_t bytes[20000];
-	const struct iovec iov = { bytes, below(2) == 0 ? sizeof(bytes) : below(3000) };
+	const struct iovec iov = { bytes, below(2) == 0 ? sizeof(bytes) : any_size(3000) };
 
 	const uint32_t which = below(40);
 
@@ -87,10 +114,12 @@ static void call_something(void)
 		ft_tcp_receive(&peer.stack, peer.conn, &iov, 1, (int)below(8), peer.now);
 		break;
 	default:
-		if (below(2) == 0)
+		if (below(4) == 0)
 			ft_tcp_send(&peer.stack, peer.conn, &iov, 1, (int)below(4), peer.now);
+		else if (below(2) == 0)
+			send_as_a_call(&iov);
 		else
-			ft_tcp_receive(&peer.stack, peer.conn, &iov, 1, 0, peer.now);
+			receive_as_a_call(&iov);
 		break;
 	}
 }

@@ -65,6 +65,19 @@ static void arrive(uint32_t bytes)
 	arrived += bytes;
 }
 
+// The same in two mbufs.
+static struct rte_mbuf *next_chain(uint32_t first, uint32_t second)
+{
+	struct rte_mbuf *pkt = next_segment(first);
+	struct rte_mbuf *rest = rte_pktmbuf_alloc(pool);
+
+	assert_non_null(rest);
+	memcpy(rte_pktmbuf_append(rest, second), stream + arrived + first, second);
+	rte_pktmbuf_chain(pkt, rest);
+	ft_pkt_info(pkt)->payload_length += second;
+	return pkt;
+}
+
 static uint64_t peek(void *to, uint64_t bytes, uint64_t most)
 {
 	const struct iovec iov = { to, bytes };
@@ -112,10 +125,10 @@ static void peek_stops_at_the_mark(void **state)
 {
 	uint8_t got[100];
 
-	arrive(50);
+	arrive(80);
 	assert_int_equal(peek(got, sizeof(got), 30), 30);
 	assert_int_equal(peek(got, sizeof(got), 0), 0);
-	assert_int_equal(peek(got, sizeof(got), UINT64_MAX), 50);
+	assert_int_equal(peek(got, sizeof(got), UINT64_MAX), 80);
 }
 
 static void byte_at_offset_is_found(void **state)
@@ -158,14 +171,14 @@ static void memory_held_is_bounded_by_payload(void **state)
 
 static void shared_mbuf_is_not_written_to(void **state)
 {
-	struct rte_mbuf *pkt = next_segment(10);
+	struct rte_mbuf *pkt = next_segment(100);
 
 	rte_mbuf_refcnt_update(pkt, 1);
 	assert_int_equal(ft_receive_queue_append(&queue, pkt, &memory), FT_TAKEN);
-	arrived += 10;
+	arrived += 100;
 	arrive(10);
 	assert_int_equal(held.mbufs.used, 2);
-	assert_int_equal(pkt->pkt_len, 10);
+	assert_int_equal(pkt->pkt_len, 100);
 	rte_mbuf_refcnt_update(pkt, -1);
 }
 
@@ -214,16 +227,16 @@ static void scarce_small_segment_waits_in_a_small_buffer(void **state)
 
 static void scarce_single_bytes_share_small_buffers(void **state)
 {
-	uint8_t got[1000];
+	enum { BYTES = FT_FEW + 1000 };
+	uint8_t got[BYTES];
+	const struct iovec iov = { got, BYTES };
 
 	held.mbufs.limit = 1;
-	for (int i = 0; i < 1000; i++)
+	for (int i = 0; i < BYTES; i++)
 		arrive(1);
 	assert_int_equal(rte_mempool_in_use_count(small_pool), 4);
-	assert_int_equal(
-		ft_receive_queue_take(&queue, &(struct iovec){ got, 1000 }, 1, UINT64_MAX, &memory),
-		1000);
-	assert_memory_equal(got, stream, 1000);
+	assert_int_equal(ft_receive_queue_take(&queue, &iov, 1, UINT64_MAX, &memory), BYTES);
+	assert_memory_equal(got, stream, BYTES);
 }
 
 // One byte fits no small buffer, and the next large one still has its place.
@@ -241,32 +254,30 @@ static void scarce_no_small_buffer_keeps_the_large_one(void **state)
 {
 	held.mbufs.limit = 1;
 	ft_test_drain(small_pool, 0);
-	arrive(1);
+	arrive(100);
 	assert_int_equal(held.mbufs.used, 1);
 	ft_test_refill();
-	ft_receive_queue_discard(&queue, 1, &memory);
+	ft_receive_queue_discard(&queue, 100, &memory);
 }
 
 static void scarce_chain_of_few_bytes_is_moved_whole(void **state)
 {
-	struct rte_mbuf *pkt = next_segment(20);
-	struct rte_mbuf *rest = rte_pktmbuf_alloc(pool);
-	uint8_t got[40];
+	struct rte_mbuf *pkt = next_chain(20, 60);
+	uint8_t got[80];
 
-	memcpy(rte_pktmbuf_append(rest, 20), stream + 20, 20);
-	rte_pktmbuf_chain(pkt, rest);
-	ft_pkt_info(pkt)->payload_length += 20;
 	held.mbufs.limit = 1;
 	assert_int_equal(ft_receive_queue_append(&queue, pkt, &memory), FT_TAKEN);
 	assert_int_equal(held.mbufs.used, 0);
-	assert_int_equal(peek(got, sizeof(got), UINT64_MAX), 40);
-	assert_memory_equal(got, stream, 40);
+	assert_int_equal(peek(got, sizeof(got), UINT64_MAX), 80);
+	assert_memory_equal(got, stream, 80);
 }
 
 static void scarce_connection_bound_counts_small_buffers(void **state)
 {
 	memory.bytes.limit = 3000;
 	held.mbufs.limit = 1;
+	arrive(FT_FEW);
+	assert_int_equal(memory.bytes.used, 0);
 	arrive(1);
 	assert_in_range(memory.bytes.used, 256, 700);
 	for (int i = 0; i < 255; i++)
@@ -320,13 +331,13 @@ static void take_only(uint32_t from, uint32_t bytes)
 
 static void only_packet_is_taken_and_the_next_comes_in(void **state)
 {
-	arrive(1);
-	take_only(0, 1);
+	arrive(70);
+	take_only(0, 70);
 	arrive(FULL);
-	take_only(1, FULL);
-	arrive(10);
-	arrive(10); // copied behind the ten
-	take_only(1 + FULL, 20);
+	take_only(70, FULL);
+	arrive(100);
+	arrive(10); // copied behind the hundred
+	take_only(70 + FULL, 110);
 }
 
 static void only_packet_begins_where_reading_stopped(void **state)
@@ -338,15 +349,11 @@ static void only_packet_begins_where_reading_stopped(void **state)
 
 static void only_packet_may_be_a_chain(void **state)
 {
-	struct rte_mbuf *pkt = next_segment(20);
-	struct rte_mbuf *rest = rte_pktmbuf_alloc(pool);
+	struct rte_mbuf *pkt = next_chain(20, 60);
 
-	memcpy(rte_pktmbuf_append(rest, 20), stream + 20, 20);
-	rte_pktmbuf_chain(pkt, rest);
-	ft_pkt_info(pkt)->payload_length += 20;
 	assert_int_equal(ft_receive_queue_append(&queue, pkt, &memory), FT_TAKEN);
 	assert_int_equal(held.mbufs.used, 2);
-	take_only(0, 40);
+	take_only(0, 80);
 }
 
 static void only_packet_may_be_in_a_small_buffer(void **state)
@@ -355,6 +362,137 @@ static void only_packet_may_be_in_a_small_buffer(void **state)
 	arrive(100);
 	assert_int_equal(rte_mempool_in_use_count(small_pool), 1);
 	take_only(0, 100);
+}
+
+// ---- few bytes, which wait in the queue ----
+
+static void expect_packets(uint32_t packets)
+{
+	assert_int_equal(held.mbufs.used, packets);
+	assert_int_equal(rte_mempool_in_use_count(pool), packets);
+	assert_int_equal(memory.bytes.used == 0, packets == 0);
+}
+
+static void few_bytes_need_no_packet(void **state)
+{
+	uint8_t got[FT_FEW + 1] = { 0 };
+
+	memory.bytes.limit = 0;
+	held.mbufs.limit = 0;
+	arrive(1);
+	arrive(40);
+	arrive(FT_FEW - 41);
+	expect_packets(0);
+	assert_true(ft_receive_queue_has_few(&queue));
+	assert_int_equal(ft_receive_queue_take_few(&queue, got), FT_FEW);
+	assert_memory_equal(got, stream, FT_FEW);
+	assert_int_equal(got[FT_FEW], 0);
+	assert_false(ft_receive_queue_has_few(&queue));
+	assert_int_equal(queue.bytes, 0);
+	arrive(FT_FEW);
+	expect_packets(0);
+}
+
+static void few_bytes_of_a_chain_need_no_packet(void **state)
+{
+	uint8_t got[50];
+
+	assert_int_equal(ft_receive_queue_append(&queue, next_chain(20, 30), &memory), FT_TAKEN);
+	expect_packets(0);
+	assert_int_equal(ft_receive_queue_take_few(&queue, got), 50);
+	assert_memory_equal(got, stream, 50);
+}
+
+static void what_the_queue_has_no_room_for_waits_behind_it(void **state)
+{
+	const uint32_t sizes[] = { 60, 5, 3, FULL };
+	uint8_t got[60 + 5 + 3 + FULL];
+	const struct iovec iov[] = { { got, 59 }, { got + 59, 2 }, { got + 61, sizeof(got) } };
+
+	for (uint32_t i = 0; i < RTE_DIM(sizes); i++)
+		arrive(sizes[i]);
+	expect_packets(1);
+	assert_false(ft_receive_queue_has_few(&queue));
+	assert_int_equal(peek(got, sizeof(got), UINT64_MAX), sizeof(got));
+	assert_memory_equal(got, stream, sizeof(got));
+	memset(got, 0, sizeof(got));
+	assert_int_equal(ft_receive_queue_take(&queue, iov, 3, UINT64_MAX, &memory), sizeof(got));
+	assert_memory_equal(got, stream, sizeof(got));
+	expect_packets(0);
+}
+
+// From each offset, up to each other one.
+static void bytes_before_and_in_packets_are_found(void **state)
+{
+	enum { BYTES = FT_FEW + 20 };
+	uint8_t got[BYTES], byte;
+
+	for (uint32_t i = 0; i < 4; i++)
+		arrive(BYTES / 4);
+	expect_packets(1);
+	for (uint32_t from = 0; from <= BYTES; from++) {
+		assert_int_equal(ft_receive_queue_byte_at(&queue, from, &byte), from < BYTES);
+		if (from < BYTES)
+			assert_int_equal(byte, stream[from]);
+		for (uint32_t most = 0; most <= BYTES - from; most++) {
+			const struct iovec iov[] = { { got, 7 }, { got + 7, sizeof(got) - 7 } };
+
+			assert_int_equal(ft_receive_queue_peek(&queue, from, iov, 2, most), most);
+			assert_memory_equal(got, stream + from, most);
+		}
+	}
+}
+
+// In steps of each size, the rest always where it was.
+static void bytes_before_packets_are_taken_in_parts(void **state)
+{
+	enum { BYTES = FT_FEW + 20 };
+	uint8_t got[BYTES];
+
+	for (uint32_t step = 1; step <= BYTES; step++) {
+		const uint32_t first = arrived;
+
+		for (uint32_t i = 0; i < 4; i++)
+			arrive(BYTES / 4);
+		for (uint32_t done = 0; done < BYTES;) {
+			const struct iovec iov = { got, BYTES };
+			uint64_t count;
+
+			assert_int_equal(queue.bytes, BYTES - done);
+			if (done / step % 2)
+				count = ft_receive_queue_discard(&queue, step, &memory);
+			else
+				count = ft_receive_queue_take(&queue, &iov, 1, step, &memory);
+			assert_int_equal(count, RTE_MIN(step, BYTES - done));
+			if (done / step % 2 == 0)
+				assert_memory_equal(got, stream + first + done, count);
+			done += count;
+		}
+		expect_packets(0);
+	}
+}
+
+// What is read makes room for what comes, but not while there are packets, behind which it belongs.
+static void few_bytes_do_not_overtake_packets(void **state)
+{
+	uint8_t got[FT_FEW + 30];
+
+	arrive(FT_FEW);
+	arrive(10);
+	ft_receive_queue_discard(&queue, FT_FEW, &memory);
+	arrive(20);
+	expect_packets(1);
+	assert_int_equal(peek(got, sizeof(got), UINT64_MAX), 30);
+	assert_memory_equal(got, stream + FT_FEW, 30);
+}
+
+static void thrown_away_few_bytes_leave_nothing(void **state)
+{
+	arrive(10);
+	assert_null(ft_receive_queue_pop(&queue, &memory));
+	assert_int_equal(queue.bytes, 0);
+	arrive(FT_FEW);
+	expect_packets(0);
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
@@ -383,6 +521,13 @@ int main(void)
 		TEST(only_packet_begins_where_reading_stopped),
 		TEST(only_packet_may_be_a_chain),
 		TEST(only_packet_may_be_in_a_small_buffer),
+		TEST(few_bytes_need_no_packet),
+		TEST(few_bytes_of_a_chain_need_no_packet),
+		TEST(what_the_queue_has_no_room_for_waits_behind_it),
+		TEST(bytes_before_and_in_packets_are_found),
+		TEST(bytes_before_packets_are_taken_in_parts),
+		TEST(few_bytes_do_not_overtake_packets),
+		TEST(thrown_away_few_bytes_leave_nothing),
 	};
 
 	ft_test_start_eal();

@@ -83,6 +83,35 @@ static void wide_window_growing_a_little_is_not_announced(void **state)
 	assert_true(has_opened(0, 48000));
 }
 
+// Of every small buffer, whatever is used of it, and whatever less is offered while packets are short.
+static void nearly_whole_window_is_kept_and_not_announced(void **state)
+{
+	enum { LARGEST = 24 };
+	struct ft_window_offer offer;
+	uint32_t told = 0;
+
+	for (uint32_t buffer = 0; buffer <= LARGEST; buffer++)
+		for (uint32_t rcv_wnd = 0; rcv_wnd <= LARGEST; rcv_wnd++)
+			for (uint16_t mss = 1; mss <= LARGEST; mss++)
+				for (uint32_t used = 0; used <= LARGEST; used++)
+					for (uint32_t less = 0; less <= buffer; less++) {
+						if (!ft_window_is_all_but(buffer, rcv_wnd, mss))
+							continue;
+						offer = (struct ft_window_offer){
+							.buffer_bytes = buffer - less,
+							.used_bytes = used,
+							.rcv_wnd = rcv_wnd,
+							.mss = mss,
+						};
+						assert_int_equal(ft_window_choose(&offer), rcv_wnd);
+						assert_false(ft_window_has_opened(&offer));
+						told++;
+					}
+	assert_true(told > 0);
+	assert_true(ft_window_is_all_but(64000, 63001, 1000));
+	assert_false(ft_window_is_all_but(64000, 63000, 1000));
+}
+
 static uint32_t send(struct ft_window_send ask)
 {
 	ask.mss = 1000;
@@ -149,6 +178,7 @@ int main(void)
 		cmocka_unit_test(offer_is_limited_by_the_field),
 		cmocka_unit_test(shut_window_opening_is_announced),
 		cmocka_unit_test(wide_window_growing_a_little_is_not_announced),
+		cmocka_unit_test(nearly_whole_window_is_kept_and_not_announced),
 		cmocka_unit_test(full_segment_is_always_sent),
 		cmocka_unit_test(nothing_to_send_or_no_window_waits),
 		cmocka_unit_test(small_segment_waits_for_a_small_one_in_flight),

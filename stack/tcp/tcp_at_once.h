@@ -1,0 +1,59 @@
+// SEND and RECEIVE (RFC 9293 3.9.1) as nearly every call of a server is: a short request, all of it, or a short
+// answer, on an open connection where nothing else is to be thought of. In line in the calls; whatever needs a
+// second look is for tcp_user.c, which would do the same and find out more slowly. So is what is traced.
+#pragma once
+#include "stack.h"
+#include "tcp/conn.h"
+#include "tcp/window.h"
+
+// The connection's block, or NULL.
+static inline struct ft_tcp_conn *ft_tcp_at_work(const struct ft_tcp_anchor *anchor)
+{
+	struct ft_tcp_conn *conn = NULL;
+
+	if (likely(anchor != NULL && !ft_anchor_is_at_rest(anchor))) {
+		conn = anchor->conn;
+		if (conn == NULL)
+			__builtin_unreachable(); // so the caller's check costs nothing here
+	}
+	return conn;
+}
+
+// ---- SEND ----
+
+// The state knows of FINs, and no send buffer is smaller than what needs no packet.
+static inline bool ft_tcp_may_send_at_once(
+	const struct ft_stack *stack, const struct ft_tcp_conn *conn, uint64_t bytes)
+{
+	return conn->state == FT_TCP_ESTABLISHED && conn->error == 0 &&
+	       !(conn->owed & FT_OWE_ROOM) && bytes > 0 &&
+	       ft_send_queue_may_append_few(&conn->send_queue, bytes) && stack->trace == 0;
+}
+
+static inline void ft_tcp_send_at_once(
+	struct ft_stack *stack, struct ft_tcp_conn *conn, const void *from, uint64_t bytes)
+{
+	ft_send_queue_append_few(&conn->send_queue, from, bytes);
+	conn->is_more_coming = false;
+	conn->is_flushed = false;
+	conn->owed |= FT_OWE_OUTPUT;
+	if (ft_list_is_empty(&conn->owing_node))
+		ft_list_append(&stack->tcp.owing, &conn->owing_node);
+}
+
+// ---- RECEIVE ----
+
+// All that is there fits, and that the window has opened need not be told.
+static inline bool ft_tcp_may_receive_at_once(
+	const struct ft_stack *stack, const struct ft_tcp_conn *conn, int64_t room_bytes)
+{
+	return ft_receive_queue_has_few(&conn->receive_queue) &&
+	       (int64_t)conn->receive_queue.bytes <= room_bytes && !conn->has_urgent &&
+	       ft_window_is_all_but(conn->options.receive_buffer, conn->rcv.wnd, conn->rcv_mss) &&
+	       stack->trace == 0;
+}
+
+static inline uint64_t ft_tcp_receive_at_once(struct ft_tcp_conn *conn, void *to)
+{
+	return ft_receive_queue_take_few(&conn->receive_queue, to);
+}
