@@ -4,6 +4,7 @@
 
 #include "socket/socket.h"
 #include "stack.h"
+#include "tcp/tcp_readiness.h"
 
 // What is not an event but tells how to report one.
 #define MODES (EPOLLET | EPOLLONESHOT | EPOLLEXCLUSIVE | EPOLLWAKEUP)
@@ -32,46 +33,13 @@ int ft_interest_create(struct ft_stack *stack, struct ft_epoll **epoll, int *fd)
 
 // ---- lists ----
 
-static struct ft_epoll *epoll_of(struct ft_stack *stack, const struct ft_watch *watch)
-{
-	return ft_pool_at(&stack->sockets->epolls, watch->epoll);
-}
-
-// The place that says who follows `previous`: in that watch, or in the list's own links.
-static struct ft_watch_links *links_of(
-	struct ft_stack *stack, struct ft_epoll *epoll, enum ft_interest_list list, uint32_t index)
-{
-	return index == FT_POOL_NONE ? &epoll->lists[list]
-				     : &ft_watch_at(stack, index)->links[list];
-}
-
-static void append(struct ft_stack *stack, struct ft_epoll *epoll, enum ft_interest_list list,
-	struct ft_watch *watch, uint32_t index)
-{
-	uint32_t last = epoll->lists[list].previous;
-
-	watch->links[list] = (struct ft_watch_links){ .next = FT_POOL_NONE, .previous = last };
-	links_of(stack, epoll, list, last)->next = index;
-	epoll->lists[list].previous = index;
-}
-
 static void take_out(struct ft_stack *stack, struct ft_epoll *epoll, enum ft_interest_list list,
 	const struct ft_watch *watch)
 {
 	struct ft_watch_links links = watch->links[list];
 
-	links_of(stack, epoll, list, links.previous)->next = links.next;
-	links_of(stack, epoll, list, links.next)->previous = links.previous;
-}
-
-static void make_ready(struct ft_stack *stack, struct ft_watch *watch, uint32_t index)
-{
-	struct ft_epoll *epoll = epoll_of(stack, watch);
-
-	if (watch->is_ready)
-		return;
-	watch->is_ready = true;
-	append(stack, epoll, FT_INTEREST_READY, watch, index);
+	ft_interest_links_of(stack, epoll, list, links.previous)->next = links.next;
+	ft_interest_links_of(stack, epoll, list, links.next)->previous = links.previous;
 }
 
 static void make_unready(struct ft_stack *stack, struct ft_epoll *epoll, struct ft_watch *watch)
@@ -86,22 +54,24 @@ static void make_unready(struct ft_stack *stack, struct ft_epoll *epoll, struct 
 static void rotate(struct ft_stack *stack, struct ft_epoll *epoll, uint32_t index)
 {
 	struct ft_watch_links *line = &epoll->lists[FT_INTEREST_READY];
-	struct ft_watch_links *first = links_of(stack, epoll, FT_INTEREST_READY, line->next);
-	struct ft_watch_links *last = links_of(stack, epoll, FT_INTEREST_READY, line->previous);
-	struct ft_watch_links *begin = links_of(stack, epoll, FT_INTEREST_READY, index);
+	struct ft_watch_links *first =
+		ft_interest_links_of(stack, epoll, FT_INTEREST_READY, line->next);
+	struct ft_watch_links *last =
+		ft_interest_links_of(stack, epoll, FT_INTEREST_READY, line->previous);
+	struct ft_watch_links *begin = ft_interest_links_of(stack, epoll, FT_INTEREST_READY, index);
 
 	first->previous = line->previous;
 	last->next = line->next;
 	line->next = index;
 	line->previous = begin->previous;
-	links_of(stack, epoll, FT_INTEREST_READY, begin->previous)->next = FT_POOL_NONE;
+	ft_interest_links_of(stack, epoll, FT_INTEREST_READY, begin->previous)->next = FT_POOL_NONE;
 	begin->previous = FT_POOL_NONE;
 }
 
 // A socket is in few epolls, so its own list is the short one.
 static void take_from_socket(struct ft_stack *stack, struct ft_watch *watch)
 {
-	struct ft_socket *socket = ft_pool_at(&stack->sockets->sockets, watch->socket);
+	struct ft_socket *socket = ft_watch_socket(stack, watch);
 	uint32_t *link = &socket->first_watch;
 
 	while (ft_watch_at(stack, *link) != watch)
@@ -111,7 +81,7 @@ static void take_from_socket(struct ft_stack *stack, struct ft_watch *watch)
 
 static void remove_watch(struct ft_stack *stack, struct ft_watch *watch)
 {
-	struct ft_epoll *epoll = epoll_of(stack, watch);
+	struct ft_epoll *epoll = ft_interest_epoll_of(stack, watch);
 
 	make_unready(stack, epoll, watch);
 	take_from_socket(stack, watch);
@@ -139,7 +109,7 @@ static struct ft_watch *find(
 {
 	struct ft_watch *watch = ft_watch_first(stack, socket);
 
-	while (watch != NULL && (epoll_of(stack, watch) != epoll || watch->fd != fd))
+	while (watch != NULL && (ft_interest_epoll_of(stack, watch) != epoll || watch->fd != fd))
 		watch = ft_watch_next(stack, watch);
 	return watch;
 }
@@ -148,14 +118,14 @@ static struct ft_watch *find(
 // not by a watch that EPOLLONESHOT has disarmed.
 static inline uint32_t wanted_now(struct ft_stack *stack, const struct ft_watch *watch)
 {
-	const struct ft_socket *socket = ft_pool_at(&stack->sockets->sockets, watch->socket);
+	const struct ft_socket *socket = ft_watch_socket(stack, watch);
 	uint32_t wanted = watch->wanted.events & ~MODES;
 	uint32_t now;
 
 	if (unlikely(watch->wanted.events == 0))
 		return 0;
 	if (likely(socket->conn != NULL))
-		now = ft_tcp_readiness(socket->conn);
+		now = ft_tcp_readiness_now(socket->conn);
 	else
 		now = ft_socket_readiness(stack, &socket->description);
 	return now & wanted; // EPOLLERR and EPOLLHUP are wanted: want()
@@ -166,7 +136,8 @@ static void want(struct ft_stack *stack, struct ft_watch *watch, const struct ep
 	watch->wanted = *event;
 	watch->wanted.events |= EPOLLERR | EPOLLHUP;
 	if (wanted_now(stack, watch) != 0)
-		make_ready(stack, watch, ft_pool_index(&stack->sockets->watches, watch));
+		ft_interest_make_ready(
+			stack, watch, ft_pool_index(&stack->sockets->watches, watch));
 }
 
 int ft_interest_add(struct ft_stack *stack, struct ft_epoll *epoll, struct ft_socket *socket,
@@ -189,7 +160,7 @@ int ft_interest_add(struct ft_stack *stack, struct ft_epoll *epoll, struct ft_so
 		.fd = fd,
 	};
 	socket->first_watch = ft_pool_index(&sockets->watches, watch);
-	append(stack, epoll, FT_INTEREST_ALL, watch, socket->first_watch);
+	ft_interest_append(stack, epoll, FT_INTEREST_ALL, watch, socket->first_watch);
 	want(stack, watch, event);
 	return 0;
 }
@@ -216,19 +187,6 @@ int ft_interest_remove(
 		return -ENOENT;
 	remove_watch(stack, watch);
 	return 0;
-}
-
-void ft_interest_wake(struct ft_stack *stack, struct ft_socket *socket, uint32_t events)
-{
-	uint32_t index = socket->first_watch;
-
-	while (index != FT_POOL_NONE) {
-		struct ft_watch *watch = ft_watch_at(stack, index);
-
-		if (watch->wanted.events & events)
-			make_ready(stack, watch, index);
-		index = watch->next_of_socket;
-	}
 }
 
 // After a report: level triggered it stays in the line; else it waits to be woken.

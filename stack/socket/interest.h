@@ -43,9 +43,24 @@ struct ft_watch {
 // 44 where epoll_event is packed.
 _Static_assert(sizeof(struct ft_watch) <= 48, "each connection in an epoll has one");
 
+// Its pool's objects stand one behind the other; so do sockets.
 static inline struct ft_watch *ft_watch_at(struct ft_stack *stack, uint32_t index)
 {
-	return index == FT_POOL_NONE ? NULL : ft_pool_at(&stack->sockets->watches, index);
+	struct ft_watch *watches = (struct ft_watch *)stack->sockets->watches.objects;
+
+	return index == FT_POOL_NONE ? NULL : watches + index;
+}
+
+static inline struct ft_socket *ft_watch_socket(
+	struct ft_stack *stack, const struct ft_watch *watch)
+{
+	return (struct ft_socket *)stack->sockets->sockets.objects + watch->socket;
+}
+
+static inline struct ft_epoll *ft_interest_epoll_of(
+	struct ft_stack *stack, const struct ft_watch *watch)
+{
+	return ft_pool_at(&stack->sockets->epolls, watch->epoll);
 }
 
 // The watches of a socket: the first, the next, NULL.
@@ -75,8 +90,57 @@ int ft_interest_remove(
 // Removes a socket from every epoll: it is being closed.
 void ft_interest_forget(struct ft_stack *stack, struct ft_socket *socket);
 
+// ---- its lists, for interest.c and for those who are told in line ----
+
+// The place that says who follows `previous`: in that watch, or in the list's own links.
+static inline struct ft_watch_links *ft_interest_links_of(
+	struct ft_stack *stack, struct ft_epoll *epoll, enum ft_interest_list list, uint32_t index)
+{
+	return index == FT_POOL_NONE ? &epoll->lists[list]
+				     : &ft_watch_at(stack, index)->links[list];
+}
+
+static inline void ft_interest_append(struct ft_stack *stack, struct ft_epoll *epoll,
+	enum ft_interest_list list, struct ft_watch *watch, uint32_t index)
+{
+	uint32_t last = epoll->lists[list].previous;
+
+	watch->links[list] = (struct ft_watch_links){ .next = FT_POOL_NONE, .previous = last };
+	ft_interest_links_of(stack, epoll, list, last)->next = index;
+	epoll->lists[list].previous = index;
+}
+
+static inline void ft_interest_make_ready(
+	struct ft_stack *stack, struct ft_watch *watch, uint32_t index)
+{
+	if (watch->is_ready)
+		return;
+	watch->is_ready = true;
+	ft_interest_append(
+		stack, ft_interest_epoll_of(stack, watch), FT_INTEREST_READY, watch, index);
+}
+
 // Puts the watches that want one of `events` on their ready lists.
-void ft_interest_wake(struct ft_stack *stack, struct ft_socket *socket, uint32_t events);
+static inline void ft_interest_wake(
+	struct ft_stack *stack, struct ft_socket *socket, uint32_t events)
+{
+	uint32_t index = socket->first_watch;
+
+	while (index != FT_POOL_NONE) {
+		struct ft_watch *watch = ft_watch_at(stack, index);
+
+		if (watch->wanted.events & events)
+			ft_interest_make_ready(stack, watch, index);
+		index = watch->next_of_socket;
+	}
+}
+
+// ft_socket_notify() of EPOLLIN, while nothing is traced.
+static inline void ft_socket_notify_readable(struct ft_stack *stack, struct ft_socket *socket)
+{
+	stack->sockets->notifications++;
+	ft_interest_wake(stack, socket, EPOLLIN | EPOLLRDNORM);
+}
 
 // Reports up to `most` ready sockets into `events` and returns how many. Those reported level
 // triggered go to the end of the line, so that with more ready than `most` all get their turn.

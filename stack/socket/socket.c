@@ -1,5 +1,6 @@
 #include "socket/socket.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
@@ -26,6 +27,8 @@ static int init_pools(struct ft_sockets *sockets, uint32_t count)
 	if (error == 0)
 		error = ft_pool_init(&sockets->watches, count, sizeof(struct ft_watch),
 			_Alignof(struct ft_watch));
+	assert(error != 0 || sockets->sockets.stride == sizeof(struct ft_socket));
+	assert(error != 0 || sockets->watches.stride == sizeof(struct ft_watch));
 	return error;
 }
 

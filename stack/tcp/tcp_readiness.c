@@ -4,9 +4,6 @@
 
 #include "tcp/conn.h"
 
-#define READABLE (EPOLLIN | EPOLLRDNORM)
-#define WRITABLE (EPOLLOUT | EPOLLWRNORM)
-
 static bool is_open(const struct ft_tcp_conn *conn)
 {
 	return conn->state != FT_TCP_SYN_SENT && conn->state != FT_TCP_SYN_RECEIVED;
@@ -24,11 +21,11 @@ static __attribute__((noinline)) uint32_t readiness_of_any(const struct ft_tcp_c
 	if (is_reading_over && is_writing_over)
 		events |= EPOLLHUP;
 	if (is_reading_over)
-		events |= READABLE | EPOLLRDHUP;
+		events |= FT_TCP_READABLE | EPOLLRDHUP;
 	if (ft_conn_readable_bytes(conn) > 0)
-		events |= READABLE;
+		events |= FT_TCP_READABLE;
 	if (is_open(conn) && (is_writing_over || ft_tcp_is_writable(conn)))
-		events |= WRITABLE;
+		events |= FT_TCP_WRITABLE;
 	if (conn->is_urgent_readable)
 		events |= EPOLLPRI;
 	if (conn->error != 0)
@@ -36,20 +33,10 @@ static __attribute__((noinline)) uint32_t readiness_of_any(const struct ft_tcp_c
 	return events;
 }
 
-// Nothing shut (the state knows of FINs), nothing urgent, nothing wrong: then what it is ready for is a
-// matter of bytes.
-static inline bool is_plain(const struct ft_tcp_conn *conn)
-{
-	return conn->state == FT_TCP_ESTABLISHED && conn->error == 0 && !conn->is_read_shut &&
-	       !conn->has_urgent;
-}
-
 static inline uint32_t readiness_of(const struct ft_tcp_conn *conn)
 {
-	if (unlikely(!is_plain(conn)))
-		return readiness_of_any(conn);
-	return (conn->receive_queue.bytes > 0 ? READABLE : 0) |
-	       (ft_tcp_is_writable(conn) ? WRITABLE : 0);
+	return likely(ft_tcp_is_plainly_ready(conn)) ? ft_tcp_plain_readiness(conn)
+						     : readiness_of_any(conn);
 }
 
 uint32_t ft_conn_readiness(const struct ft_tcp_conn *conn)
@@ -62,7 +49,7 @@ static uint32_t readiness_at_rest(const struct ft_tcp_anchor *anchor)
 {
 	bool is_reading_over = anchor->state == FT_TCP_CLOSE_WAIT || anchor->is_read_shut;
 
-	return WRITABLE | (is_reading_over ? READABLE | EPOLLRDHUP : 0);
+	return FT_TCP_WRITABLE | (is_reading_over ? FT_TCP_READABLE | EPOLLRDHUP : 0);
 }
 
 uint32_t ft_tcp_readiness(const struct ft_tcp_anchor *anchor)

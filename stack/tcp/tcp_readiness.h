@@ -3,6 +3,7 @@
 #pragma once
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/epoll.h>
 
 #include "tcp/conn.h"
 
@@ -11,4 +12,30 @@
 static inline bool ft_tcp_is_writable(const struct ft_tcp_conn *conn)
 {
 	return 3 * conn->send_queue.bytes <= 2 * conn->send_limit && !(conn->owed & FT_OWE_ROOM);
+}
+
+// The events under both of their names.
+#define FT_TCP_READABLE (EPOLLIN | EPOLLRDNORM)
+#define FT_TCP_WRITABLE (EPOLLOUT | EPOLLWRNORM)
+
+// Nothing shut (the state knows of FINs), nothing urgent, nothing wrong: then what it is ready for is a
+// matter of bytes.
+static inline bool ft_tcp_is_plainly_ready(const struct ft_tcp_conn *conn)
+{
+	return conn->state == FT_TCP_ESTABLISHED && conn->error == 0 && !conn->is_read_shut &&
+	       !conn->has_urgent;
+}
+
+static inline uint32_t ft_tcp_plain_readiness(const struct ft_tcp_conn *conn)
+{
+	return (conn->receive_queue.bytes > 0 ? FT_TCP_READABLE : 0) |
+	       (ft_tcp_is_writable(conn) ? FT_TCP_WRITABLE : 0);
+}
+
+// ft_tcp_readiness() in line for those.
+static inline uint32_t ft_tcp_readiness_now(const struct ft_tcp_anchor *anchor)
+{
+	if (likely(!ft_anchor_is_at_rest(anchor) && ft_tcp_is_plainly_ready(anchor->conn)))
+		return ft_tcp_plain_readiness(anchor->conn);
+	return ft_tcp_readiness(anchor);
 }
