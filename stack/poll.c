@@ -184,6 +184,13 @@ static inline enum ft_drop deliver(struct ft_stack *stack, struct rte_mbuf *pkt,
 	return deliver_to_others(stack, pkt, now);
 }
 
+static void free_done(struct ft_stack *stack)
+{
+	if (stack->done_count > 0)
+		rte_mempool_put_bulk(stack->receive_pool, (void **)stack->done, stack->done_count);
+	stack->done_count = 0;
+}
+
 static void process_burst(
 	struct ft_stack *stack, struct rte_mbuf **pkts, uint16_t count, ft_time now)
 {
@@ -206,6 +213,7 @@ static void process_burst(
 		else
 			drop_input(stack, pkts[i], reason);
 	}
+	free_done(stack);
 	if (unlikely(stack->trace))
 		ft_trace_end_packet(stack);
 }

@@ -44,6 +44,9 @@ struct ft_stack {
 
 	struct rte_mempool *receive_pool; // what the netif fills
 	struct rte_mempool *send_pool;	  // what we make
+	struct rte_mbuf
+		*done[FT_RX_BURST]; // of receive_pool: done with in this burst, and freed with it
+	uint32_t done_count;
 	// What queues hold of receive_pool; the rest always stays with the NIC.
 	struct ft_held receive_held;
 	// mbufs of send_pool that send queues hold; the rest is for ACKs, resets, ARP, ICMP.
@@ -103,6 +106,16 @@ static inline void ft_stack_queue_frame(struct ft_stack *stack, struct rte_mbuf 
 {
 	stack->tx[(stack->tx_first + stack->tx_count) % FT_TX_QUEUE] = pkt;
 	stack->tx_count++;
+}
+
+// Frees a packet that was received, which costs less for all of a burst together.
+static inline void ft_stack_done_with(struct ft_stack *stack, struct rte_mbuf *pkt)
+{
+	if (likely(ft_pkt_is_plain(pkt) && pkt->pool == stack->receive_pool &&
+		    stack->done_count < FT_RX_BURST))
+		stack->done[stack->done_count++] = pkt;
+	else
+		rte_pktmbuf_free(pkt);
 }
 
 // Queues a packet for ourselves: its data begins at the IP header, and it is received with the next

@@ -189,10 +189,16 @@ static inline uint32_t ft_pkt_copy_out(
 	return bytes;
 }
 
-// rte_pktmbuf_free(), in line for what nearly all packets are: one mbuf that nobody else uses.
+// What nearly all packets are: one mbuf, with its own buffer, that nobody else uses.
+static inline bool ft_pkt_is_plain(const struct rte_mbuf *pkt)
+{
+	return pkt->nb_segs == 1 && pkt->refcnt == 1 && RTE_MBUF_DIRECT(pkt);
+}
+
+// rte_pktmbuf_free(), in line for those.
 static inline void ft_pkt_free(struct rte_mbuf *pkt)
 {
-	if (likely(pkt->nb_segs == 1 && rte_mbuf_refcnt_read(pkt) == 1 && RTE_MBUF_DIRECT(pkt)))
+	if (likely(ft_pkt_is_plain(pkt)))
 		rte_mbuf_raw_free(pkt);
 	else
 		rte_pktmbuf_free(pkt);

@@ -9,6 +9,7 @@
 // MTU while no path is known to have less. All else is for ft_ip_output().
 #pragma once
 #include <assert.h>
+#include <endian.h> // rte_cpu_to_be_16() is assembly, of which the compiler can share nothing
 
 #include <rte_ether.h>
 #include <rte_ip.h>
@@ -43,12 +44,24 @@ void ft_ip_head_free(struct ft_stack *stack);
 struct ft_ip_head *ft_ip_head_make(struct ft_stack *stack, struct ft_ip_head *head,
 	const struct ft_tuple *tuple, uint8_t ttl, uint8_t tos, ft_time now);
 
-// By the last bytes of both addresses, without a key: a collision costs what it costs to make one.
+// By the last two bytes of both addresses, without a key: a collision costs what it costs to make one.
 static inline struct ft_ip_head *ft_ip_head_of(struct ft_stack *stack, const struct ft_tuple *tuple)
 {
-	uint32_t last = rte_be_to_cpu_32(tuple->local.words[3] ^ tuple->remote.words[3]);
+	uint8_t bytes[4];
+	rte_be32_t both = tuple->local.words[3] ^ tuple->remote.words[3];
 
-	return &stack->ip.heads[(last ^ last >> 8) & (FT_IP_HEADS - 1)];
+	memcpy(bytes, &both, sizeof(both));
+	return &stack->ip.heads[bytes[2] ^ bytes[3]];
+}
+
+_Static_assert(FT_IP_HEADS == 256, "a byte tells which");
+
+static inline bool ft_ip_head_is_of(
+	const struct ft_ip_head *head, const struct ft_tuple *tuple, uint8_t ttl, uint8_t tos)
+{
+	return (head->ttl | head->tos << 8) == (ttl | tos << 8) &&
+	       ft_addr_is_equal(&head->source, &tuple->local) &&
+	       ft_addr_is_equal(&head->destination, &tuple->remote);
 }
 
 // The head for packets from tuple->local to tuple->remote, `ttl` and `tos` as in struct ft_ip_send. NULL:
@@ -57,11 +70,9 @@ static inline const struct ft_ip_head *ft_ip_head_recall(
 	struct ft_stack *stack, const struct ft_tuple *tuple, uint8_t ttl, uint8_t tos, ft_time now)
 {
 	struct ft_ip_head *head = ft_ip_head_of(stack, tuple);
-	bool is_it = head->arp_changes == stack->arp.changes && head->ttl == ttl &&
-		     head->tos == tos && ft_addr_is_equal(&head->source, &tuple->local) &&
-		     ft_addr_is_equal(&head->destination, &tuple->remote);
 
-	if (unlikely(!is_it))
+	if (unlikely(head->arp_changes != stack->arp.changes ||
+		     !ft_ip_head_is_of(head, tuple, ttl, tos)))
 		head = ft_ip_head_make(stack, head, tuple, ttl, tos, now);
 	if (unlikely(head->neighbour == NULL || now < stack->ip.routes.paths_expire))
 		return NULL;
@@ -83,21 +94,42 @@ static inline uint16_t ft_ip_head_add(uint16_t sum, rte_be16_t word)
 	return (uint16_t)((both & 0xffff) + (both >> 16));
 }
 
-// Puts the head before a packet's data, which begins with its TCP header, the checksum zero, and fits. One mbuf.
+// What no NIC computes.
+static inline void ft_ip_head_sum_up(
+	const struct ft_ip_head *head, struct ft_ip_frame *frame, struct rte_mbuf *pkt)
+{
+	struct rte_tcp_hdr *tcp = (struct rte_tcp_hdr *)(frame + 1);
+
+	if (!(head->offloads & RTE_MBUF_F_TX_IP_CKSUM))
+		frame->ip.hdr_checksum = ~ft_ip_head_add(head->header_sum, frame->ip.total_length);
+	if (!(head->offloads & RTE_MBUF_F_TX_TCP_CKSUM))
+		tcp->cksum = ft_checksum_from(pkt, sizeof(*frame));
+}
+
+// Writes the head to the beginning of a packet, where there is room for it and behind it stand `bytes` from the
+// TCP header on, the checksum zero. They fit, and it is one mbuf.
+static inline void ft_ip_head_fill(
+	const struct ft_ip_head *head, struct rte_mbuf *pkt, uint16_t bytes)
+{
+	const uint64_t all = RTE_MBUF_F_TX_IP_CKSUM | RTE_MBUF_F_TX_TCP_CKSUM;
+	struct ft_ip_frame *frame = rte_pktmbuf_mtod(pkt, struct ft_ip_frame *);
+	struct rte_tcp_hdr *tcp = (struct rte_tcp_hdr *)(frame + 1);
+
+	*frame = head->frame;
+	frame->ip.total_length = htobe16(bytes + sizeof(frame->ip));
+	tcp->cksum = ft_ip_head_add(head->pseudo_header_sum, htobe16(bytes));
+	pkt->ol_flags = head->offloads;
+	pkt->tx_offload = rte_mbuf_tx_offload(sizeof(frame->eth), sizeof(frame->ip), 0, 0, 0, 0, 0);
+	if (unlikely((head->offloads & all) != all))
+		ft_ip_head_sum_up(head, frame, pkt);
+}
+
+// Puts the head before a packet's data, which begins with its TCP header.
 static inline void ft_ip_head_write(const struct ft_ip_head *head, struct rte_mbuf *pkt)
 {
 	const uint16_t bytes = pkt->data_len;
-	struct rte_tcp_hdr *tcp = rte_pktmbuf_mtod(pkt, struct rte_tcp_hdr *);
-	struct ft_ip_frame *frame = (struct ft_ip_frame *)rte_pktmbuf_prepend(pkt, sizeof(*frame));
 
-	assert(frame != NULL);
-	*frame = head->frame;
-	frame->ip.total_length = rte_cpu_to_be_16(bytes + sizeof(frame->ip));
-	tcp->cksum = ft_ip_head_add(head->pseudo_header_sum, rte_cpu_to_be_16(bytes));
-	pkt->ol_flags |= head->offloads;
-	pkt->tx_offload = rte_mbuf_tx_offload(sizeof(frame->eth), sizeof(frame->ip), 0, 0, 0, 0, 0);
-	if (unlikely(!(head->offloads & RTE_MBUF_F_TX_IP_CKSUM)))
-		frame->ip.hdr_checksum = ~ft_ip_head_add(head->header_sum, frame->ip.total_length);
-	if (unlikely(!(head->offloads & RTE_MBUF_F_TX_TCP_CKSUM)))
-		tcp->cksum = ft_checksum_from(pkt, sizeof(*frame));
+	if (rte_pktmbuf_prepend(pkt, sizeof(struct ft_ip_frame)) == NULL)
+		assert(!"a fresh packet has the headroom");
+	ft_ip_head_fill(head, pkt, bytes);
 }

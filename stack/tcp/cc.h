@@ -13,9 +13,8 @@ struct ft_cc;
 struct ft_cc_algorithm {
 	const char *name; // TCP_CONGESTION
 	void (*init)(struct ft_cc *cc);
-	// New data acknowledged outside recovery. `is_limited`: cwnd, not the application or the
-	// peer's window, ended the last sending; only then may it grow (RFC 7661 4.3, as Linux).
-	void (*ack)(struct ft_cc *cc, uint32_t acked_bytes, bool is_limited, ft_time now);
+	// New data acknowledged outside recovery, when cwnd ended the last sending.
+	void (*ack)(struct ft_cc *cc, uint32_t acked_bytes, ft_time now);
 	void (*enter_recovery)(struct ft_cc *cc, uint32_t flight, ft_time now);
 	void (*duplicate_ack)(struct ft_cc *cc); // another one in recovery
 	void (*partial_ack)(struct ft_cc *cc, uint32_t acked_bytes);
@@ -67,9 +66,12 @@ static inline bool ft_cc_is_slow_start(const struct ft_cc *cc)
 	return cc->cwnd < cc->ssthresh;
 }
 
+// `is_limited`: cwnd, not the application or the peer's window, ended the last sending; only then may it grow
+// (RFC 7661 4.3, as Linux).
 static inline void ft_cc_ack(struct ft_cc *cc, uint32_t acked_bytes, bool is_limited, ft_time now)
 {
-	cc->algorithm->ack(cc, acked_bytes, is_limited, now);
+	if (is_limited)
+		cc->algorithm->ack(cc, acked_bytes, now);
 }
 
 static inline void ft_cc_enter_recovery(struct ft_cc *cc, uint32_t flight, ft_time now)

@@ -36,10 +36,8 @@ static void avoid_congestion(struct ft_cc *cc, uint32_t acked_bytes)
 	grow(cc, cc->mss);
 }
 
-static void ack(struct ft_cc *cc, uint32_t acked_bytes, bool is_limited, ft_time now)
+static void ack(struct ft_cc *cc, uint32_t acked_bytes, ft_time now)
 {
-	if (!is_limited)
-		return;
 	if (ft_cc_is_slow_start(cc))
 		slow_start(cc, acked_bytes);
 	else

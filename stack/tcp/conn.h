@@ -123,7 +123,7 @@ struct ft_tcp_conn {
 	struct ft_list queue_node;	  // in a listener's queue, or in tcp->lingering
 	struct ft_tcp_listener *listener; // while in one of its queues
 	struct ft_socket *socket;	  // NULL: not accepted yet, or closed
-	uint32_t ts_recent_age;		  // when ts_recent was taken, seconds
+	uint32_t ts_recent_age;		  // when ts_recent was taken: ft_conn_age()
 	uint32_t rcv_up;		  // where the urgent byte is, if has_urgent
 	uint32_t challenge_second;	  // the second that challenges_left counts for
 	uint8_t challenges_left;
@@ -186,6 +186,12 @@ static inline void ft_conn_reap(struct ft_stack *stack, struct ft_tcp_conn *conn
 {
 	if (unlikely(conn->state == FT_TCP_CLOSED || ft_conn_is_rest_due(stack, conn)))
 		ft_conn_release(stack, conn);
+}
+
+// A time to about a second: 2^30 ns.
+static inline uint32_t ft_conn_age(ft_time now)
+{
+	return (uint32_t)(now >> 30);
 }
 
 // Notes what is owed, and why, for the trace.

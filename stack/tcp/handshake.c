@@ -105,7 +105,7 @@ void ft_handshake_take_syn(
 	conn->has_timestamps =
 		stack->config.tcp.timestamps && (seg->options & FT_TCP_HAS_TIMESTAMP);
 	conn->rcv.ts_recent = seg->ts_value;
-	conn->ts_recent_age = (uint32_t)(now / FT_SECOND);
+	conn->ts_recent_age = ft_conn_age(now);
 	// The window of a SYN is never scaled (RFC 7323 2.2).
 	conn->snd.wnd = seg->window;
 	conn->snd.max_wnd = seg->window;

@@ -1,8 +1,10 @@
 // A TCP header (RFC 9293 3.1) in host byte order: as parsed by ft_tcp_parse() and then read-only
 // but for the cutting below, or as it is to be written.
 #pragma once
+#include <endian.h> // rte_cpu_to_be_32() is assembly, of which the compiler can share nothing
 #include <stdbool.h>
 #include <stdint.h>
+#include <string.h>
 
 #include <rte_byteorder.h>
 #include <rte_tcp.h>
@@ -75,19 +77,18 @@ static inline uint16_t ft_segment_plain_bytes(const struct ft_segment *seg)
 	return sizeof(struct rte_tcp_hdr) + (has_timestamp ? FT_TCP_TIMESTAMP_BYTES : 0);
 }
 
+// Word by word, as RFC 9293 3.1 draws it.
 static inline void ft_segment_write_header(struct rte_tcp_hdr *header, uint16_t bytes,
 	const struct ft_segment *seg, uint16_t source_port, uint16_t destination_port)
 {
-	*header = (struct rte_tcp_hdr){
-		.src_port = rte_cpu_to_be_16(source_port),
-		.dst_port = rte_cpu_to_be_16(destination_port),
-		.sent_seq = rte_cpu_to_be_32(seg->seq),
-		.recv_ack = seg->flags & FT_TCP_ACK ? rte_cpu_to_be_32(seg->ack) : 0,
-		.data_off = (uint8_t)(bytes << 2), // words, in the upper half
-		.tcp_flags = seg->flags,
-		.rx_win = rte_cpu_to_be_16(seg->window),
-		.tcp_urp = seg->flags & FT_TCP_URG ? rte_cpu_to_be_16(seg->urgent) : 0,
+	const rte_be32_t words[] = {
+		htobe32((uint32_t)source_port << 16 | destination_port), htobe32(seg->seq),
+		seg->flags & FT_TCP_ACK ? htobe32(seg->ack) : 0,
+		htobe32((uint32_t)bytes / 4 << 28 | (uint32_t)seg->flags << 16 | seg->window),
+		seg->flags & FT_TCP_URG ? htobe32(seg->urgent) : 0, // behind the checksum, 0
 	};
+
+	memcpy(header, words, sizeof(words));
 }
 
 static inline void ft_segment_write_timestamp(
@@ -98,8 +99,8 @@ static inline void ft_segment_write_timestamp(
 	if (!(seg->options & FT_TCP_HAS_TIMESTAMP))
 		return;
 	words[0] = RTE_BE32(FT_TCP_TIMESTAMP_WORD);
-	words[1] = rte_cpu_to_be_32(seg->ts_value);
-	words[2] = rte_cpu_to_be_32(seg->ts_echo);
+	words[1] = htobe32(seg->ts_value);
+	words[2] = htobe32(seg->ts_echo);
 }
 
 // ---- received: taking only a part (RFC 9293 3.10.7.4: "segments ... trimmed to the window") ----

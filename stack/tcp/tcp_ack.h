@@ -36,12 +36,14 @@ static inline void ft_tcp_ack_update_window(
 
 	if (!is_newer)
 		return;
+	conn->snd.wl1 = seg->seq;
+	conn->snd.wl2 = seg->ack;
+	if (window == conn->snd.wnd)
+		return;
 	if (window > conn->snd.wnd && ft_tcp_ack_has_more_to_send(conn))
 		ft_conn_owe(stack, conn, FT_OWE_OUTPUT, "data, the window grew");
 	conn->snd.wnd = window;
 	conn->snd.max_wnd = RTE_MAX(conn->snd.max_wnd, window);
-	conn->snd.wl1 = seg->seq;
-	conn->snd.wl2 = seg->ack;
 	if (unlikely(was_closed != (window == 0)))
 		ft_tcp_ack_window_turned(stack, conn, was_closed, now);
 }
@@ -69,6 +71,14 @@ static inline void ft_tcp_ack_measure(
 		ft_tcp_ack_measure_by_echo(stack, conn, seg, now);
 }
 
+static inline void ft_tcp_ack_advance(struct ft_tcp_conn *conn, uint32_t ack)
+{
+	uint32_t acked = ack - conn->snd.una;
+
+	conn->snd.una = ack;
+	conn->snd_laps += conn->snd.una - conn->snd.iss < acked;
+}
+
 static inline void ft_tcp_ack_drop(
 	struct ft_stack *stack, struct ft_tcp_conn *conn, uint32_t ack, ft_time now)
 {
@@ -84,8 +94,7 @@ static inline void ft_tcp_ack_drop(
 		ft_tcp_hoarders_moved(conn, now);
 	if (acked > bytes)
 		conn->is_fin_acked = true;
-	conn->snd.una = ack;
-	conn->snd_laps += conn->snd.una - conn->snd.iss < acked;
+	ft_tcp_ack_advance(conn, ack);
 	conn->snd.nxt = ft_seq_later(conn->snd.nxt, conn->snd.una);
 	conn->snd.sml = ft_seq_later(conn->snd.sml, conn->snd.una);
 	if (ft_seq_is_at_or_before(conn->snd.up, conn->snd.una))
@@ -122,4 +131,36 @@ static inline void ft_tcp_ack_new(
 	conn->is_more_coming = false;
 	if (ft_tcp_ack_has_more_to_send(conn))
 		ft_conn_owe(stack, conn, FT_OWE_OUTPUT, "data, after an ACK");
+}
+
+// ---- an answer acknowledged ----
+
+// On an open connection: all that was in flight, which is all that is queued and needed no packet; and nothing
+// was lost.
+static inline bool ft_tcp_ack_is_of_answer(
+	const struct ft_tcp_conn *conn, const struct ft_segment *seg)
+{
+	return seg->ack == conn->snd.max && conn->send_queue.bytes == seg->ack - conn->snd.una &&
+	       ft_send_queue_has_few(&conn->send_queue) && !conn->is_sending_urgent &&
+	       conn->retransmit.phase == FT_RETRANSMIT_OPEN;
+}
+
+// What ft_tcp_ack_new() comes to then, while nothing is traced. (So few bytes are less than a third of any send
+// buffer: it was writable, or packets are being waited for as before.)
+static inline void ft_tcp_ack_answer(
+	struct ft_stack *stack, struct ft_tcp_conn *conn, const struct ft_segment *seg, ft_time now)
+{
+	uint32_t acked = seg->ack - conn->snd.una;
+
+	ft_tcp_ack_measure(stack, conn, seg, now);
+	conn->send_queue.bytes = 0;
+	ft_tcp_ack_advance(conn, seg->ack);
+	conn->snd.nxt = conn->snd.sml = seg->ack;
+	ft_retransmit_acked(&conn->retransmit, seg->ack);
+	ft_cc_ack(&conn->cc, acked, conn->is_cwnd_limited, now);
+	if (unlikely(2 * (uint64_t)conn->cc.cwnd > conn->send_limit))
+		ft_tcp_ack_grow_send_buffer(stack, conn);
+	ft_tcp_timers_answer_acked(conn);
+	conn->soft_error = 0;
+	conn->is_more_coming = false;
 }

@@ -18,7 +18,7 @@
 #include "tcp/tcp_timers.h"
 #include "tcp/tcp_trace.h"
 
-#define PAWS_IDLE (24u * 24 * 3600) // seconds: half a circle of the fastest clock (RFC 7323 5.5)
+#define PAWS_IDLE (24 * 24 * 3600 * FT_SECOND) // half a circle of the fastest clock (RFC 7323 5.5)
 
 void ft_arrival_cut_front(struct ft_arrival *arrival, uint32_t count)
 {
@@ -40,7 +40,7 @@ static bool is_older_than_recent(const struct ft_arrival *arrival)
 
 	if (likely((int32_t)(arrival->seg.ts_value - conn->rcv.ts_recent) >= 0))
 		return false;
-	return (uint32_t)(arrival->now / FT_SECOND) - conn->ts_recent_age < PAWS_IDLE;
+	return ft_conn_age(arrival->now) - conn->ts_recent_age < ft_conn_age(PAWS_IDLE);
 }
 
 // RFC 7323 5.3 (R1) and 3.2. Resets need no timestamp.
@@ -288,7 +288,7 @@ static __attribute__((noinline)) enum ft_drop reopen(
 
 // ---- the entry ----
 
-static enum ft_drop with_connection(
+static __attribute__((noinline)) enum ft_drop with_connection(
 	struct ft_stack *stack, struct ft_tcp_conn *conn, struct rte_mbuf *pkt, ft_time now)
 {
 	struct ft_arrival arrival = {

@@ -3,6 +3,7 @@
 // out more slowly. What is traced or recorded goes their way, too. Called in one place each, and in line.
 #pragma once
 #include "ip/ip_head.h"
+#include "socket/interest.h"
 #include "stack.h"
 #include "tcp/conn.h"
 #include "tcp/isn.h"
@@ -47,21 +48,37 @@ static inline bool ft_tcp_predicted_is_plain_ack(
 	return acked <= in_flight && (acked > 0 || in_flight == 0 || seg->length > 0);
 }
 
+static inline void ft_tcp_predicted_ack(
+	struct ft_stack *stack, struct ft_tcp_conn *conn, const struct ft_segment *seg, ft_time now)
+{
+	if (likely(ft_tcp_ack_is_of_answer(conn, seg)))
+		ft_tcp_ack_answer(stack, conn, seg, now);
+	else
+		ft_tcp_ack_new(stack, conn, seg, now);
+}
+
 // Seventh.
 static inline enum ft_drop ft_tcp_predicted_take_text(
 	struct ft_stack *stack, struct ft_tcp_conn *conn, struct rte_mbuf *pkt, ft_time now)
 {
-	const uint16_t bytes = ft_pkt_info(pkt)->payload_length;
-	enum ft_drop reason =
-		ft_receive_queue_append(&conn->receive_queue, pkt, &conn->receive_memory);
+	const struct ft_pkt_info *info = ft_pkt_info(pkt);
+	const uint16_t bytes = info->payload_length;
+	enum ft_drop reason = FT_TAKEN;
 
+	if (likely(ft_receive_queue_may_append_few(&conn->receive_queue, bytes))) {
+		ft_receive_queue_append_few(&conn->receive_queue, pkt, info->payload_offset, bytes);
+		ft_stack_done_with(stack, pkt);
+	} else {
+		reason = ft_receive_queue_append(&conn->receive_queue, pkt, &conn->receive_memory);
+	}
 	if (unlikely(reason != FT_TAKEN)) {
 		ft_conn_owe(stack, conn, FT_OWE_ACK, "ACK, no room for the data");
 		return reason;
 	}
 	ft_tcp_receive_advance(conn, bytes);
 	ft_tcp_receive_took_text(stack, conn, bytes, false, now);
-	ft_conn_notify(stack, conn, EPOLLIN);
+	if (likely(conn->socket != NULL))
+		ft_socket_notify_readable(stack, conn->socket);
 	return FT_TAKEN;
 }
 
@@ -80,14 +97,14 @@ static inline bool ft_tcp_predicted_input(struct ft_stack *stack, struct ft_tcp_
 	ft_stack_count(stack, FT_COUNTER_TCP_SEGMENTS_IN);
 	ft_tcp_timers_heard(conn, now);
 	if (seg->ack != conn->snd.una)
-		ft_tcp_ack_new(stack, conn, seg, now);
+		ft_tcp_predicted_ack(stack, conn, seg, now);
 	ft_tcp_ack_update_window(stack, conn, seg, now);
 	if (conn->has_timestamps)
 		ft_tcp_receive_note_timestamp(conn, seg, now);
 	if (seg->length > 0)
 		*reason = ft_tcp_predicted_take_text(stack, conn, pkt, now);
 	else
-		rte_pktmbuf_free(pkt);
+		ft_stack_done_with(stack, pkt);
 	ft_conn_reap(stack, conn);
 	return true;
 }
@@ -98,65 +115,94 @@ static inline bool ft_tcp_predicted_input(struct ft_stack *stack, struct ft_tcp_
 static inline bool ft_tcp_predicted_is_answer(
 	const struct ft_stack *stack, const struct ft_tcp_conn *conn, ft_time now)
 {
-	uint32_t most = RTE_MIN(conn->cc.cwnd, conn->snd.wnd);
+	const uint64_t bytes = conn->send_queue.bytes;
 
-	if ((conn->owed & ~FT_OWE_ACK) != FT_OWE_OUTPUT || conn->state != FT_TCP_ESTABLISHED)
+	if (conn->state != FT_TCP_ESTABLISHED || conn->is_more_coming || conn->is_sending_urgent)
 		return false;
-	if (conn->snd.una != conn->snd.max)
+	if ((conn->owed & ~FT_OWE_ACK) != FT_OWE_OUTPUT || conn->snd.una != conn->snd.max)
 		return false;
-	if (conn->send_queue.bytes - 1 >= RTE_MIN(most, conn->mss - 1u))
-		return false; // too many, or none
-	return !conn->options.cork && !conn->is_more_coming && !conn->is_sending_urgent &&
-	       now - conn->last_sent <= stack->config.tcp.minimum_rto;
+	if (bytes == 0 || bytes >= conn->mss || bytes > conn->snd.wnd || bytes > conn->cc.cwnd)
+		return false;
+	return !conn->options.cork && now - conn->last_sent <= stack->config.tcp.minimum_rto;
 }
 
-static inline struct ft_segment ft_tcp_predicted_segment(struct ft_tcp_conn *conn, ft_time now)
+static __rte_always_inline struct ft_segment ft_tcp_predicted_segment(
+	struct ft_tcp_conn *conn, uint8_t options, ft_time now)
 {
 	return (struct ft_segment){
 		.seq = conn->snd.nxt,
 		.ack = conn->rcv.nxt,
 		.flags = FT_TCP_PSH | FT_TCP_ACK,
 		.window = ft_conn_offer_window(conn),
-		.options = conn->has_timestamps ? FT_TCP_HAS_TIMESTAMP : 0,
+		.options = options,
 		.ts_value = ft_isn_timestamp(conn->ts_offset, now),
 		.ts_echo = conn->rcv.ts_recent,
 	};
 }
 
-// The packet is fresh.
+// Where the payload begins in a packet that we make.
+#define FT_TCP_PREDICTED_PAYLOAD RTE_PKTMBUF_HEADROOM
+
+_Static_assert(sizeof(struct ft_ip_frame) + sizeof(struct rte_tcp_hdr) + FT_TCP_TIMESTAMP_BYTES <=
+		       FT_TCP_PREDICTED_PAYLOAD,
+	"the headers fit before it");
+
+// The packet is fresh, and what is in its header as its last user left it.
 static inline void ft_tcp_predicted_copy(
 	struct ft_send_queue *queue, uint32_t bytes, struct rte_mbuf *pkt)
 {
 	if (likely(ft_send_queue_has_few(queue))) {
-		memcpy(rte_pktmbuf_mtod(pkt, void *), queue->few, bytes);
-		pkt->data_len = (uint16_t)bytes;
-		pkt->pkt_len = bytes;
-	} else if (!ft_send_queue_copy(queue, 0, bytes, pkt)) {
-		assert(!"the bytes are queued, and the MSS fits a packet");
+		ft_few_copy_roomy(
+			(uint8_t *)pkt->buf_addr + FT_TCP_PREDICTED_PAYLOAD, queue->few, bytes);
+		return;
 	}
+	rte_pktmbuf_reset(pkt);
+	if (!ft_send_queue_copy(queue, 0, bytes, pkt))
+		assert(!"the bytes are queued, and the MSS fits a packet");
 }
 
-static inline void ft_tcp_predicted_write(
-	const struct ft_tcp_conn *conn, const struct ft_segment *seg, struct rte_mbuf *pkt)
+// The headers, before the payload. Of the packet's own fields those that are read of one sent, in one mbuf.
+static __rte_always_inline void ft_tcp_predicted_write(const struct ft_tcp_conn *conn,
+	const struct ft_segment *seg, const struct ft_ip_head *head, uint32_t bytes,
+	struct rte_mbuf *pkt)
 {
-	const uint16_t bytes = ft_segment_plain_bytes(seg);
-	struct rte_tcp_hdr *header = (struct rte_tcp_hdr *)rte_pktmbuf_prepend(pkt, bytes);
+	const uint16_t header_bytes = ft_segment_plain_bytes(seg);
+	const uint16_t before = sizeof(struct ft_ip_frame) + header_bytes;
+	struct rte_tcp_hdr *header;
 
-	assert(header != NULL);
+	pkt->data_off = FT_TCP_PREDICTED_PAYLOAD - before;
+	pkt->data_len = (uint16_t)(before + bytes);
+	pkt->pkt_len = before + bytes;
+	header = rte_pktmbuf_mtod_offset(pkt, struct rte_tcp_hdr *, sizeof(struct ft_ip_frame));
 	ft_segment_write_header(
-		header, bytes, seg, conn->tuple.local_port, conn->tuple.remote_port);
+		header, header_bytes, seg, conn->tuple.local_port, conn->tuple.remote_port);
 	ft_segment_write_timestamp(header, seg);
+	ft_ip_head_fill(head, pkt, (uint16_t)(header_bytes + bytes));
 }
 
-// What tcp_output.c notes of a segment with data and an ACK.
+static __rte_always_inline void ft_tcp_predicted_make(struct ft_tcp_conn *conn,
+	const struct ft_ip_head *head, uint32_t bytes, uint8_t options, ft_time now,
+	struct rte_mbuf *pkt)
+{
+	const struct ft_segment seg = ft_tcp_predicted_segment(conn, options, now);
+
+	ft_tcp_predicted_write(conn, &seg, head, bytes, pkt);
+}
+
+// What tcp_output.c notes of a segment with data and an ACK, when nothing was in flight.
 static inline void ft_tcp_predicted_note(
 	struct ft_stack *stack, struct ft_tcp_conn *conn, uint32_t bytes, ft_time now)
 {
+	const uint32_t seq = conn->snd.max;
+	const uint32_t end = seq + bytes;
+
 	ft_stack_count(stack, FT_COUNTER_TCP_SEGMENTS_OUT);
-	ft_tcp_output_note_ack(stack, conn);
-	ft_tcp_output_note(stack, conn, conn->snd.nxt, conn->snd.nxt + bytes, now);
+	ft_tcp_timers_answered(stack, conn, now);
+	ft_retransmit_sent(&conn->retransmit, seq, end, seq, now);
+	conn->snd.nxt = conn->snd.max = conn->snd.sml = end;
+	conn->rcv.acked = conn->rcv.nxt;
+	conn->last_sent = now;
 	conn->owed = 0;
-	conn->snd.sml = conn->snd.nxt;
 	conn->is_cwnd_limited = bytes + conn->mss > conn->cc.cwnd;
 }
 
@@ -169,7 +215,6 @@ static inline bool ft_tcp_predicted_output(
 	const uint32_t bytes = (uint32_t)conn->send_queue.bytes;
 	const uint32_t most_bytes = sizeof(struct rte_tcp_hdr) + FT_TCP_TIMESTAMP_BYTES + bytes;
 	const struct ft_ip_head *head;
-	struct ft_segment seg;
 	struct rte_mbuf *pkt;
 
 	if (unlikely(!ft_tcp_predicted_is_answer(stack, conn, now) ||
@@ -177,12 +222,13 @@ static inline bool ft_tcp_predicted_output(
 		     ft_tcp_predicted_is_off(stack)))
 		return false;
 	head = ft_ip_head_recall(stack, &conn->tuple, conn->options.ttl, conn->options.tos, now);
-	if (unlikely(head == NULL || (pkt = rte_pktmbuf_alloc(stack->send_pool)) == NULL))
+	if (unlikely(head == NULL || (pkt = rte_mbuf_raw_alloc(stack->send_pool)) == NULL))
 		return false;
 	ft_tcp_predicted_copy(&conn->send_queue, bytes, pkt);
-	seg = ft_tcp_predicted_segment(conn, now);
-	ft_tcp_predicted_write(conn, &seg, pkt);
-	ft_ip_head_write(head, pkt);
+	if (likely(conn->has_timestamps)) // so that for the compiler the headers' size is a constant
+		ft_tcp_predicted_make(conn, head, bytes, FT_TCP_HAS_TIMESTAMP, now, pkt);
+	else
+		ft_tcp_predicted_make(conn, head, bytes, 0, now, pkt);
 	ft_stack_queue_frame(stack, pkt);
 	ft_tcp_predicted_note(stack, conn, bytes, now);
 	return true;

@@ -11,7 +11,7 @@ static inline void ft_tcp_receive_note_timestamp(
 	if (ft_seq_is_after(seg->seq, conn->rcv.acked))
 		return;
 	conn->rcv.ts_recent = seg->ts_value;
-	conn->ts_recent_age = (uint32_t)(now / FT_SECOND);
+	conn->ts_recent_age = ft_conn_age(now);
 }
 
 // RCV.NXT moves on.
@@ -19,7 +19,7 @@ static inline void ft_tcp_receive_advance(struct ft_tcp_conn *conn, uint32_t cou
 {
 	conn->rcv.nxt += count;
 	conn->rcv_laps += conn->rcv.nxt - conn->rcv.irs < count;
-	conn->rcv.wnd -= RTE_MIN(count, conn->rcv.wnd);
+	conn->rcv.wnd = likely(count <= conn->rcv.wnd) ? conn->rcv.wnd - count : 0;
 }
 
 // In-order text of `bytes` has been taken. RFC 5681 4.2: the ACK goes out at once when something is missing or
@@ -29,7 +29,8 @@ static inline void ft_tcp_receive_took_text(struct ft_stack *stack, struct ft_tc
 	uint16_t bytes, bool is_urgent, ft_time now)
 {
 	// What is longer than we allow is several, merged on the way to us.
-	conn->rcv_mss = RTE_MAX(conn->rcv_mss, RTE_MIN(bytes, conn->announced_mss));
+	if (unlikely(bytes > conn->rcv_mss))
+		conn->rcv_mss = RTE_MAX(conn->rcv_mss, RTE_MIN(bytes, conn->announced_mss));
 	conn->last_received = now;
 	if (is_urgent || conn->options.quick_ack || stack->config.tcp.delayed_ack == 0)
 		ft_conn_owe(stack, conn, FT_OWE_ACK, "ACK, at once");

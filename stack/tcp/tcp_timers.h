@@ -44,12 +44,18 @@ static inline ft_time ft_tcp_timers_retransmit_timeout(
 
 // ---- setting and clearing, for this file and tcp_timers.c alone ----
 
+static inline void ft_tcp_timers_start_by(
+	struct ft_stack *stack, struct ft_tcp_conn *conn, ft_time deadline)
+{
+	if (!ft_timer_is_set(&conn->timer) || deadline < conn->timer.deadline)
+		ft_timer_set(&stack->wheel, &conn->timer, deadline);
+}
+
 static inline void ft_tcp_timers_move(
 	struct ft_stack *stack, struct ft_tcp_conn *conn, enum ft_tcp_timer timer, ft_time deadline)
 {
 	conn->deadlines[timer] = deadline;
-	if (!ft_timer_is_set(&conn->timer) || deadline < conn->timer.deadline)
-		ft_timer_set(&stack->wheel, &conn->timer, deadline);
+	ft_tcp_timers_start_by(stack, conn, deadline);
 }
 
 // Apart, so that while nothing is traced the two below have nothing to keep over a call.
@@ -79,19 +85,27 @@ static inline bool ft_tcp_timers_is_running(const struct ft_tcp_conn *conn, enum
 	return conn->deadlines[timer] != FT_NEVER;
 }
 
+// As asked, or as configured.
+static inline ft_time ft_tcp_timers_user_timeout(
+	const struct ft_stack *stack, const struct ft_tcp_conn *conn)
+{
+	ft_time asked = conn->options.user_timeout;
+
+	return asked != 0 ? asked : stack->config.tcp.user_timeout;
+}
+
 // A handshake counts tries instead, and a closed window unanswered probes.
 static inline void ft_tcp_timers_start_user(
 	struct ft_stack *stack, struct ft_tcp_conn *conn, ft_time now)
 {
 	bool is_persisting = conn->snd.wnd == 0 && ft_conn_data_waits(conn) && !conn->is_orphan;
 	bool is_counting = !ft_conn_is_synchronized(conn) || is_persisting;
-	ft_time asked = conn->options.user_timeout;
 
-	if (is_counting && asked == 0)
+	if (is_counting && conn->options.user_timeout == 0)
 		ft_tcp_timers_clear(stack, conn, FT_TCP_TIMER_USER);
 	else
 		ft_tcp_timers_set(stack, conn, FT_TCP_TIMER_USER,
-			now + (asked != 0 ? asked : stack->config.tcp.user_timeout));
+			now + ft_tcp_timers_user_timeout(stack, conn));
 }
 
 // ---- the events of the packet path ----
@@ -146,4 +160,30 @@ static inline void ft_tcp_timers_ack_waits(
 static inline void ft_tcp_timers_ack_sent(struct ft_stack *stack, struct ft_tcp_conn *conn)
 {
 	ft_tcp_timers_clear(stack, conn, FT_TCP_TIMER_DELAYED_ACK);
+}
+
+// An answer was sent: data and an ACK, nothing in flight before, on an open connection with an open window. What
+// the events above that are about it come to; while nothing is traced.
+static __rte_always_inline void ft_tcp_timers_answered(
+	struct ft_stack *stack, struct ft_tcp_conn *conn, ft_time now)
+{
+	ft_time deadline = now + ft_tcp_timers_retransmit_timeout(stack, conn);
+
+	conn->deadlines[FT_TCP_TIMER_DELAYED_ACK] = FT_NEVER;
+	conn->deadlines[FT_TCP_TIMER_RETRANSMIT] = deadline;
+	if (!ft_tcp_timers_is_running(conn, FT_TCP_TIMER_USER)) {
+		ft_time user = now + ft_tcp_timers_user_timeout(stack, conn);
+
+		conn->deadlines[FT_TCP_TIMER_USER] = user;
+		deadline = RTE_MIN(deadline, user);
+	}
+	ft_tcp_timers_start_by(stack, conn, deadline);
+}
+
+// And it was acknowledged, all of it: what ft_tcp_timers_acked() comes to.
+static inline void ft_tcp_timers_answer_acked(struct ft_tcp_conn *conn)
+{
+	conn->timeouts = 0;
+	conn->deadlines[FT_TCP_TIMER_RETRANSMIT] = FT_NEVER;
+	conn->deadlines[FT_TCP_TIMER_USER] = FT_NEVER;
 }
