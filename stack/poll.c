@@ -49,6 +49,25 @@ static enum ft_drop parse(struct ft_stack *stack, struct rte_mbuf *pkt)
 	return ft_ethernet_parse(stack, pkt);
 }
 
+// Where the packet's tuple is looked up (demux/conn_table.h); NULL: nowhere.
+static inline const struct ft_conn_table *table_of(
+	const struct ft_stack *stack, const struct ft_pkt_info *info)
+{
+	if (likely(info->kind == FT_PKT_TCP))
+		return &stack->tcp.connections;
+	return info->kind == FT_PKT_UDP ? &stack->udp.connected : NULL;
+}
+
+static inline void begin_look_up(const struct ft_stack *stack, struct ft_pkt_info *info)
+{
+	const struct ft_conn_table *table = table_of(stack, info);
+
+	if (unlikely(table == NULL))
+		return;
+	info->hash = ft_tuple_hash(&stack->key, &info->tuple);
+	ft_conn_table_expect(table, info->hash);
+}
+
 // Keeps the sound packets, in order, and returns how many they are.
 static uint16_t parse_burst(struct ft_stack *stack, struct rte_mbuf **pkts, uint16_t count)
 {
@@ -61,60 +80,63 @@ static uint16_t parse_burst(struct ft_stack *stack, struct rte_mbuf **pkts, uint
 
 		bytes += rte_pktmbuf_pkt_len(pkt); // its padding included
 		reason = parse(stack, pkt);
-		if (reason == FT_TAKEN)
-			pkts[sound++] = pkt;
-		else
+		if (unlikely(reason != FT_TAKEN)) {
 			drop_unsound(stack, pkt, reason);
+			continue;
+		}
+		pkts[sound++] = pkt;
+		begin_look_up(stack, ft_pkt_info(pkt));
 	}
 	stack->counters.count[FT_COUNTER_RX_PACKETS] += count;
 	stack->counters.count[FT_COUNTER_RX_BYTES] += bytes;
 	return sound;
 }
 
-// The staged lookup (demux/conn_table.h) of those packets of the burst that are of one protocol.
-// Returns how many they are.
-static uint16_t look_up_kind(struct ft_stack *stack, const struct ft_conn_table *table,
-	enum ft_pkt_kind kind, struct rte_mbuf **pkts, uint16_t count)
+static inline void end_look_up(
+	const struct ft_conn_table *table, uint32_t candidate, struct ft_pkt_info *info)
 {
-	const struct ft_tuple *tuples[FT_RX_BURST];
-	struct ft_pkt_info *infos[FT_RX_BURST];
-	uint64_t hashes[FT_RX_BURST];
-	uint32_t indices[FT_RX_BURST];
-	uint16_t found = 0;
+	uint32_t index = ft_conn_table_prove(table, candidate, &info->tuple, info->hash);
 
-	for (uint16_t i = 0; i < count; i++) {
-		struct ft_pkt_info *info = ft_pkt_info(pkts[i]);
-
-		if (info->kind != kind)
-			continue;
-		infos[found] = info;
-		tuples[found++] = &info->tuple;
-	}
-	if (found == 0)
-		return 0;
-	ft_conn_table_find_burst(table, tuples, hashes, indices, found);
-	for (uint16_t i = 0; i < found; i++) {
-		infos[i]->hash = hashes[i];
-		infos[i]->candidate = indices[i];
-	}
-	return found;
+	info->found = index == FT_CONN_NONE ? NULL : ft_pool_at(table->objects, index);
 }
 
+// The stages of the lookup that follow, and what will be touched of the connections found is fetched.
 static void look_up(struct ft_stack *stack, struct rte_mbuf **pkts, uint16_t count)
 {
-	if (look_up_kind(stack, &stack->tcp.connections, FT_PKT_TCP, pkts, count) < count)
-		look_up_kind(stack, &stack->udp.connected, FT_PKT_UDP, pkts, count);
+	uint32_t candidates[FT_RX_BURST];
+	struct ft_tcp_conn *conns[FT_RX_BURST];
+	uint16_t conn_count = 0;
+
+	for (uint16_t i = 0; i < count; i++) {
+		const struct ft_pkt_info *info = ft_pkt_info(pkts[i]);
+		const struct ft_conn_table *table = table_of(stack, info);
+
+		if (likely(table != NULL))
+			candidates[i] = ft_conn_table_candidate(table, info->hash);
+	}
+	for (uint16_t i = 0; i < count; i++) {
+		struct ft_pkt_info *info = ft_pkt_info(pkts[i]);
+		const struct ft_conn_table *table = table_of(stack, info);
+
+		if (unlikely(table == NULL))
+			continue;
+		end_look_up(table, candidates[i], info);
+		if (likely(info->kind == FT_PKT_TCP && info->found != NULL))
+			conn_count += ft_tcp_prefetch_block(info->found, &conns[conn_count]);
+	}
+	ft_tcp_prefetch_around(stack, conns, conn_count);
 }
 
 // The object that a packet's tuple names. What the burst's lookup found no longer holds when an
 // earlier packet of the same burst has opened or ended a connection: then it is looked up again.
-static void *look_up_again(
+static inline void *find_again(
 	const struct ft_conn_table *table, uint64_t changes_before, const struct ft_pkt_info *info)
 {
-	uint32_t index = (uint32_t)info->candidate;
+	uint32_t index;
 
-	if (table->changes != changes_before)
-		index = ft_conn_table_find(table, &info->tuple, info->hash);
+	if (likely(table->changes == changes_before))
+		return info->found;
+	index = ft_conn_table_find(table, &info->tuple, info->hash);
 	return index == FT_CONN_NONE ? NULL : ft_pool_at(table->objects, index);
 }
 
@@ -131,6 +153,7 @@ static void deliver_whole(struct ft_stack *stack, struct rte_mbuf *pkt, ft_time 
 	if (reason == FT_TAKEN && ft_pkt_info(pkt)->kind == FT_PKT_FRAGMENT)
 		reason = FT_DROP_IP_BAD_FRAGMENT;
 	if (reason == FT_TAKEN) {
+		begin_look_up(stack, ft_pkt_info(pkt));
 		look_up(stack, &pkt, 1);
 		reason = deliver(stack, pkt, tcp->changes, udp->changes, now);
 	}
@@ -177,10 +200,10 @@ static inline enum ft_drop deliver(struct ft_stack *stack, struct rte_mbuf *pkt,
 
 	if (likely(info->kind == FT_PKT_TCP))
 		return ft_tcp_input(
-			stack, pkt, look_up_again(&stack->tcp.connections, tcp_changes, info), now);
+			stack, pkt, find_again(&stack->tcp.connections, tcp_changes, info), now);
 	if (likely(info->kind == FT_PKT_UDP))
 		return ft_udp_input(
-			stack, pkt, look_up_again(&stack->udp.connected, udp_changes, info), now);
+			stack, pkt, find_again(&stack->udp.connected, udp_changes, info), now);
 	return deliver_to_others(stack, pkt, now);
 }
 
@@ -201,7 +224,6 @@ static void process_burst(
 
 	count = parse_burst(stack, pkts, count);
 	look_up(stack, pkts, count);
-	ft_tcp_prefetch(stack, pkts, count);
 	for (uint16_t i = 0; i < count; i++) {
 		enum ft_drop reason;
 

@@ -73,7 +73,7 @@ struct ft_pkt_info {
 
 	// As the last user left it, until somebody writes it.
 	struct rte_mbuf *next;	   // the packet behind this one in a queue
-	uint64_t candidate;	   // for the burst's lookup: see stack/poll.c
+	void *found;		   // by the burst's lookup: stack/poll.c
 	struct ft_segment seg;	   // for FT_PKT_TCP
 	struct ft_pkt_block block; // while out of order: tcp/reorder.h
 };

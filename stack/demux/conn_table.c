@@ -176,11 +176,6 @@ static void half_remove(const struct ft_conn_half *half, struct ft_conn_bucket *
 
 // ---- resizing ----
 
-static bool is_resizing(const struct ft_conn_table *table)
-{
-	return table->old.buckets != NULL;
-}
-
 static void retire_some(struct ft_conn_table *table, uint64_t most_bytes)
 {
 	uint64_t bytes = RTE_MIN(table->retired_bytes, most_bytes);
@@ -238,7 +233,7 @@ static void move_entry(struct ft_conn_table *table, struct ft_conn_bucket *bucke
 // The tuples that the next step hashes are on their way to the cache until then.
 static void prefetch_next_step(const struct ft_conn_table *table)
 {
-	uint32_t used = is_resizing(table) ? to_be_moved(table) : 0;
+	uint32_t used = ft_conn_table_is_resizing(table) ? to_be_moved(table) : 0;
 
 	for (unsigned i = 0; i < MOVED_AT_ONCE && used != 0; i++, used &= used - 1) {
 		uint32_t slot = (uint32_t)__builtin_ctz(used);
@@ -260,7 +255,7 @@ static void use_fronts(struct ft_conn_table *table)
 static void step_resizing(struct ft_conn_table *table)
 {
 	retire_some(table, BYTES_RETIRED_AT_ONCE);
-	for (unsigned i = 0; i < MOVED_AT_ONCE && is_resizing(table); i++) {
+	for (unsigned i = 0; i < MOVED_AT_ONCE && ft_conn_table_is_resizing(table); i++) {
 		uint32_t used = to_be_moved(table);
 
 		if (used != 0)
@@ -314,7 +309,7 @@ static void keep_size(struct ft_conn_table *table)
 {
 	uint64_t buckets = bucket_count(&table->current);
 
-	if (is_resizing(table) || table->retired_bytes > 0)
+	if (ft_conn_table_is_resizing(table) || table->retired_bytes > 0)
 		step_resizing(table);
 	else if (table->entries > MOST_BEFORE_GROWING * buckets)
 		start_resizing(table, buckets * 2);
@@ -347,8 +342,9 @@ static uint64_t touched_buckets(const struct ft_conn_table *table)
 {
 	uint64_t current = bucket_count(&table->current), old = bucket_count(&table->old);
 
-	return is_resizing(table) ? RTE_MIN(current, table->moved * RTE_MAX(1u, current / old))
-				  : current;
+	return ft_conn_table_is_resizing(table)
+		       ? RTE_MIN(current, table->moved * RTE_MAX(1u, current / old))
+		       : current;
 }
 
 uint64_t ft_conn_table_bytes(const struct ft_conn_table *table)
@@ -358,17 +354,10 @@ uint64_t ft_conn_table_bytes(const struct ft_conn_table *table)
 	       table->retired_bytes;
 }
 
-// While resizing, an entry whose old home is not emptied yet is most likely in the old generation,
-// else in the new one; overflow makes exceptions.
-static inline bool is_likely_old(const struct ft_conn_table *table, uint64_t hash)
-{
-	return is_resizing(table) && (hash & table->old.mask) >= table->moved;
-}
-
 static uint32_t find_in_both(
 	const struct ft_conn_table *table, const struct ft_tuple *tuple, uint64_t hash)
 {
-	bool is_old_first = is_likely_old(table, hash);
+	bool is_old_first = ft_conn_table_is_likely_old(table, hash);
 	const struct ft_conn_half *first = is_old_first ? &table->old : &table->current;
 	const struct ft_conn_half *second = is_old_first ? &table->current : &table->old;
 	uint32_t index = half_find(table, first, tuple, hash);
@@ -379,55 +368,22 @@ static uint32_t find_in_both(
 uint32_t ft_conn_table_find(
 	const struct ft_conn_table *table, const struct ft_tuple *tuple, uint64_t hash)
 {
-	if (unlikely(is_resizing(table)))
+	if (unlikely(ft_conn_table_is_resizing(table)))
 		return find_in_both(table, tuple, hash);
 	return half_find(table, &table->current, tuple, hash);
-}
-
-static inline const struct ft_conn_bucket *likely_bucket(
-	const struct ft_conn_table *table, uint64_t hash)
-{
-	const struct ft_conn_half *half =
-		unlikely(is_likely_old(table, hash)) ? &table->old : &table->current;
-
-	return bucket_at(half, probe_for(hash));
-}
-
-// The first index in the bucket whose tag agrees. It and the others (one lookup in fifty has
-// another, by chance) are on their way to the cache.
-static inline uint32_t prefetch_candidate(
-	const struct ft_conn_table *table, const struct ft_conn_bucket *bucket, uint64_t hash)
-{
-	uint32_t matches = ft_conn_bucket_match(bucket, ft_conn_bucket_tag(hash));
-	uint32_t index;
-
-	if (matches == 0)
-		return FT_CONN_NONE;
-	index = bucket->indices[__builtin_ctz(matches)];
-	for (; matches != 0; matches &= matches - 1)
-		rte_prefetch0(tuple_of(table, bucket->indices[__builtin_ctz(matches)]));
-	return index;
 }
 
 static void find_staged(const struct ft_conn_table *table, const struct ft_tuple *const *tuples,
 	uint64_t *hashes, uint32_t *indices, uint32_t count)
 {
-	const struct ft_conn_bucket *buckets[FT_CONN_BURST];
-
 	for (uint32_t i = 0; i < count; i++) {
 		hashes[i] = ft_tuple_hash(table->key, tuples[i]);
-		buckets[i] = likely_bucket(table, hashes[i]);
-		rte_prefetch0(buckets[i]);
+		ft_conn_table_expect(table, hashes[i]);
 	}
 	for (uint32_t i = 0; i < count; i++)
-		indices[i] = prefetch_candidate(table, buckets[i], hashes[i]);
-	for (uint32_t i = 0; i < count; i++) {
-		if (likely(indices[i] != FT_CONN_NONE &&
-			    ft_tuple_is_equal(tuple_of(table, indices[i]), tuples[i])))
-			continue;
-		// A miss, a tag that agreed by chance, or an overflow: the plain search knows.
-		indices[i] = ft_conn_table_find(table, tuples[i], hashes[i]);
-	}
+		indices[i] = ft_conn_table_candidate(table, hashes[i]);
+	for (uint32_t i = 0; i < count; i++)
+		indices[i] = ft_conn_table_prove(table, indices[i], tuples[i], hashes[i]);
 }
 
 // An idle NIC delivers bursts of one: nothing to overlap, so no stages.
@@ -471,7 +427,7 @@ static bool half_explain(const struct ft_conn_table *table, const struct ft_conn
 void ft_conn_table_explain(const struct ft_conn_table *table, const struct ft_tuple *tuple,
 	uint64_t hash, struct ft_conn_explanation *explanation)
 {
-	bool is_old_first = is_likely_old(table, hash);
+	bool is_old_first = ft_conn_table_is_likely_old(table, hash);
 	const struct ft_conn_half *first = is_old_first ? &table->old : &table->current;
 	const struct ft_conn_half *second = is_old_first ? &table->current : &table->old;
 

@@ -11,12 +11,14 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include <rte_branch_prediction.h>
+#include <rte_prefetch.h>
+
 #include "base/pool.h"
+#include "demux/conn_bucket.h"
 #include "demux/tuple.h"
 
 #define FT_CONN_NONE UINT32_MAX
-
-struct ft_conn_bucket;
 
 // One generation of buckets: there are two while the table is growing or shrinking.
 struct ft_conn_half {
@@ -52,9 +54,65 @@ uint64_t ft_conn_table_bytes(const struct ft_conn_table *table);
 uint32_t ft_conn_table_find(
 	const struct ft_conn_table *table, const struct ft_tuple *tuple, uint64_t hash);
 
-// Looks up a burst in stages, so that the cache misses of its packets overlap: all tuples are hashed
-// and their buckets prefetched, then all tags compared and the candidates' first lines prefetched,
-// then all proven. hashes[i] is ft_tuple_hash() of tuples[i] afterwards, indices[i] FT_CONN_NONE for
+// ---- the same in three stages, for a burst: so the cache misses of its packets overlap ----
+
+static inline bool ft_conn_table_is_resizing(const struct ft_conn_table *table)
+{
+	return table->old.buckets != NULL;
+}
+
+// While resizing, an entry whose old home is not emptied yet is most likely in the old generation,
+// else in the new one; overflow makes exceptions.
+static inline bool ft_conn_table_is_likely_old(const struct ft_conn_table *table, uint64_t hash)
+{
+	return unlikely(ft_conn_table_is_resizing(table)) &&
+	       (hash & table->old.mask) >= table->moved;
+}
+
+static inline const struct ft_conn_bucket *ft_conn_table_likely_bucket(
+	const struct ft_conn_table *table, uint64_t hash)
+{
+	const struct ft_conn_half *half =
+		unlikely(ft_conn_table_is_likely_old(table, hash)) ? &table->old : &table->current;
+
+	return &half->buckets[hash & half->mask];
+}
+
+// First: the bucket is on its way to the cache.
+static inline void ft_conn_table_expect(const struct ft_conn_table *table, uint64_t hash)
+{
+	rte_prefetch0(ft_conn_table_likely_bucket(table, hash));
+}
+
+// Second: the first index in the bucket whose tag agrees, or FT_CONN_NONE. It and the others (one lookup in
+// fifty has another, by chance) are on their way.
+static inline uint32_t ft_conn_table_candidate(const struct ft_conn_table *table, uint64_t hash)
+{
+	const struct ft_conn_bucket *bucket = ft_conn_table_likely_bucket(table, hash);
+	uint32_t matches = ft_conn_bucket_match(bucket, ft_conn_bucket_tag(hash));
+	uint32_t index;
+
+	if (unlikely(matches == 0))
+		return FT_CONN_NONE;
+	index = bucket->indices[__builtin_ctz(matches)];
+	rte_prefetch0(ft_pool_at(table->objects, index));
+	while (unlikely((matches &= matches - 1) != 0))
+		rte_prefetch0(ft_pool_at(table->objects, bucket->indices[__builtin_ctz(matches)]));
+	return index;
+}
+
+// Third: what the lookup finds. If it is not the candidate, that was a miss, a tag that agreed by chance, or an
+// overflow: the plain search knows.
+static inline uint32_t ft_conn_table_prove(const struct ft_conn_table *table, uint32_t candidate,
+	const struct ft_tuple *tuple, uint64_t hash)
+{
+	if (likely(candidate != FT_CONN_NONE &&
+		    ft_tuple_is_equal(ft_pool_at(table->objects, candidate), tuple)))
+		return candidate;
+	return ft_conn_table_find(table, tuple, hash);
+}
+
+// All three. hashes[i] is ft_tuple_hash() of tuples[i] afterwards, indices[i] FT_CONN_NONE for
 // a miss. At most FT_CONN_BURST at a time.
 #define FT_CONN_BURST 64
 void ft_conn_table_find_burst(const struct ft_conn_table *table,

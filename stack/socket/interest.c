@@ -125,7 +125,7 @@ static inline uint32_t wanted_now(struct ft_stack *stack, const struct ft_watch 
 	if (unlikely(watch->wanted.events == 0))
 		return 0;
 	if (likely(socket->conn != NULL))
-		now = ft_tcp_readiness_now(socket->conn);
+		now = ft_tcp_readiness_now(socket->conn, wanted);
 	else
 		now = ft_socket_readiness(stack, &socket->description);
 	return now & wanted; // EPOLLERR and EPOLLHUP are wanted: want()

@@ -35,7 +35,7 @@ static __attribute__((noinline)) uint32_t readiness_of_any(const struct ft_tcp_c
 
 static inline uint32_t readiness_of(const struct ft_tcp_conn *conn)
 {
-	return likely(ft_tcp_is_plainly_ready(conn)) ? ft_tcp_plain_readiness(conn)
+	return likely(ft_tcp_is_plainly_ready(conn)) ? ft_tcp_plain_readiness(conn, FT_TCP_WRITABLE)
 						     : readiness_of_any(conn);
 }
 

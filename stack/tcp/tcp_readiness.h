@@ -26,16 +26,20 @@ static inline bool ft_tcp_is_plainly_ready(const struct ft_tcp_conn *conn)
 	       !conn->has_urgent;
 }
 
-static inline uint32_t ft_tcp_plain_readiness(const struct ft_tcp_conn *conn)
+// Of `wanted` at least.
+static inline uint32_t ft_tcp_plain_readiness(const struct ft_tcp_conn *conn, uint32_t wanted)
 {
-	return (conn->receive_queue.bytes > 0 ? FT_TCP_READABLE : 0) |
-	       (ft_tcp_is_writable(conn) ? FT_TCP_WRITABLE : 0);
+	uint32_t events = conn->receive_queue.bytes > 0 ? FT_TCP_READABLE : 0;
+
+	if ((wanted & FT_TCP_WRITABLE) && ft_tcp_is_writable(conn))
+		events |= FT_TCP_WRITABLE;
+	return events;
 }
 
-// ft_tcp_readiness() in line for those.
-static inline uint32_t ft_tcp_readiness_now(const struct ft_tcp_anchor *anchor)
+// What ft_tcp_readiness() says, of `wanted` at least.
+static inline uint32_t ft_tcp_readiness_now(const struct ft_tcp_anchor *anchor, uint32_t wanted)
 {
 	if (likely(!ft_anchor_is_at_rest(anchor) && ft_tcp_is_plainly_ready(anchor->conn)))
-		return ft_tcp_plain_readiness(anchor->conn);
+		return ft_tcp_plain_readiness(anchor->conn, wanted);
 	return ft_tcp_readiness(anchor);
 }

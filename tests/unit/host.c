@@ -29,8 +29,11 @@ static enum ft_drop record_error(const struct ft_icmp_error *error)
 	return host.error_answer;
 }
 
+static struct ft_conn_bucket no_connection;
+
 int ft_udp_init(struct ft_stack *stack)
 {
+	stack->udp.connected.current.buckets = &no_connection;
 	return 0;
 }
 
@@ -58,6 +61,7 @@ enum ft_drop ft_udp_error(struct ft_stack *stack, const struct ft_icmp_error *er
 int ft_tcp_init(struct ft_stack *stack)
 {
 	ft_list_init(&stack->tcp.owing);
+	stack->tcp.connections.current.buckets = &no_connection;
 	return 0;
 }
 
@@ -115,15 +119,6 @@ uint32_t ft_conn_table_find(
 	const struct ft_conn_table *table, const struct ft_tuple *tuple, uint64_t hash)
 {
 	return FT_CONN_NONE;
-}
-
-void ft_conn_table_find_burst(const struct ft_conn_table *table,
-	const struct ft_tuple *const *tuples, uint64_t *hashes, uint32_t *indices, uint32_t count)
-{
-	for (uint32_t i = 0; i < count; i++) {
-		hashes[i] = 0;
-		indices[i] = FT_CONN_NONE;
-	}
 }
 
 void ft_conn_table_explain(const struct ft_conn_table *table, const struct ft_tuple *tuple,

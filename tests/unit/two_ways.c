@@ -21,7 +21,7 @@ static bool is_same_segment(const struct ft_segment *a, const struct ft_segment 
 static bool is_same_info(const struct ft_pkt_info *a, const struct ft_pkt_info *b)
 {
 	return memcmp(a, b, FT_PKT_INFO_CLEARED) == 0 && a->next == b->next &&
-	       a->candidate == b->candidate && is_same_segment(&a->seg, &b->seg) &&
+	       a->found == b->found && is_same_segment(&a->seg, &b->seg) &&
 	       memcmp(&a->block, &b->block, sizeof(a->block)) == 0;
 }
 
