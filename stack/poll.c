@@ -11,6 +11,7 @@
 #include "story.h"
 #include "tcp/tcp_hoarders.h"
 #include "tcp/tcp_prefetch.h"
+#include "usual_frame_take.h"
 
 // A stack with work left over asks for its next turn this soon.
 #define BUSY (10 * FT_MICROSECOND)

@@ -7,15 +7,13 @@
 // Such a frame is recognised and read at once. Any other goes the long way (eth/ethernet.h), which
 // alone decides what is to be dropped.
 #pragma once
-#include <stdbool.h>
 #include <stdint.h>
 
 struct ft_stack;
-struct rte_mbuf;
 
 typedef uint64_t ft_usual_block __attribute__((vector_size(16)));
 
-// What stands in the headers of each: usual_frame.c has the picture.
+// What stands in the headers of each: usual_frame_take.h has the picture.
 struct ft_usual_frame {
 	ft_usual_block front;
 	ft_usual_block back;
@@ -23,7 +21,3 @@ struct ft_usual_frame {
 
 // Once the stack has its MAC and IP addresses.
 void ft_usual_frame_init(struct ft_stack *stack);
-
-// True: the packet was such a frame, and is as ft_ethernet_parse() would have left it when it says
-// FT_TAKEN; the counters, too. False: nothing was changed.
-bool ft_usual_frame_take(struct ft_stack *stack, struct rte_mbuf *pkt);

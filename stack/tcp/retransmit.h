@@ -11,6 +11,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include <rte_branch_prediction.h>
+
 #include "base/time.h"
 #include "tcp/segment.h"
 #include "tcp/seq.h"
@@ -65,6 +67,15 @@ static inline uint32_t ft_retransmit_allowance(const struct ft_retransmit *retra
 enum ft_retransmit_event ft_retransmit_duplicate(
 	struct ft_retransmit *retransmit, uint32_t snd_una, uint32_t snd_max);
 
+// SND.UNA moved to `ack` and nothing was lost: then it is FT_RETRANSMIT_NOTHING. `recover` is drawn along, or 2 GB
+// later it would seem to lie ahead.
+static inline void ft_retransmit_acked_open(struct ft_retransmit *retransmit, uint32_t ack)
+{
+	retransmit->duplicate_acks = 0;
+	if (ft_seq_is_after(ack, retransmit->recover))
+		retransmit->recover = ack - 1;
+}
+
 // SND.UNA moved to `ack`. PARTIAL and EXIT only come from fast recovery; after a timeout the lost
 // segments go out again because SND.NXT went back, and the ACKs are NOTHING.
 static inline enum ft_retransmit_event ft_retransmit_acked(
@@ -73,6 +84,10 @@ static inline enum ft_retransmit_event ft_retransmit_acked(
 	const bool is_recovered = ft_seq_is_at_or_after(ack, retransmit->recover);
 	const bool was_recovering = retransmit->phase == FT_RETRANSMIT_RECOVERY;
 
+	if (likely(retransmit->phase == FT_RETRANSMIT_OPEN)) {
+		ft_retransmit_acked_open(retransmit, ack);
+		return FT_RETRANSMIT_NOTHING;
+	}
 	retransmit->duplicate_acks = 0;
 	if (!is_recovered && was_recovering) {
 		retransmit->partial_acks++;
@@ -80,9 +95,6 @@ static inline enum ft_retransmit_event ft_retransmit_acked(
 	}
 	if (!is_recovered)
 		return FT_RETRANSMIT_NOTHING;
-	// Without a loss `recover` is drawn along, or 2 GB later it would seem to lie ahead.
-	if (retransmit->phase == FT_RETRANSMIT_OPEN && ack != retransmit->recover)
-		retransmit->recover = ack - 1;
 	retransmit->phase = FT_RETRANSMIT_OPEN;
 	return was_recovering ? FT_RETRANSMIT_EXIT : FT_RETRANSMIT_NOTHING;
 }

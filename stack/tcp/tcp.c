@@ -11,6 +11,7 @@
 #include "tcp/conn.h"
 #include "tcp/listener.h"
 #include "tcp/tcp_output.h"
+#include "tcp/tcp_predicted.h"
 #include "tcp/tcp_timers.h"
 
 #define CACHE_LINE	 64
@@ -42,11 +43,14 @@ static void move_to_front(struct ft_list *from, struct ft_list *to)
 static void pay_peers(struct ft_stack *stack, ft_time now)
 {
 	struct ft_tcp *tcp = &stack->tcp;
+	const bool may_predict = !ft_tcp_predicted_is_off(stack);
+	struct rte_mempool_cache *cache;
 	uint32_t unpaid = 0;
 	struct ft_list due;
 
 	if (ft_list_is_empty(&tcp->owing))
 		return;
+	cache = rte_mempool_default_cache(stack->send_pool, rte_lcore_id());
 	move_list(&tcp->owing, &due);
 	while (!ft_list_is_empty(&due) && unpaid < UNPAID_PER_TURN &&
 		ft_stack_may_transmit(stack)) {
@@ -54,6 +58,8 @@ static void pay_peers(struct ft_stack *stack, ft_time now)
 			ft_container_of(due.next, struct ft_tcp_conn, owing_node);
 
 		ft_list_remove(&conn->owing_node);
+		if (likely(may_predict && ft_tcp_predicted_output(stack, conn, cache, now)))
+			continue; // owes nothing more, and has something in flight
 		ft_tcp_output_pay(stack, conn, now);
 		if (conn->owed != 0 && ft_list_is_empty(&conn->owing_node)) {
 			bool is_owed_peer = conn->owed != FT_OWE_ROOM;

@@ -156,7 +156,7 @@ static inline void ft_tcp_ack_answer(
 	conn->send_queue.bytes = 0;
 	ft_tcp_ack_advance(conn, seg->ack);
 	conn->snd.nxt = conn->snd.sml = seg->ack;
-	ft_retransmit_acked(&conn->retransmit, seg->ack);
+	ft_retransmit_acked_open(&conn->retransmit, seg->ack);
 	ft_cc_ack(&conn->cc, acked, conn->is_cwnd_limited, now);
 	if (unlikely(2 * (uint64_t)conn->cc.cwnd > conn->send_limit))
 		ft_tcp_ack_grow_send_buffer(stack, conn);

@@ -45,6 +45,8 @@ static inline bool ft_tcp_predicted_is_plain_ack(
 	uint32_t acked = seg->ack - conn->snd.una;
 	uint32_t in_flight = conn->snd.max - conn->snd.una;
 
+	if (likely(seg->ack == conn->snd.max))
+		return true;
 	return acked <= in_flight && (acked > 0 || in_flight == 0 || seg->length > 0);
 }
 
@@ -88,7 +90,8 @@ static inline enum ft_drop ft_tcp_predicted_take_text(
 static inline bool ft_tcp_predicted_input(struct ft_stack *stack, struct ft_tcp_conn *conn,
 	struct rte_mbuf *pkt, ft_time now, enum ft_drop *reason)
 {
-	const struct ft_segment *seg = &ft_pkt_info(pkt)->seg;
+	const struct ft_segment copy = ft_pkt_info(pkt)->seg; // which nothing written can change
+	const struct ft_segment *seg = &copy;
 
 	if (unlikely(!ft_tcp_predicted_is_next(conn, seg) ||
 		     !ft_tcp_predicted_is_plain_ack(conn, seg) || ft_tcp_predicted_is_off(stack)))
@@ -101,10 +104,11 @@ static inline bool ft_tcp_predicted_input(struct ft_stack *stack, struct ft_tcp_
 	ft_tcp_ack_update_window(stack, conn, seg, now);
 	if (conn->has_timestamps)
 		ft_tcp_receive_note_timestamp(conn, seg, now);
-	if (seg->length > 0)
+	if (seg->length > 0) { // which keeps it from resting
 		*reason = ft_tcp_predicted_take_text(stack, conn, pkt, now);
-	else
-		ft_stack_done_with(stack, pkt);
+		return true;
+	}
+	ft_stack_done_with(stack, pkt);
 	ft_conn_reap(stack, conn);
 	return true;
 }
@@ -207,10 +211,11 @@ static inline void ft_tcp_predicted_note(
 }
 
 // Pays all that the connection owes, if that is an answer: one short segment with all that is queued, and
-// nothing that holds it back. False: nothing has happened, and tcp_output.c has to look. (What is noted about a
+// nothing that holds it back; not while ft_tcp_predicted_is_off(). False: nothing has happened, and tcp_output.c
+// has to look. `cache` is that of the send pool, rte_mempool_default_cache(), or NULL. (What is noted about a
 // packet, ft_pkt_info(), is not cleared here: only a recorder reads it.)
-static inline bool ft_tcp_predicted_output(
-	struct ft_stack *stack, struct ft_tcp_conn *conn, ft_time now)
+static inline bool ft_tcp_predicted_output(struct ft_stack *stack, struct ft_tcp_conn *conn,
+	struct rte_mempool_cache *cache, ft_time now)
 {
 	const uint32_t bytes = (uint32_t)conn->send_queue.bytes;
 	const uint32_t most_bytes = sizeof(struct rte_tcp_hdr) + FT_TCP_TIMESTAMP_BYTES + bytes;
@@ -218,11 +223,11 @@ static inline bool ft_tcp_predicted_output(
 	struct rte_mbuf *pkt;
 
 	if (unlikely(!ft_tcp_predicted_is_answer(stack, conn, now) ||
-		     !ft_ip_head_fits(stack, most_bytes) || !ft_tcp_output_has_room(stack) ||
-		     ft_tcp_predicted_is_off(stack)))
+		     !ft_ip_head_fits(stack, most_bytes) || !ft_tcp_output_has_room(stack)))
 		return false;
 	head = ft_ip_head_recall(stack, &conn->tuple, conn->options.ttl, conn->options.tos, now);
-	if (unlikely(head == NULL || (pkt = rte_mbuf_raw_alloc(stack->send_pool)) == NULL))
+	if (unlikely(head == NULL ||
+		     rte_mempool_generic_get(stack->send_pool, (void **)&pkt, 1, cache) != 0))
 		return false;
 	ft_tcp_predicted_copy(&conn->send_queue, bytes, pkt);
 	if (likely(conn->has_timestamps)) // so that for the compiler the headers' size is a constant

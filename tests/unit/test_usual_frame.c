@@ -1,4 +1,4 @@
-#include "usual_frame.h"
+#include "usual_frame_take.h"
 
 #include <netinet/in.h>
 #include <sys/mman.h>

@@ -1,6 +1,7 @@
 #include "two_ways.h"
 
 #include "eth/ethernet.h"
+#include "usual_frame_take.h"
 
 // What is behind the cleared part of the info is as the last user left it.
 #define LEFTOVER 0xa5

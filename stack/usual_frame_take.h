@@ -1,0 +1,255 @@
+// How a usual frame (usual_frame.h) is told and read: in line in the loop.
+#pragma once
+#include <endian.h> // rte_be_to_cpu_16() is assembly, of which the compiler can share nothing
+#include <string.h>
+
+#include <netinet/in.h>
+
+#include <rte_ether.h>
+#include <rte_ip.h>
+#include <rte_tcp.h>
+
+#include "ip/ip4.h"
+#include "stack.h"
+
+// The headers, as they lie in the frame.
+struct ft_usual_headers {
+	struct rte_ether_hdr eth;
+	struct rte_ipv4_hdr ip;
+	struct rte_tcp_hdr tcp;
+};
+
+// What may follow them (RFC 7323 A).
+struct ft_usual_timestamps {
+	rte_be32_t word;
+	rte_be32_t value;
+	rte_be32_t echo;
+} __rte_packed;
+
+enum {
+	FT_USUAL_IP_OFFSET = offsetof(struct ft_usual_headers, ip),
+	FT_USUAL_TCP_OFFSET = offsetof(struct ft_usual_headers, tcp),
+	FT_USUAL_BARE_BYTES = sizeof(struct ft_usual_headers),
+	FT_USUAL_TIMESTAMPS_BYTES = FT_USUAL_BARE_BYTES + sizeof(struct ft_usual_timestamps),
+	FT_USUAL_BARE_DATA_OFFSET = 5 << 4,
+	FT_USUAL_TIMESTAMPS_DATA_OFFSET = 8 << 4,
+	FT_USUAL_FLAGS_VOUCHED_FOR = FT_PKT_IP_CHECKSUM_GOOD | FT_PKT_L4_CHECKSUM_GOOD,
+};
+
+_Static_assert(FT_USUAL_BARE_BYTES == 14 + 20 + 20, "nothing lies between the headers");
+_Static_assert(
+	FT_USUAL_TIMESTAMPS_BYTES - FT_USUAL_BARE_BYTES == FT_TCP_TIMESTAMP_BYTES, "likewise");
+
+// ---- the two compares ----
+
+// Two blocks of 16 bytes hold all of Ethernet and IP that is known but the length, which differs:
+//
+//	front, from byte 0              back, from byte 18
+//	destination  ours               identification    any
+//	source       not a group's      fragment          whole; DF or not
+//	EtherType    IPv4               TTL               any
+//	version, IHL 4, 5               protocol          TCP
+//	TOS          any                checksum, source  any
+//	                                destination       our first address
+#define FT_USUAL_BACK 18
+
+_Static_assert(FT_USUAL_BACK + sizeof(ft_usual_block) == FT_USUAL_TCP_OFFSET,
+	"the back ends with the destination");
+
+static const struct ft_usual_headers ft_usual_mask = {
+	.eth.dst_addr = { { 0xff, 0xff, 0xff, 0xff, 0xff, 0xff } },
+	.eth.src_addr = { { RTE_ETHER_GROUP_ADDR } },
+	.eth.ether_type = UINT16_MAX,
+	.ip.version_ihl = UINT8_MAX,
+	.ip.fragment_offset = RTE_BE16(RTE_IPV4_HDR_MF_FLAG | RTE_IPV4_HDR_OFFSET_MASK),
+	.ip.next_proto_id = UINT8_MAX,
+	.ip.dst_addr = UINT32_MAX,
+};
+
+static __rte_always_inline ft_usual_block ft_usual_load(
+	const struct ft_usual_headers *frame, uint32_t offset)
+{
+	ft_usual_block block;
+
+	memcpy(&block, (const uint8_t *)frame + offset, sizeof(block));
+	return block;
+}
+
+static __rte_always_inline bool ft_usual_is_as_expected(
+	const struct ft_usual_headers *frame, const struct ft_usual_frame *usual)
+{
+	const ft_usual_block front =
+		(ft_usual_load(frame, 0) & ft_usual_load(&ft_usual_mask, 0)) ^ usual->front;
+	const ft_usual_block back = (ft_usual_load(frame, FT_USUAL_BACK) &
+					    ft_usual_load(&ft_usual_mask, FT_USUAL_BACK)) ^
+				    usual->back;
+	const ft_usual_block either = front | back;
+
+	return (either[0] | either[1]) == 0;
+}
+
+// ---- what is no constant ----
+
+// All that Ethernet carries of it; what follows is padding.
+static __rte_always_inline uint32_t ft_usual_frame_bytes(const struct ft_usual_headers *frame)
+{
+	return FT_USUAL_IP_OFFSET + be16toh(frame->ip.total_length);
+}
+
+static __rte_always_inline const struct ft_usual_timestamps *ft_usual_timestamps_of(
+	const struct ft_usual_headers *frame)
+{
+	return (const struct ft_usual_timestamps *)(frame + 1);
+}
+
+// The source's in the upper half.
+static __rte_always_inline uint32_t ft_usual_ports_of(const struct ft_usual_headers *frame)
+{
+	rte_be32_t ports;
+
+	memcpy(&ports, &frame->tcp.src_port, sizeof(ports));
+	return be32toh(ports);
+}
+
+static __rte_always_inline bool ft_usual_has_ports(const struct ft_usual_headers *frame)
+{
+	return frame->tcp.src_port != 0 && frame->tcp.dst_port != 0;
+}
+
+// Only in IPv4 do the last bytes say it all; to the others of ours they say the long way.
+static __rte_always_inline bool ft_usual_is_taken(
+	const struct ft_local_address *local, rte_be32_t address)
+{
+	return address == local->addr.words[3] || address == local->broadcast.words[3];
+}
+
+// Martians (RFC 1812 5.3.7), as in ip/ip4_input.c.
+static __rte_always_inline bool ft_usual_is_from_martian(
+	const struct ft_usual_headers *frame, const struct ft_routes *routes)
+{
+	const rte_be32_t source = frame->ip.src_addr;
+
+	if (unlikely(ft_ip4_is_no_host((uint8_t)source) ||
+		     ft_usual_is_taken(&routes->local[0], source)))
+		return true;
+	for (uint32_t i = 1; unlikely(i < routes->local_count); i++)
+		if (ft_usual_is_taken(&routes->local[i], source))
+			return true;
+	return false;
+}
+
+// Where the payload begins, or 0: the options are others, or the four bits beside the data offset are not zero.
+static __rte_always_inline uint32_t ft_usual_payload_offset(const struct ft_usual_headers *frame)
+{
+	if (likely(frame->tcp.data_off == FT_USUAL_TIMESTAMPS_DATA_OFFSET &&
+		    ft_usual_timestamps_of(frame)->word == RTE_BE32(FT_TCP_TIMESTAMP_WORD)))
+		return FT_USUAL_TIMESTAMPS_BYTES;
+	return frame->tcp.data_off == FT_USUAL_BARE_DATA_OFFSET ? FT_USUAL_BARE_BYTES : 0;
+}
+
+// Whether it is such a frame, but for what it has behind the fixed part of its TCP header.
+static __rte_always_inline bool ft_usual_is_expected(
+	const struct ft_stack *stack, struct rte_mbuf *pkt)
+{
+	const struct ft_usual_headers *frame =
+		rte_pktmbuf_mtod(pkt, const struct ft_usual_headers *);
+
+	return ft_pkt_info(pkt)->flags == 0 && // not from loopback, where there is no Ethernet
+	       pkt->nb_segs == 1 && pkt->data_len >= FT_USUAL_BARE_BYTES &&
+	       ft_usual_is_as_expected(frame, &stack->usual) &&
+	       !ft_usual_is_from_martian(frame, &stack->ip.routes) &&
+	       ft_usual_frame_bytes(frame) <= pkt->data_len &&
+	       !(frame->tcp.tcp_flags & FT_TCP_SYN) && ft_usual_has_ports(frame);
+}
+
+// ---- what is noted about it ----
+
+static __rte_always_inline void ft_usual_fill_segment(
+	struct ft_segment *seg, const struct ft_usual_headers *frame, uint32_t payload_length)
+{
+	const struct rte_tcp_hdr *tcp = &frame->tcp;
+	const uint32_t has_fin = (tcp->tcp_flags & FT_TCP_FIN) != 0;
+
+	*seg = (struct ft_segment){
+		.seq = be32toh(tcp->sent_seq),
+		.ack = be32toh(tcp->recv_ack),
+		.length = payload_length + has_fin,
+		.window = be16toh(tcp->rx_win),
+		.urgent = be16toh(tcp->tcp_urp),
+		.flags = tcp->tcp_flags,
+	};
+}
+
+static __rte_always_inline void ft_usual_fill_timestamps(
+	struct ft_segment *seg, const struct ft_usual_headers *frame)
+{
+	seg->ts_value = be32toh(ft_usual_timestamps_of(frame)->value);
+	seg->ts_echo = be32toh(ft_usual_timestamps_of(frame)->echo);
+	seg->options = FT_TCP_HAS_TIMESTAMP;
+}
+
+static __rte_always_inline void ft_usual_fill(
+	const struct ft_stack *stack, struct rte_mbuf *pkt, uint32_t payload, uint8_t flags)
+{
+	const struct ft_usual_headers *frame =
+		rte_pktmbuf_mtod(pkt, const struct ft_usual_headers *);
+	const uint32_t ports = ft_usual_ports_of(frame);
+	const uint32_t end = ft_usual_frame_bytes(frame);
+	struct ft_pkt_info *info = ft_pkt_info(pkt);
+
+	pkt->data_len = (uint16_t)end;
+	pkt->pkt_len = end;
+	info->tuple.local = stack->ip.routes.local[0].addr;
+	info->tuple.remote = ft_addr_from_ip4(frame->ip.src_addr);
+	info->tuple.local_port = (uint16_t)ports;
+	info->tuple.remote_port = ports >> 16;
+	info->tuple.protocol = IPPROTO_TCP;
+	info->ip_offset = FT_USUAL_IP_OFFSET;
+	info->transport_offset = FT_USUAL_TCP_OFFSET;
+	info->payload_offset = payload;
+	info->payload_length = end - payload;
+	info->kind = FT_PKT_TCP;
+	info->flags = flags;
+	info->ttl = frame->ip.time_to_live;
+	info->tos = frame->ip.type_of_service;
+	ft_usual_fill_segment(&info->seg, frame, end - payload);
+	if (payload == FT_USUAL_TIMESTAMPS_BYTES)
+		ft_usual_fill_timestamps(&info->seg, frame);
+}
+
+// True: it was one whose payload begins there, and is as ft_ethernet_parse() would have left it.
+static __rte_always_inline bool ft_usual_try(
+	const struct ft_stack *stack, struct rte_mbuf *pkt, uint32_t payload, uint8_t flags)
+{
+	const struct ft_usual_headers *frame =
+		rte_pktmbuf_mtod(pkt, const struct ft_usual_headers *);
+
+	if (unlikely(ft_usual_frame_bytes(frame) < payload))
+		return false;
+	ft_usual_fill(stack, pkt, payload, flags);
+	return true;
+}
+
+// The NIC does not vouch for both checksums.
+bool ft_usual_frame_take_verified(struct ft_stack *stack, struct rte_mbuf *pkt);
+
+// True: the packet was such a frame, and is as ft_ethernet_parse() would have left it when it says
+// FT_TAKEN; the counters, too. False: nothing was changed.
+static __rte_always_inline bool ft_usual_frame_take(struct ft_stack *stack, struct rte_mbuf *pkt)
+{
+	const uint64_t matters = RTE_MBUF_F_RX_IP_CKSUM_MASK | RTE_MBUF_F_RX_L4_CKSUM_MASK |
+				 RTE_MBUF_F_RX_VLAN_STRIPPED;
+	const uint64_t good = RTE_MBUF_F_RX_IP_CKSUM_GOOD | RTE_MBUF_F_RX_L4_CKSUM_GOOD;
+	uint32_t payload;
+
+	if (unlikely((pkt->ol_flags & matters) != good))
+		return ft_usual_frame_take_verified(stack, pkt);
+	if (unlikely(!ft_usual_is_expected(stack, pkt)))
+		return false;
+	payload = ft_usual_payload_offset(rte_pktmbuf_mtod(pkt, const struct ft_usual_headers *));
+	if (likely(payload ==
+		    FT_USUAL_TIMESTAMPS_BYTES)) // so that for the compiler it is a constant
+		return ft_usual_try(
+			stack, pkt, FT_USUAL_TIMESTAMPS_BYTES, FT_USUAL_FLAGS_VOUCHED_FOR);
+	return payload != 0 && ft_usual_try(stack, pkt, payload, FT_USUAL_FLAGS_VOUCHED_FOR);
+}
