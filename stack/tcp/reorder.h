@@ -25,8 +25,8 @@ struct ft_reorder {
 	struct rte_mbuf *last_block;
 	uint64_t bytes;	  // of payload held
 	uint32_t fin_seq; // where the peer's FIN stands, if has_fin
-	uint16_t block_count;
-	bool has_fin;
+	uint16_t block_count : 15;
+	uint16_t has_fin : 1; // of one word with the count: ft_reorder_has_nothing()
 };
 
 void ft_reorder_init(struct ft_reorder *reorder);

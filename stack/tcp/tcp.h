@@ -92,6 +92,13 @@ enum ft_drop ft_tcp_parse(struct ft_stack *stack, struct rte_mbuf *pkt);
 enum ft_drop ft_tcp_input(
 	struct ft_stack *stack, struct rte_mbuf *pkt, struct ft_tcp_anchor *candidate, ft_time now);
 
+// Takes packets of a burst from the front, as long as each is a segment of a connection that comes next there
+// (tcp_predicted.h) and the table has seen no more than `changes` since the burst was looked up; none while anything
+// is traced or recorded. Returns how many. Of the next, if there is one, *reason says why it is not taken; or
+// FT_TAKEN: nothing has happened with it, and it is for ft_tcp_input() or others.
+uint16_t ft_tcp_input_predicted(struct ft_stack *stack, struct rte_mbuf *const *pkts,
+	uint16_t count, uint64_t changes, ft_time now, enum ft_drop *reason);
+
 // An ICMP error about a segment of ours (RFC 5927 checks are made here).
 enum ft_drop ft_tcp_error(struct ft_stack *stack, const struct ft_icmp_error *error, ft_time now);
 

@@ -288,7 +288,7 @@ static __attribute__((noinline)) enum ft_drop reopen(
 
 // ---- the entry ----
 
-static __attribute__((noinline)) enum ft_drop with_connection(
+static enum ft_drop with_connection(
 	struct ft_stack *stack, struct ft_tcp_conn *conn, struct rte_mbuf *pkt, ft_time now)
 {
 	struct ft_arrival arrival = {
@@ -318,7 +318,6 @@ enum ft_drop ft_tcp_input(
 {
 	struct ft_pkt_info *info = ft_pkt_info(pkt);
 	struct ft_tcp_conn *conn;
-	enum ft_drop reason;
 
 	if (info->flags & (FT_PKT_LINK_GROUP | FT_PKT_IP_GROUP))
 		return FT_DROP_TCP_NOT_UNICAST;
@@ -327,9 +326,40 @@ enum ft_drop ft_tcp_input(
 	conn = ft_anchor_wake(stack, candidate, false);
 	if (conn == NULL)
 		return FT_DROP_TCP_NO_CONN_MEMORY;
-	if (likely(ft_tcp_predicted_input(stack, conn, pkt, now, &reason)))
-		return reason;
 	if (unlikely(conn->state == FT_TCP_TIME_WAIT) && may_reopen(stack, conn, info))
 		return reopen(stack, conn, pkt, now);
 	return with_connection(stack, conn, pkt, now);
+}
+
+// The connection's block, if the packet is a segment of one; or NULL.
+static inline struct ft_tcp_conn *conn_of(struct ft_stack *stack, const struct ft_pkt_info *info)
+{
+	if (unlikely(info->kind != FT_PKT_TCP || info->found == NULL ||
+		     (info->flags & (FT_PKT_LINK_GROUP | FT_PKT_IP_GROUP))))
+		return NULL;
+	return ft_anchor_wake(stack, info->found, false);
+}
+
+uint16_t ft_tcp_input_predicted(struct ft_stack *stack, struct rte_mbuf *const *pkts,
+	uint16_t count, uint64_t changes, ft_time now, enum ft_drop *reason)
+{
+	uint16_t taken = 0;
+
+	*reason = FT_TAKEN;
+	if (unlikely(ft_tcp_predicted_is_off(stack)))
+		return 0;
+	for (; taken < count; taken++) {
+		struct ft_tcp_conn *conn;
+
+		// What is woken may end what lingers.
+		if (unlikely(stack->tcp.connections.changes != changes))
+			break;
+		conn = conn_of(stack, ft_pkt_info(pkts[taken]));
+		if (unlikely(conn == NULL ||
+			     !ft_tcp_predicted_input(stack, conn, pkts[taken], now, reason)))
+			break;
+		if (unlikely(*reason != FT_TAKEN))
+			break;
+	}
+	return taken;
 }

@@ -85,8 +85,8 @@ static inline enum ft_drop ft_tcp_predicted_take_text(
 }
 
 // Takes a segment of a connection, if it is the one that comes next on an open one, with text or an ACK in it and
-// nothing else; then *reason is FT_TAKEN, or why its text was not. False: nothing has happened, and tcp_input.c
-// has to look.
+// nothing else; then *reason is FT_TAKEN, or why its text was not. Not while ft_tcp_predicted_is_off(). False:
+// nothing has happened, and tcp_input.c has to look.
 static inline bool ft_tcp_predicted_input(struct ft_stack *stack, struct ft_tcp_conn *conn,
 	struct rte_mbuf *pkt, ft_time now, enum ft_drop *reason)
 {
@@ -94,7 +94,7 @@ static inline bool ft_tcp_predicted_input(struct ft_stack *stack, struct ft_tcp_
 	const struct ft_segment *seg = &copy;
 
 	if (unlikely(!ft_tcp_predicted_is_next(conn, seg) ||
-		     !ft_tcp_predicted_is_plain_ack(conn, seg) || ft_tcp_predicted_is_off(stack)))
+		     !ft_tcp_predicted_is_plain_ack(conn, seg)))
 		return false;
 	*reason = FT_TAKEN;
 	ft_stack_count(stack, FT_COUNTER_TCP_SEGMENTS_IN);

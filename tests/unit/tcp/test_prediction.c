@@ -21,6 +21,7 @@ static bool has_timestamps;
 static bool is_slow_reader;   // so that the window closes
 static uint32_t theirs, ours; // where an honest peer stands, by what the stack has sent
 static uint32_t clock_ms;     // of the peer's timestamps
+static bool is_in_burst;      // several arrive in one turn
 static char text[MOST_BYTES + 1];
 
 static uint32_t below(uint32_t limit)
@@ -38,11 +39,26 @@ static void send_segment(uint32_t seq, uint32_t ack, uint8_t flags, uint32_t byt
 	const uint16_t urgent = below(2000);
 	const bool lacks_timestamp = below(60) == 0;
 	const uint32_t ts_value = clock_ms - (below(20) == 0 ? below(1000) : 0);
-
-	SEND(.seq = seq, .ack = ack, .flags = flags, .text = text + MOST_BYTES - bytes,
-		.window = window, .is_window_shut = window == 0, .urgent = urgent,
+	const struct peer_segment segment = {
+		.seq = seq,
+		.ack = ack,
+		.flags = flags,
+		.text = text + MOST_BYTES - bytes,
+		.window = window,
+		.is_window_shut = window == 0,
+		.urgent = urgent,
 		.options = has_timestamps && !lacks_timestamp ? FT_TCP_HAS_TIMESTAMP : 0,
-		.ts_value = ts_value, .ts_echo = peer.last.ts_value);
+		.ts_value = ts_value,
+		.ts_echo = peer.last.ts_value,
+	};
+
+	if (!is_in_burst) {
+		peer_send(&segment);
+		return;
+	}
+	peer_queue(&segment);
+	if (seq == theirs) // so that the next follows
+		theirs += bytes;
 }
 
 static uint8_t any_flags(void)
@@ -124,13 +140,24 @@ static void call_something(void)
 	}
 }
 
+static void send_burst(void)
+{
+	is_in_burst = true;
+	for (uint32_t count = 1 + below(5); count > 0; count--)
+		send_something();
+	is_in_burst = false;
+	peer_turn();
+}
+
 static void do_something(void)
 {
 	const uint32_t what = below(100);
 	const ft_time pause = below(400) * FT_MILLISECOND;
 
-	if (what < 70) {
+	if (what < 50) {
 		send_something();
+	} else if (what < 70) {
+		send_burst();
 	} else if (what < 95) {
 		call_something();
 		peer_turn();
