@@ -47,22 +47,43 @@ static uint64_t load_little_endian(const uint8_t *bytes, size_t count)
 	return rte_le_to_cpu_64(word);
 }
 
-uint64_t ft_siphash(const struct ft_hash_key *key, const void *data, size_t bytes)
+static inline void sip_begin(uint64_t v[4], const struct ft_hash_key *key)
 {
-	const uint8_t *at = data;
-	const uint8_t *last_word = at + bytes - bytes % 8;
-	uint64_t v[4] = {
-		key->words[0] ^ 0x736f6d6570736575,
-		key->words[1] ^ 0x646f72616e646f6d,
-		key->words[0] ^ 0x6c7967656e657261,
-		key->words[1] ^ 0x7465646279746573,
-	};
+	const uint64_t *secret = &key->words[FT_HASH_SIP_WORD];
 
-	for (; at < last_word; at += 8)
-		sip_compress(v, load_little_endian(at, 8));
-	sip_compress(v, load_little_endian(at, bytes % 8) | (uint64_t)bytes << 56);
+	v[0] = secret[0] ^ 0x736f6d6570736575;
+	v[1] = secret[1] ^ 0x646f72616e646f6d;
+	v[2] = secret[0] ^ 0x6c7967656e657261;
+	v[3] = secret[1] ^ 0x7465646279746573;
+}
+
+// `rest`: the bytes that do not fill a word.
+static inline uint64_t sip_end(uint64_t v[4], uint64_t rest, size_t bytes)
+{
+	sip_compress(v, rest | (uint64_t)bytes << 56);
 	v[2] ^= 0xff;
 	for (unsigned i = 0; i < 4; i++)
 		sip_round(v);
 	return v[0] ^ v[1] ^ v[2] ^ v[3];
+}
+
+uint64_t ft_siphash(const struct ft_hash_key *key, const void *data, size_t bytes)
+{
+	const uint8_t *at = data;
+	const uint8_t *last_word = at + bytes - bytes % 8;
+	uint64_t v[4];
+
+	sip_begin(v, key);
+	for (; at < last_word; at += 8)
+		sip_compress(v, load_little_endian(at, 8));
+	return sip_end(v, load_little_endian(at, bytes % 8), bytes);
+}
+
+uint64_t ft_siphash_word(const struct ft_hash_key *key, uint64_t word)
+{
+	uint64_t v[4];
+
+	sip_begin(v, key);
+	sip_compress(v, word);
+	return sip_end(v, 0, sizeof(word));
 }

@@ -4,8 +4,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
+// Each kind of hash has words of its own, so that what is on the wire (SipHash) tells nothing about where
+// something lands (NH), and may be made from that.
+#define FT_HASH_SIP_WORD 8
+
 struct ft_hash_key {
-	uint64_t words[8];
+	uint64_t words[FT_HASH_SIP_WORD + 2];
 };
 
 // The keyed finish of NH (demux/tuple.h), which has used the key's first six words.
@@ -27,6 +31,9 @@ static inline uint64_t ft_hash_pair(const struct ft_hash_key *key, uint64_t a, u
 struct ft_random;
 void ft_hash_key_init(struct ft_hash_key *key, struct ft_random *random);
 
-// SipHash-2-4 (Aumasson and Bernstein 2012) with the first two words of the key: for what goes out
+// SipHash-2-4 (Aumasson and Bernstein 2012) with the last two words of the key: for what goes out
 // on the wire and must tell nothing (RFC 6528 sequence numbers, RFC 6056 ports, IP identification).
 uint64_t ft_siphash(const struct ft_hash_key *key, const void *data, size_t bytes);
+
+// The same of a word's eight bytes, the lowest first.
+uint64_t ft_siphash_word(const struct ft_hash_key *key, uint64_t word);

@@ -152,15 +152,8 @@ void ft_conn_init(struct ft_stack *stack, struct ft_tcp_conn *conn, const struct
 	conn->challenge_second = UINT32_MAX;
 }
 
-static bool insert(struct ft_stack *stack, struct ft_tcp_anchor *anchor)
-{
-	return ft_conn_table_insert(&stack->tcp.connections,
-		       ft_tuple_hash(&stack->key, &anchor->tuple),
-		       ft_pool_index(&stack->tcp.anchors, anchor)) == 0;
-}
-
 struct ft_tcp_conn *ft_conn_create(struct ft_stack *stack, const struct ft_tuple *tuple,
-	const struct ft_tcp_options *options, uint8_t reuse)
+	uint64_t hash, const struct ft_tcp_options *options, uint8_t reuse)
 {
 	struct ft_tcp *tcp = &stack->tcp;
 	struct ft_tcp_anchor *anchor = take_anchor(stack);
@@ -172,7 +165,8 @@ struct ft_tcp_conn *ft_conn_create(struct ft_stack *stack, const struct ft_tuple
 	if (conn == NULL)
 		goto no_block;
 	*anchor = (struct ft_tcp_anchor){ .tuple = *tuple, .conn = conn };
-	if (!insert(stack, anchor))
+	if (ft_conn_table_insert(&tcp->connections, hash, ft_pool_index(&tcp->anchors, anchor)) !=
+		0)
 		goto no_table;
 	ft_conn_init(stack, conn, tuple, options, reuse);
 	conn->anchor = anchor;

@@ -153,11 +153,11 @@ struct ft_tcp_conn *ft_conn_take_block(struct ft_stack *stack, bool leaves_reser
 void ft_conn_init(struct ft_stack *stack, struct ft_tcp_conn *conn, const struct ft_tuple *tuple,
 	const struct ft_tcp_options *options, uint8_t reuse);
 
-// A connection in CLOSED with its anchor, and its tuple in the table, in no listener's queue. The caller
-// has held the port with `reuse`; it is given back when the connection ends. NULL when a pool is empty
+// A connection in CLOSED with its anchor, and its tuple in the table (`hash` is ft_tuple_hash() of it), in
+// no listener's queue. The caller has held the port with `reuse`; it is given back when the connection ends. NULL when a pool is empty
 // (and nothing lingers that could end early) or the table full.
 struct ft_tcp_conn *ft_conn_create(struct ft_stack *stack, const struct ft_tuple *tuple,
-	const struct ft_tcp_options *options, uint8_t reuse);
+	uint64_t hash, const struct ft_tcp_options *options, uint8_t reuse);
 
 // The one gate for state changes: asserts that RFC 9293 figure 5 has the move, counts, traces.
 void ft_conn_set_state(struct ft_stack *stack, struct ft_tcp_conn *conn, enum ft_tcp_state state);

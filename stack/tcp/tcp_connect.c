@@ -9,30 +9,24 @@
 
 // ---- the call ----
 
-static bool is_in_use(struct ft_stack *stack, const struct ft_tuple *tuple)
-{
-	uint64_t hash = ft_tuple_hash(&stack->key, tuple);
-
-	return ft_conn_table_find(&stack->tcp.connections, tuple, hash) != FT_CONN_NONE;
-}
-
 int ft_tcp_connect(struct ft_stack *stack, const struct ft_tuple *tuple, struct ft_socket *socket,
 	const struct ft_tcp_options *options, ft_time now, struct ft_tcp_anchor **conn)
 {
+	uint64_t hash = ft_tuple_hash(&stack->key, tuple);
 	struct ft_tcp_conn *opened;
 	struct ft_route route;
 
 	if (ft_route_find(stack, &tuple->remote, now, &route) != 0 || route.is_broadcast ||
 		route.is_multicast)
 		return -ENETUNREACH;
-	if (is_in_use(stack, tuple))
+	if (ft_conn_table_find(&stack->tcp.connections, tuple, hash) != FT_CONN_NONE)
 		return -EADDRNOTAVAIL;
-	opened = ft_conn_create(
-		stack, tuple, options, ft_port_reuse(options->reuse_address, options->reuse_port));
+	opened = ft_conn_create(stack, tuple, hash, options,
+		ft_port_reuse(options->reuse_address, options->reuse_port));
 	if (opened == NULL)
 		return -ENOMEM;
 	opened->socket = socket;
-	ft_handshake_begin(stack, opened, ft_isn_choose(&stack->key, tuple, now), now);
+	ft_handshake_begin(stack, opened, ft_isn_choose(&stack->key, hash, now), now);
 	ft_conn_set_state(stack, opened, FT_TCP_SYN_SENT);
 	ft_stack_count(stack, FT_COUNTER_TCP_ACTIVE_OPENS);
 	ft_conn_owe(stack, opened, FT_OWE_OUTPUT, "SYN");

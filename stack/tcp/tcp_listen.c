@@ -19,9 +19,9 @@ static bool is_full(const struct ft_tcp_listener *listener)
 }
 
 static struct ft_isn choose_isn(
-	struct ft_stack *stack, const struct ft_tuple *tuple, uint32_t least_iss, ft_time now)
+	struct ft_stack *stack, uint64_t tuple_hash, uint32_t least_iss, ft_time now)
 {
-	struct ft_isn isn = ft_isn_choose(&stack->key, tuple, now);
+	struct ft_isn isn = ft_isn_choose(&stack->key, tuple_hash, now);
 
 	if (least_iss != 0)
 		isn.sequence = ft_seq_later(isn.sequence, least_iss);
@@ -29,16 +29,16 @@ static struct ft_isn choose_isn(
 }
 
 static struct ft_tcp_conn *create_held(struct ft_stack *stack,
-	const struct ft_tcp_listener *listener, const struct ft_tuple *tuple)
+	const struct ft_tcp_listener *listener, const struct ft_pkt_info *info)
 {
 	uint8_t reuse = ft_port_reuse_of(listener->binding);
 	struct ft_tcp_conn *conn;
 
-	if (ft_port_hold(&stack->tcp.ports, tuple, reuse) != 0)
+	if (ft_port_hold(&stack->tcp.ports, &info->tuple, reuse) != 0)
 		return NULL;
-	conn = ft_conn_create(stack, tuple, listener->options, reuse);
+	conn = ft_conn_create(stack, &info->tuple, info->hash, listener->options, reuse);
 	if (conn == NULL)
-		ft_port_release(&stack->tcp.ports, tuple, reuse);
+		ft_port_release(&stack->tcp.ports, &info->tuple, reuse);
 	return conn;
 }
 
@@ -58,11 +58,11 @@ static enum ft_drop open_passively(struct ft_stack *stack, struct ft_tcp_listene
 
 	if (is_full(listener))
 		return FT_DROP_TCP_BACKLOG_FULL;
-	conn = create_held(stack, listener, &info->tuple);
+	conn = create_held(stack, listener, info);
 	if (conn == NULL)
 		return FT_DROP_TCP_NO_CONN_MEMORY;
 	conn->is_passive = true;
-	ft_handshake_begin(stack, conn, choose_isn(stack, &info->tuple, least_iss, now), now);
+	ft_handshake_begin(stack, conn, choose_isn(stack, info->hash, least_iss, now), now);
 	ft_handshake_take_syn(stack, conn, &info->seg, now);
 	ft_conn_set_state(stack, conn, FT_TCP_SYN_RECEIVED);
 	ft_stack_count(stack, FT_COUNTER_TCP_PASSIVE_OPENS);

@@ -61,7 +61,7 @@ static ft_time until_wrap(int host, uint32_t before)
 {
 	struct ft_tuple tuple = tuple_of(host);
 	const struct ft_hash_key *key = &network.hosts[host]->stack.key;
-	uint32_t isn = ft_isn_choose(key, &tuple, network.now).sequence;
+	uint32_t isn = ft_isn_choose(key, ft_tuple_hash(key, &tuple), network.now).sequence;
 
 	return (uint32_t)(-before - isn) * (4 * FT_MICROSECOND);
 }

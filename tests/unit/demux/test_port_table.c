@@ -658,7 +658,7 @@ static void chosen_ports_differ_by_key(void **state)
 	for (int round = 0; round < 2; round++) {
 		stop(NULL);
 		start(IPPROTO_TCP);
-		key.words[0] ^= (uint64_t)round;
+		key.words[FT_HASH_SIP_WORD] ^= (uint64_t)round;
 		client_start(&client);
 		for (uint32_t i = 0; i < 1000; i++) {
 			assert_int_equal(client_connect(&client, US, PEER + i, 80, &tuple), 0);

@@ -1,6 +1,7 @@
 #include "tcp/isn.h"
 
 #include "base/random.h"
+#include "demux/tuple.h"
 
 #include "../support.h"
 
@@ -19,12 +20,12 @@ static struct ft_tuple tuple_from(uint16_t port)
 
 static uint32_t sequence(const struct ft_hash_key *with, const struct ft_tuple *tuple, ft_time now)
 {
-	return ft_isn_choose(with, tuple, now).sequence;
+	return ft_isn_choose(with, ft_tuple_hash(with, tuple), now).sequence;
 }
 
 static uint32_t ts_offset(const struct ft_hash_key *with, const struct ft_tuple *tuple)
 {
-	return ft_isn_choose(with, tuple, FT_SECOND).ts_offset;
+	return ft_isn_choose(with, ft_tuple_hash(with, tuple), FT_SECOND).ts_offset;
 }
 
 static int make_key(void **state)
@@ -92,6 +93,23 @@ static void other_key_gives_other_numbers(void **state)
 	assert_int_not_equal(ts_offset(&key, &tuple), ts_offset(&other, &tuple));
 }
 
+// Whoever learned where tuples land, and so their hashes, could foretell nothing from that.
+static void known_hash_does_not_tell_the_numbers(void **state)
+{
+	struct ft_hash_key other = key;
+	uint32_t different = 0;
+
+	other.words[FT_HASH_SIP_WORD + 1] ^= 1;
+	for (uint32_t i = 0; i < 10000; i++) {
+		struct ft_tuple tuple = tuple_from(10000 + i);
+
+		assert_true(ft_tuple_hash(&key, &tuple) == ft_tuple_hash(&other, &tuple));
+		different +=
+			__builtin_popcount(sequence(&key, &tuple, 0) ^ sequence(&other, &tuple, 0));
+	}
+	assert_in_range(different, 158000, 162000);
+}
+
 static void timestamp_grows_and_is_not_the_isn(void **state)
 {
 	struct ft_tuple tuple = tuple_from(40000);
@@ -99,7 +117,8 @@ static void timestamp_grows_and_is_not_the_isn(void **state)
 	uint32_t offset = ts_offset(&key, &tuple);
 
 	assert_int_not_equal(offset, sequence(&key, &tuple, 0));
-	assert_int_equal(ft_isn_choose(&key, &tuple, 61 * FT_SECOND).ts_offset, offset);
+	assert_int_equal(
+		ft_isn_choose(&key, ft_tuple_hash(&key, &tuple), 61 * FT_SECOND).ts_offset, offset);
 	assert_int_not_equal(offset, ts_offset(&key, &neighbour));
 	assert_int_equal((uint32_t)(ft_isn_timestamp(offset, FT_SECOND) - offset), 1000);
 }
@@ -111,6 +130,7 @@ int main(void)
 		cmocka_unit_test(other_tuples_show_no_pattern),
 		cmocka_unit_test(sequence_tells_nothing_about_the_offset),
 		cmocka_unit_test(other_key_gives_other_numbers),
+		cmocka_unit_test(known_hash_does_not_tell_the_numbers),
 		cmocka_unit_test(timestamp_grows_and_is_not_the_isn),
 	};
 
