@@ -244,6 +244,18 @@ static bool is_fin_due(const struct ft_arrival *arrival)
 	return is_here || ft_reorder_has_fin_at(&conn->reorder, conn->rcv.nxt);
 }
 
+// Where the application is still to close, its own FIN is likely to follow, and carries the ACK like any other
+// answer (RFC 9293 3.8.6.3; Linux's tcp_fin() does the same). Where it has closed, nothing follows.
+static void acknowledge_fin(struct ft_arrival *arrival)
+{
+	struct ft_tcp_conn *conn = arrival->conn;
+
+	if (conn->state == FT_TCP_ESTABLISHED && ft_tcp_receive_may_ack_late(arrival->stack, conn))
+		ft_tcp_timers_ack_waits(arrival->stack, conn, arrival->now);
+	else
+		ft_conn_owe(arrival->stack, conn, FT_OWE_ACK, "ACK of the FIN");
+}
+
 enum ft_drop ft_tcp_receive_fin_step(struct ft_arrival *arrival)
 {
 	struct ft_tcp_conn *conn = arrival->conn;
@@ -252,7 +264,7 @@ enum ft_drop ft_tcp_receive_fin_step(struct ft_arrival *arrival)
 		return FT_TAKEN;
 	ft_tcp_receive_advance(conn, 1);
 	conn->is_fin_received = true;
-	ft_conn_owe(arrival->stack, conn, FT_OWE_ACK, "ACK of the FIN");
+	acknowledge_fin(arrival);
 	switch ((enum ft_tcp_state)conn->state) {
 	case FT_TCP_ESTABLISHED:
 		ft_conn_set_state(arrival->stack, conn, FT_TCP_CLOSE_WAIT);

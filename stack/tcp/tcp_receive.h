@@ -22,6 +22,13 @@ static inline void ft_tcp_receive_advance(struct ft_tcp_conn *conn, uint32_t cou
 	conn->rcv.wnd = likely(count <= conn->rcv.wnd) ? conn->rcv.wnd - count : 0;
 }
 
+// Whether an ACK may wait at all: the application, or the configuration, may want none to.
+static inline bool ft_tcp_receive_may_ack_late(
+	const struct ft_stack *stack, const struct ft_tcp_conn *conn)
+{
+	return !conn->options.quick_ack && stack->config.tcp.delayed_ack != 0;
+}
+
 // In-order text of `bytes` has been taken. RFC 5681 4.2: the ACK goes out at once when something is missing or
 // was missing (`is_urgent`), or the second full segment is in; so too when the application asked for it. Else
 // it waits for data to ride on.
@@ -32,7 +39,7 @@ static inline void ft_tcp_receive_took_text(struct ft_stack *stack, struct ft_tc
 	if (unlikely(bytes > conn->rcv_mss))
 		conn->rcv_mss = RTE_MAX(conn->rcv_mss, RTE_MIN(bytes, conn->announced_mss));
 	conn->last_received = now;
-	if (is_urgent || conn->options.quick_ack || stack->config.tcp.delayed_ack == 0)
+	if (is_urgent || !ft_tcp_receive_may_ack_late(stack, conn))
 		ft_conn_owe(stack, conn, FT_OWE_ACK, "ACK, at once");
 	else if (conn->rcv.nxt - conn->rcv.acked > conn->rcv_mss)
 		ft_conn_owe(stack, conn, FT_OWE_ACK, "ACK, of the second full segment");

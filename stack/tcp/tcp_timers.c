@@ -7,8 +7,8 @@
 //              closed no ACK will come to wake us, so a probe goes out, again and again, ever
 //              later. And it ends the patience of Cork and silly-window avoidance when nothing is
 //              in flight and something waits.
-// DELAYED ACK  Data was received and not acknowledged: an ACK goes out if by tcp.delayed_ack no
-//              data has carried it (RFC 9293 3.8.6.3).
+// DELAYED ACK  Data, or the FIN of a peer that closes first, was received and not acknowledged: an ACK
+//              goes out if by tcp.delayed_ack no data or FIN has carried it (RFC 9293 3.8.6.3).
 // KEEPALIVE    With SO_KEEPALIVE: nothing was heard for keepalive_idle, so ask; then every
 //              keepalive_interval; after keepalive_count questions without an answer, or after
 //              the user timeout the application asked for, the connection is reset (RFC 9293

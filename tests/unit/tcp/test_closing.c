@@ -102,6 +102,38 @@ static void fin_wait_2_data_to_a_closed_socket_is_reset(void **state)
 
 // ---- CLOSE-WAIT, LAST-ACK ----
 
+static void established_fin_answered_by_ours_is_acked_by_it(void **state)
+{
+	peer_enter(FT_TCP_ESTABLISHED);
+	SEND(.seq = 1, .ack = 1, .flags = FIN | ACK);
+	EXPECT_NOTHING;
+	peer_close();
+	EXPECT(.seq = 1, .ack = 2, .flags = FIN | ACK);
+	SEND(.seq = 2, .ack = 2, .flags = ACK);
+	ENDS_IN("CLOSED");
+}
+
+static void established_fin_answered_by_data_is_acked_by_it(void **state)
+{
+	peer_enter(FT_TCP_ESTABLISHED);
+	SEND(.seq = 1, .ack = 1, .flags = FIN | ACK);
+	EXPECT_NOTHING;
+	peer_write("answer");
+	EXPECT(.seq = 1, .ack = 2, .flags = PSH | ACK, .text = "answer");
+	SEND(.seq = 2, .ack = 7, .flags = ACK);
+	ENDS_IN("CLOSE-WAIT");
+}
+
+static void established_fin_is_acked_at_once_where_none_waits(void **state)
+{
+	peer.config.tcp.delayed_ack = 0;
+	peer_restart();
+	peer_enter(FT_TCP_ESTABLISHED);
+	SEND(.seq = 1, .ack = 1, .flags = FIN | ACK);
+	EXPECT(.seq = 1, .ack = 2, .flags = ACK);
+	ENDS_IN("CLOSE-WAIT");
+}
+
 static void close_wait_application_may_still_send(void **state)
 {
 	peer_enter(FT_TCP_CLOSE_WAIT);
@@ -239,6 +271,9 @@ int main(void)
 		PEER_TEST(fin_wait_2_of_an_open_socket_waits_for_ever),
 		PEER_TEST(fin_wait_2_of_a_closed_socket_times_out),
 		PEER_TEST(fin_wait_2_data_to_a_closed_socket_is_reset),
+		PEER_TEST(established_fin_answered_by_ours_is_acked_by_it),
+		PEER_TEST(established_fin_answered_by_data_is_acked_by_it),
+		PEER_TEST(established_fin_is_acked_at_once_where_none_waits),
 		PEER_TEST(close_wait_application_may_still_send),
 		PEER_TEST(close_wait_repeated_fin_is_acked_again),
 		PEER_TEST(last_ack_lost_fin_is_sent_again),
