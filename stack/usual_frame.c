@@ -23,6 +23,46 @@ void ft_usual_frame_init(struct ft_stack *stack)
 	};
 }
 
+// ---- a SYN ----
+
+enum {
+	SYN_BYTES = FT_USUAL_BARE_BYTES + sizeof(struct ft_segment_syn_options),
+	SYN_DATA_OFFSET = 10 << 4,
+};
+
+static const struct ft_segment_syn_options *syn_options_of(const struct ft_usual_headers *frame)
+{
+	return (const struct ft_segment_syn_options *)(frame + 1);
+}
+
+// Where what a SYN carries begins (nothing, nearly always), or 0: its options are laid out otherwise.
+static uint32_t syn_payload_offset(const struct ft_usual_headers *frame)
+{
+	bool is_usual = frame->tcp.data_off == SYN_DATA_OFFSET &&
+			SYN_BYTES <= ft_usual_frame_bytes(frame) &&
+			ft_segment_has_usual_syn_options(syn_options_of(frame));
+
+	return is_usual ? SYN_BYTES : 0;
+}
+
+static void fill_syn(const struct ft_stack *stack, struct rte_mbuf *pkt, uint8_t flags)
+{
+	struct ft_segment *seg = &ft_pkt_info(pkt)->seg;
+
+	ft_usual_fill(stack, pkt, SYN_BYTES, flags);
+	ft_segment_take_usual_syn_options(
+		seg, syn_options_of(rte_pktmbuf_mtod(pkt, const struct ft_usual_headers *)));
+	seg->length++;
+}
+
+bool ft_usual_frame_take_syn(struct ft_stack *stack, struct rte_mbuf *pkt)
+{
+	if (syn_payload_offset(rte_pktmbuf_mtod(pkt, const struct ft_usual_headers *)) == 0)
+		return false;
+	fill_syn(stack, pkt, FT_USUAL_FLAGS_VOUCHED_FOR);
+	return true;
+}
+
 // ---- who vouches for the checksums ----
 
 static bool verify(struct ft_stack *stack, const struct rte_mbuf *pkt, uint8_t flags)
@@ -49,16 +89,21 @@ bool ft_usual_frame_take_verified(struct ft_stack *stack, struct rte_mbuf *pkt)
 		rte_pktmbuf_mtod(pkt, const struct ft_usual_headers *);
 	const uint8_t flags = ft_ethernet_checksum_flags(pkt);
 	uint32_t payload;
+	bool is_syn;
 
 	if ((pkt->ol_flags & RTE_MBUF_F_RX_VLAN_STRIPPED) || !ft_usual_is_expected(stack, pkt))
 		return false;
-	payload = ft_usual_payload_offset(frame);
+	is_syn = frame->tcp.tcp_flags & FT_TCP_SYN;
+	payload = unlikely(is_syn) ? syn_payload_offset(frame) : ft_usual_payload_offset(frame);
 	if (payload == 0 || payload > ft_usual_frame_bytes(frame))
 		return false;
 	if (ft_usual_frame_bytes(frame) != pkt->data_len) // ft_checksum_is_good() wants no padding
 		return false;
 	if (!verify(stack, pkt, flags))
 		return false;
-	ft_usual_fill(stack, pkt, payload, flags);
+	if (unlikely(is_syn))
+		fill_syn(stack, pkt, flags);
+	else
+		ft_usual_fill(stack, pkt, payload, flags);
 	return true;
 }

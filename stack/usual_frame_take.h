@@ -158,8 +158,7 @@ static __rte_always_inline bool ft_usual_is_expected(
 	       pkt->nb_segs == 1 && pkt->data_len >= FT_USUAL_BARE_BYTES &&
 	       ft_usual_is_as_expected(frame, &stack->usual) &&
 	       !ft_usual_is_from_martian(frame, &stack->ip.routes) &&
-	       ft_usual_frame_bytes(frame) <= pkt->data_len &&
-	       !(frame->tcp.tcp_flags & FT_TCP_SYN) && ft_usual_has_ports(frame);
+	       ft_usual_frame_bytes(frame) <= pkt->data_len && ft_usual_has_ports(frame);
 }
 
 // ---- what is noted about it ----
@@ -233,6 +232,9 @@ static __rte_always_inline bool ft_usual_try(
 // The NIC does not vouch for both checksums.
 bool ft_usual_frame_take_verified(struct ft_stack *stack, struct rte_mbuf *pkt);
 
+// The NIC vouches for both; a SYN, and as expected but for its options.
+bool ft_usual_frame_take_syn(struct ft_stack *stack, struct rte_mbuf *pkt);
+
 // True: the packet was such a frame, and is as ft_ethernet_parse() would have left it when it says
 // FT_TAKEN; the counters, too. False: nothing was changed.
 static __rte_always_inline bool ft_usual_frame_take(struct ft_stack *stack, struct rte_mbuf *pkt)
@@ -240,13 +242,17 @@ static __rte_always_inline bool ft_usual_frame_take(struct ft_stack *stack, stru
 	const uint64_t matters = RTE_MBUF_F_RX_IP_CKSUM_MASK | RTE_MBUF_F_RX_L4_CKSUM_MASK |
 				 RTE_MBUF_F_RX_VLAN_STRIPPED;
 	const uint64_t good = RTE_MBUF_F_RX_IP_CKSUM_GOOD | RTE_MBUF_F_RX_L4_CKSUM_GOOD;
+	const struct ft_usual_headers *frame =
+		rte_pktmbuf_mtod(pkt, const struct ft_usual_headers *);
 	uint32_t payload;
 
 	if (unlikely((pkt->ol_flags & matters) != good))
 		return ft_usual_frame_take_verified(stack, pkt);
 	if (unlikely(!ft_usual_is_expected(stack, pkt)))
 		return false;
-	payload = ft_usual_payload_offset(rte_pktmbuf_mtod(pkt, const struct ft_usual_headers *));
+	if (unlikely(frame->tcp.tcp_flags & FT_TCP_SYN))
+		return ft_usual_frame_take_syn(stack, pkt);
+	payload = ft_usual_payload_offset(frame);
 	if (likely(payload ==
 		    FT_USUAL_TIMESTAMPS_BYTES)) // so that for the compiler it is a constant
 		return ft_usual_try(

@@ -29,6 +29,14 @@ enum option_length {
 _Static_assert(FT_TCP_TIMESTAMP_WORD == (OPTION_NOP << 24 | OPTION_NOP << 16 |
 						OPTION_TIMESTAMP << 8 | LENGTH_TIMESTAMP),
 	"as RFC 7323 A recommends");
+_Static_assert(FT_TCP_MSS_WORD == (OPTION_MSS << 8 | LENGTH_MSS), "the SYN's first option");
+_Static_assert(
+	FT_TCP_SYN_TIMESTAMP_WORD == (OPTION_SACK_PERMITTED << 24 | LENGTH_SACK_PERMITTED << 16 |
+					     OPTION_TIMESTAMP << 8 | LENGTH_TIMESTAMP),
+	"the second and the third");
+_Static_assert(FT_TCP_SCALE_WORD ==
+		       (OPTION_NOP << 24 | OPTION_WINDOW_SCALE << 16 | LENGTH_WINDOW_SCALE << 8),
+	"the last");
 
 static uint16_t read_16(const uint8_t *from)
 {
@@ -77,8 +85,7 @@ static void parse_option(struct ft_segment *seg, const uint8_t *option, uint8_t 
 		seg->mss = read_16(option + 2);
 		seg->options |= FT_TCP_HAS_MSS;
 	} else if (option[0] == OPTION_WINDOW_SCALE && length == LENGTH_WINDOW_SCALE && is_syn) {
-		// Above 14 is to be taken as 14 (RFC 7323 2.3).
-		seg->window_scale = RTE_MIN(option[2], FT_WINDOW_MAXIMUM_SCALE);
+		seg->window_scale = ft_segment_scale_of(option[2]);
 		seg->options |= FT_TCP_HAS_WINDOW_SCALE;
 	} else if (option[0] == OPTION_SACK_PERMITTED && length == LENGTH_SACK_PERMITTED &&
 		   is_syn) {

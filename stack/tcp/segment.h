@@ -7,7 +7,10 @@
 #include <string.h>
 
 #include <rte_byteorder.h>
+#include <rte_common.h>
 #include <rte_tcp.h>
+
+#include "tcp/window.h"
 
 // The flags as they stand in byte 13 of the header.
 enum ft_tcp_flag {
@@ -47,6 +50,50 @@ struct ft_segment {
 	uint8_t options; // ft_tcp_option_bit
 	uint8_t window_scale;
 };
+
+// A SYN's options as Linux lays them out, and as nearly every peer does: MSS, SACK-permitted (or padding),
+// timestamp, NOP, window scale. "Usual": with SACK-permitted.
+struct ft_segment_syn_options {
+	rte_be16_t mss_word; // kind, length
+	rte_be16_t mss;
+	rte_be32_t timestamp_word; // SACK-permitted, then the timestamp's kind and length
+	rte_be32_t ts_value;
+	rte_be32_t ts_echo;
+	rte_be32_t scale_word; // NOP, kind, length; the shift in the lowest byte
+} __rte_packed;
+
+_Static_assert(sizeof(struct ft_segment_syn_options) == 20, "nothing lies between the options");
+
+#define FT_TCP_MSS_WORD		   0x0204
+#define FT_TCP_SYN_TIMESTAMP_WORD  0x0402080a
+#define FT_TCP_SCALE_WORD	   0x01030300
+#define FT_TCP_SCALE_WORD_CONSTANT 0xffffff00
+
+static inline bool ft_segment_has_usual_syn_options(const struct ft_segment_syn_options *options)
+{
+	return options->mss_word == RTE_BE16(FT_TCP_MSS_WORD) &&
+	       options->timestamp_word == RTE_BE32(FT_TCP_SYN_TIMESTAMP_WORD) &&
+	       (options->scale_word & RTE_BE32(FT_TCP_SCALE_WORD_CONSTANT)) ==
+		       RTE_BE32(FT_TCP_SCALE_WORD);
+}
+
+// Above 14 is to be taken as 14 (RFC 7323 2.3).
+static inline uint8_t ft_segment_scale_of(uint8_t shift)
+{
+	return RTE_MIN(shift, FT_WINDOW_MAXIMUM_SCALE);
+}
+
+// Notes them, if they are laid out so.
+static inline void ft_segment_take_usual_syn_options(
+	struct ft_segment *seg, const struct ft_segment_syn_options *options)
+{
+	seg->mss = rte_be_to_cpu_16(options->mss);
+	seg->ts_value = rte_be_to_cpu_32(options->ts_value);
+	seg->ts_echo = rte_be_to_cpu_32(options->ts_echo);
+	seg->window_scale = ft_segment_scale_of((uint8_t)rte_be_to_cpu_32(options->scale_word));
+	seg->options = FT_TCP_HAS_MSS | FT_TCP_HAS_SACK_PERMITTED | FT_TCP_HAS_TIMESTAMP |
+		       FT_TCP_HAS_WINDOW_SCALE;
+}
 
 struct rte_mbuf;
 

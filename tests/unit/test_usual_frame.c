@@ -103,6 +103,9 @@ static struct frame make_frame(const uint8_t *options, uint32_t options_bytes)
 
 static const uint8_t timestamps[] = { 1, 1, 8, 10, 0x11, 0x12, 0x13, 0x14, 0x21, 0x22, 0x23, 0x24 };
 
+static const uint8_t syn_options[] = { 2, 4, 0x31, 0x32, 4, 2, 8, 10, 0x11, 0x12, 0x13, 0x14, 0x21,
+	0x22, 0x23, 0x24, 1, 3, 3, 7 };
+
 static struct frame make_bare(void)
 {
 	return make_frame(NULL, 0);
@@ -111,6 +114,15 @@ static struct frame make_bare(void)
 static struct frame make_with_timestamps(void)
 {
 	return make_frame(timestamps, sizeof(timestamps));
+}
+
+static struct frame make_syn(void)
+{
+	struct frame frame = make_frame(syn_options, sizeof(syn_options));
+
+	tcp_of(&frame)->tcp_flags = SYN;
+	sign(&frame);
+	return frame;
 }
 
 // ---- the two ways ----
@@ -160,12 +172,33 @@ static bool is_taken(const struct frame *frame)
 static void usual_frames_are_taken(void **state)
 {
 	struct frame bare = make_bare(), with_timestamps = make_with_timestamps();
+	struct frame syn = make_syn();
 
 	assert_true(is_taken(&bare));
 	assert_true(is_taken(&with_timestamps));
+	assert_true(is_taken(&syn));
 	for (uint32_t flags = 0; flags < 256; flags++) {
 		tcp_of(&bare)->tcp_flags = (uint8_t)flags;
+		tcp_of(&with_timestamps)->tcp_flags = (uint8_t)flags;
+		tcp_of(&syn)->tcp_flags = (uint8_t)flags;
 		assert_int_equal(is_taken(&bare), !(flags & SYN));
+		assert_int_equal(is_taken(&with_timestamps), !(flags & SYN));
+		assert_int_equal(is_taken(&syn), !!(flags & SYN));
+	}
+}
+
+// The shift may be any, beyond 14 too, and so may the numbers; all else must be in its place.
+static void syn_with_other_options_goes_the_long_way(void **state)
+{
+	for (uint32_t at = 0; at < sizeof(syn_options); at++) {
+		const bool is_value = at == 2 || at == 3 || (at >= 8 && at < 16) || at == 19;
+
+		for (uint32_t value = 0; value < 256; value++) {
+			struct frame frame = make_syn();
+
+			frame.bytes[OPTIONS + at] = (uint8_t)value;
+			assert_int_equal(is_taken(&frame), is_value || value == syn_options[at]);
+		}
 	}
 }
 
@@ -432,7 +465,7 @@ static void mutate(struct ft_random *random, struct frame *frame)
 {
 	static const uint8_t values[] = { 0, 1, 2, 5, 6, 8, 0x45, 0x50, 0x7f, 0x80, 0xe0, 0xff };
 	static const uint8_t tag[] = { 0x81, 0, 0xe0, 0 };
-	const uint32_t at = ft_random_below(random, OPTIONS + sizeof(timestamps) + PAYLOAD);
+	const uint32_t at = ft_random_below(random, OPTIONS + sizeof(syn_options) + PAYLOAD);
 
 	switch (ft_random_below(random, 12)) {
 	case 0:
@@ -490,7 +523,9 @@ static void any_frame_is_as_on_the_long_way(void **state)
 	restart_with_three_addresses();
 	ft_random_init(&random, 1);
 	for (int i = 0; i < 300000; i++) {
-		struct frame frame = i % 2 ? make_bare() : make_with_timestamps();
+		struct frame frame = i % 3 == 0	  ? make_bare()
+				     : i % 3 == 1 ? make_with_timestamps()
+						  : make_syn();
 
 		for (uint32_t j = ft_random_below(&random, 3); j < 3; j++)
 			mutate(&random, &frame);
@@ -507,6 +542,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		PEER_TEST(usual_frames_are_taken),
+		PEER_TEST(syn_with_other_options_goes_the_long_way),
 		PEER_TEST(ports_of_zero_go_the_long_way),
 		PEER_TEST(padding_is_cut),
 		PEER_TEST(payload_of_any_length_is_taken),
