@@ -4,7 +4,6 @@
 #include "tcp/conn.h"
 #include "tcp/handshake.h"
 #include "tcp/isn.h"
-#include "tcp/listener.h"
 
 // ---- the window ----
 
@@ -110,14 +109,23 @@ static bool is_duplicate(const struct ft_arrival *arrival)
 // ---- the step, by state ----
 
 // The queue has moved on while the handshake ran: a close that came meanwhile is carried out now.
-static void close_if_asked(struct ft_arrival *arrival)
+static void close_if_asked(struct ft_stack *stack, struct ft_tcp_conn *conn)
 {
-	struct ft_tcp_conn *conn = arrival->conn;
-
 	if (!conn->is_fin_queued)
 		return;
-	ft_conn_set_state(arrival->stack, conn, FT_TCP_FIN_WAIT_1);
-	ft_conn_owe(arrival->stack, conn, FT_OWE_OUTPUT, "FIN");
+	ft_conn_set_state(stack, conn, FT_TCP_FIN_WAIT_1);
+	ft_conn_owe(stack, conn, FT_OWE_OUTPUT, "FIN");
+}
+
+void ft_tcp_ack_establish(
+	struct ft_stack *stack, struct ft_tcp_conn *conn, const struct ft_segment *seg, ft_time now)
+{
+	ft_handshake_established(stack, conn, now);
+	conn->snd.wl1 = seg->seq;
+	conn->snd.wl2 = seg->ack;
+	if (conn->listener != NULL)
+		ft_listener_established(stack, conn);
+	close_if_asked(stack, conn);
 }
 
 static __attribute__((noinline)) enum ft_drop establish(struct ft_arrival *arrival)
@@ -128,14 +136,9 @@ static __attribute__((noinline)) enum ft_drop establish(struct ft_arrival *arriv
 		arrival->owes_reset = true;
 		return FT_DROP_TCP_BAD_ACK;
 	}
-	if (conn->listener != NULL && !ft_listener_can_accept(conn->listener))
+	if (!ft_tcp_ack_may_establish(conn))
 		return FT_DROP_TCP_BACKLOG_FULL;
-	ft_handshake_established(arrival->stack, conn, arrival->now);
-	conn->snd.wl1 = arrival->seg.seq;
-	conn->snd.wl2 = arrival->seg.ack;
-	if (conn->listener != NULL)
-		ft_listener_established(arrival->stack, conn);
-	close_if_asked(arrival);
+	ft_tcp_ack_establish(arrival->stack, conn, &arrival->seg, arrival->now);
 	return FT_TAKEN;
 }
 
@@ -149,22 +152,20 @@ static bool is_plausible(const struct ft_arrival *arrival)
 	       ft_seq_is_at_or_before(arrival->seg.ack, conn->snd.max);
 }
 
-// What else an ACK of our FIN means in the closing states.
-static __attribute__((noinline)) enum ft_drop fin_acked(struct ft_arrival *arrival)
+// In the closing states.
+enum ft_drop ft_tcp_ack_fin_acked(struct ft_stack *stack, struct ft_tcp_conn *conn, ft_time now)
 {
-	struct ft_tcp_conn *conn = arrival->conn;
-
 	switch ((enum ft_tcp_state)conn->state) {
 	case FT_TCP_FIN_WAIT_1:
-		ft_conn_set_state(arrival->stack, conn, FT_TCP_FIN_WAIT_2);
+		ft_conn_set_state(stack, conn, FT_TCP_FIN_WAIT_2);
 		if (conn->is_orphan)
-			ft_conn_orphaned(arrival->stack, conn, arrival->now);
+			ft_conn_orphaned(stack, conn, now);
 		return FT_TAKEN;
 	case FT_TCP_CLOSING:
-		ft_conn_enter_time_wait(arrival->stack, conn, arrival->now);
+		ft_conn_enter_time_wait(stack, conn, now);
 		return FT_TAKEN;
 	case FT_TCP_LAST_ACK:
-		ft_conn_end(arrival->stack, conn, 0);
+		ft_conn_end(stack, conn, 0);
 		return FT_DROP_TCP_CONSUMED;
 	default:
 		return FT_TAKEN;
@@ -193,5 +194,7 @@ enum ft_drop ft_tcp_ack_step(struct ft_arrival *arrival)
 		acknowledge_again(arrival);
 	if (ft_seq_is_at_or_after(arrival->seg.ack, conn->snd.una))
 		ft_tcp_ack_update_window(arrival->stack, conn, &arrival->seg, arrival->now);
-	return likely(!conn->is_fin_acked) ? FT_TAKEN : fin_acked(arrival);
+	return likely(!conn->is_fin_acked)
+		       ? FT_TAKEN
+		       : ft_tcp_ack_fin_acked(arrival->stack, conn, arrival->now);
 }

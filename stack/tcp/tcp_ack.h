@@ -4,6 +4,7 @@
 #include <sys/epoll.h>
 
 #include "tcp/conn.h"
+#include "tcp/listener.h"
 #include "tcp/tcp_hoarders.h"
 #include "tcp/tcp_input.h"
 #include "tcp/tcp_readiness.h"
@@ -11,6 +12,17 @@
 
 // In all states but LISTEN and SYN-SENT.
 enum ft_drop ft_tcp_ack_step(struct ft_arrival *arrival);
+
+// The parts of it that tcp_passage.h needs: an ACK of our SYN, for which the listener's queue has room; what
+// else an ACK of our FIN means, TCP_CONSUMED when that has ended the connection.
+static inline bool ft_tcp_ack_may_establish(const struct ft_tcp_conn *conn)
+{
+	return conn->listener == NULL || ft_listener_can_accept(conn->listener);
+}
+
+void ft_tcp_ack_establish(struct ft_stack *stack, struct ft_tcp_conn *conn,
+	const struct ft_segment *seg, ft_time now);
+enum ft_drop ft_tcp_ack_fin_acked(struct ft_stack *stack, struct ft_tcp_conn *conn, ft_time now);
 
 static inline bool ft_tcp_ack_has_more_to_send(const struct ft_tcp_conn *conn)
 {

@@ -12,6 +12,7 @@
 #include "tcp/tcp_ack.h"
 #include "tcp/tcp_connect.h"
 #include "tcp/tcp_listen.h"
+#include "tcp/tcp_passage.h"
 #include "tcp/tcp_predicted.h"
 #include "tcp/tcp_receive.h"
 #include "tcp/tcp_reset.h"
@@ -288,7 +289,7 @@ static __attribute__((noinline)) enum ft_drop reopen(
 
 // ---- the entry ----
 
-static enum ft_drop with_connection(
+static __attribute__((noinline)) enum ft_drop with_connection(
 	struct ft_stack *stack, struct ft_tcp_conn *conn, struct rte_mbuf *pkt, ft_time now)
 {
 	struct ft_arrival arrival = {
@@ -309,7 +310,7 @@ static enum ft_drop with_connection(
 	if (reason != FT_TAKEN && reason != FT_DROP_TCP_CONSUMED)
 		return reason;
 	if (arrival.pkt != NULL)
-		rte_pktmbuf_free(pkt);
+		ft_pkt_free(pkt);
 	return FT_TAKEN;
 }
 
@@ -326,6 +327,8 @@ enum ft_drop ft_tcp_input(
 	conn = ft_anchor_wake(stack, candidate, false);
 	if (conn == NULL)
 		return FT_DROP_TCP_NO_CONN_MEMORY;
+	if (ft_tcp_passage_input(stack, conn, pkt, now))
+		return FT_TAKEN;
 	if (unlikely(conn->state == FT_TCP_TIME_WAIT) && may_reopen(stack, conn, info))
 		return reopen(stack, conn, pkt, now);
 	return with_connection(stack, conn, pkt, now);

@@ -19,16 +19,10 @@ static inline bool ft_tcp_predicted_is_off(const struct ft_stack *stack)
 
 // ---- in: of the steps of RFC 9293 3.10.7.4, those that have something to do ----
 
-// First to fourth: no control, nothing missing before it or waiting behind it.
-static inline bool ft_tcp_predicted_is_next(
+// First: nothing missing before it or waiting behind it.
+static inline bool ft_tcp_predicted_is_in_order(
 	const struct ft_tcp_conn *conn, const struct ft_segment *seg)
 {
-	const uint8_t controls = FT_TCP_FIN | FT_TCP_SYN | FT_TCP_RST | FT_TCP_URG | FT_TCP_ACK;
-
-	if (conn->state != FT_TCP_ESTABLISHED || conn->has_urgent || conn->is_read_shut)
-		return false;
-	if ((seg->flags & controls) != FT_TCP_ACK)
-		return false;
 	if (seg->seq != conn->rcv.nxt || seg->length > conn->rcv.wnd)
 		return false;
 	if (!ft_reorder_has_nothing(&conn->reorder))
@@ -36,6 +30,17 @@ static inline bool ft_tcp_predicted_is_next(
 	return !conn->has_timestamps ||
 	       ((seg->options & FT_TCP_HAS_TIMESTAMP) &&
 		       (int32_t)(seg->ts_value - conn->rcv.ts_recent) >= 0);
+}
+
+// First to fourth: no control, either.
+static inline bool ft_tcp_predicted_is_next(
+	const struct ft_tcp_conn *conn, const struct ft_segment *seg)
+{
+	const uint8_t controls = FT_TCP_FIN | FT_TCP_SYN | FT_TCP_RST | FT_TCP_URG | FT_TCP_ACK;
+
+	if (conn->state != FT_TCP_ESTABLISHED || conn->has_urgent || conn->is_read_shut)
+		return false;
+	return (seg->flags & controls) == FT_TCP_ACK && ft_tcp_predicted_is_in_order(conn, seg);
 }
 
 // Fifth: it acknowledges something, or comes beside text, or nothing is in flight. Else it may be a duplicate.

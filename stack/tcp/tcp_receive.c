@@ -246,37 +246,38 @@ static bool is_fin_due(const struct ft_arrival *arrival)
 
 // Where the application is still to close, its own FIN is likely to follow, and carries the ACK like any other
 // answer (RFC 9293 3.8.6.3; Linux's tcp_fin() does the same). Where it has closed, nothing follows.
-static void acknowledge_fin(struct ft_arrival *arrival)
+static void acknowledge_fin(struct ft_stack *stack, struct ft_tcp_conn *conn, ft_time now)
 {
-	struct ft_tcp_conn *conn = arrival->conn;
-
-	if (conn->state == FT_TCP_ESTABLISHED && ft_tcp_receive_may_ack_late(arrival->stack, conn))
-		ft_tcp_timers_ack_waits(arrival->stack, conn, arrival->now);
+	if (conn->state == FT_TCP_ESTABLISHED && ft_tcp_receive_may_ack_late(stack, conn))
+		ft_tcp_timers_ack_waits(stack, conn, now);
 	else
-		ft_conn_owe(arrival->stack, conn, FT_OWE_ACK, "ACK of the FIN");
+		ft_conn_owe(stack, conn, FT_OWE_ACK, "ACK of the FIN");
+}
+
+void ft_tcp_receive_take_fin(struct ft_stack *stack, struct ft_tcp_conn *conn, ft_time now)
+{
+	ft_tcp_receive_advance(conn, 1);
+	conn->is_fin_received = true;
+	acknowledge_fin(stack, conn, now);
+	switch ((enum ft_tcp_state)conn->state) {
+	case FT_TCP_ESTABLISHED:
+		ft_conn_set_state(stack, conn, FT_TCP_CLOSE_WAIT);
+		break;
+	case FT_TCP_FIN_WAIT_1:
+		ft_conn_set_state(stack, conn, FT_TCP_CLOSING);
+		break;
+	default:
+		ft_conn_enter_time_wait(stack, conn, now);
+		break;
+	}
+	ft_conn_notify(stack, conn, EPOLLIN | EPOLLRDHUP | (ft_conn_readiness(conn) & EPOLLHUP));
 }
 
 enum ft_drop ft_tcp_receive_fin_step(struct ft_arrival *arrival)
 {
 	struct ft_tcp_conn *conn = arrival->conn;
 
-	if (!ft_conn_may_receive(conn) || !is_fin_due(arrival))
-		return FT_TAKEN;
-	ft_tcp_receive_advance(conn, 1);
-	conn->is_fin_received = true;
-	acknowledge_fin(arrival);
-	switch ((enum ft_tcp_state)conn->state) {
-	case FT_TCP_ESTABLISHED:
-		ft_conn_set_state(arrival->stack, conn, FT_TCP_CLOSE_WAIT);
-		break;
-	case FT_TCP_FIN_WAIT_1:
-		ft_conn_set_state(arrival->stack, conn, FT_TCP_CLOSING);
-		break;
-	default:
-		ft_conn_enter_time_wait(arrival->stack, conn, arrival->now);
-		break;
-	}
-	ft_conn_notify(
-		arrival->stack, conn, EPOLLIN | EPOLLRDHUP | (ft_conn_readiness(conn) & EPOLLHUP));
+	if (ft_conn_may_receive(conn) && is_fin_due(arrival))
+		ft_tcp_receive_take_fin(arrival->stack, conn, arrival->now);
 	return FT_TAKEN;
 }

@@ -47,6 +47,9 @@ static inline void ft_tcp_receive_took_text(struct ft_stack *stack, struct ft_tc
 		ft_tcp_timers_ack_waits(stack, conn, now);
 }
 
+// RCV.NXT has come to the peer's FIN.
+void ft_tcp_receive_take_fin(struct ft_stack *stack, struct ft_tcp_conn *conn, ft_time now);
+
 enum ft_drop ft_tcp_receive_urgent_step(struct ft_arrival *arrival);
 enum ft_drop ft_tcp_receive_text_step(struct ft_arrival *arrival);
 

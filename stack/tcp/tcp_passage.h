@@ -1,0 +1,13 @@
+#pragma once
+#include <stdbool.h>
+
+#include "base/time.h"
+
+struct ft_stack;
+struct ft_tcp_conn;
+struct rte_mbuf;
+
+// Takes a segment without text, if it is one that tcp_passage.c knows. False: nothing has happened, and
+// tcp_input.c has to look.
+bool ft_tcp_passage_input(
+	struct ft_stack *stack, struct ft_tcp_conn *conn, struct rte_mbuf *pkt, ft_time now);
