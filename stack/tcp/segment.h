@@ -64,6 +64,9 @@ struct ft_segment_syn_options {
 
 _Static_assert(sizeof(struct ft_segment_syn_options) == 20, "nothing lies between the options");
 
+// The options that it holds, SACK-permitted aside.
+#define FT_TCP_USUAL_SYN_OPTIONS (FT_TCP_HAS_MSS | FT_TCP_HAS_TIMESTAMP | FT_TCP_HAS_WINDOW_SCALE)
+
 #define FT_TCP_MSS_WORD		   0x0204
 #define FT_TCP_SYN_TIMESTAMP_WORD  0x0402080a
 #define FT_TCP_SCALE_WORD	   0x01030300
@@ -91,8 +94,7 @@ static inline void ft_segment_take_usual_syn_options(
 	seg->ts_value = rte_be_to_cpu_32(options->ts_value);
 	seg->ts_echo = rte_be_to_cpu_32(options->ts_echo);
 	seg->window_scale = ft_segment_scale_of((uint8_t)rte_be_to_cpu_32(options->scale_word));
-	seg->options = FT_TCP_HAS_MSS | FT_TCP_HAS_SACK_PERMITTED | FT_TCP_HAS_TIMESTAMP |
-		       FT_TCP_HAS_WINDOW_SCALE;
+	seg->options = FT_TCP_USUAL_SYN_OPTIONS | FT_TCP_HAS_SACK_PERMITTED;
 }
 
 struct rte_mbuf;

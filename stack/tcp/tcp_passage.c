@@ -3,16 +3,21 @@
 //
 //	in  SYN-RECEIVED  the ACK of our SYN
 //	    later         in order, without text: a FIN, an ACK of ours, or both at once
+//	out SYN-RECEIVED  SYN-ACK, the first one
+//	    later         FIN, alone or behind a short answer; an ACK alone
 #include "tcp/tcp_passage.h"
 
 #include "stack.h"
 #include "tcp/conn.h"
+#include "tcp/handshake.h"
+#include "tcp/isn.h"
 #include "tcp/tcp_ack.h"
+#include "tcp/tcp_output.h"
 #include "tcp/tcp_predicted.h"
 #include "tcp/tcp_receive.h"
 #include "tcp/tcp_timers.h"
 
-// ---- the steps of RFC 9293 3.10.7.4, for a segment that has passed the first four ----
+// ---- in: the steps of RFC 9293 3.10.7.4, for a segment that has passed the first four ----
 static void take_ack_of_syn(
 	struct ft_stack *stack, struct ft_tcp_conn *conn, const struct ft_segment *seg, ft_time now)
 {
@@ -85,4 +90,134 @@ bool ft_tcp_passage_input(
 	ft_pkt_free(pkt);
 	ft_conn_reap(stack, conn);
 	return true;
+}
+
+// ---- out ----
+
+static struct ft_segment segment_of(
+	const struct ft_tcp_conn *conn, uint32_t seq, uint8_t flags, ft_time now)
+{
+	return (struct ft_segment){
+		.seq = seq,
+		.ack = conn->rcv.nxt,
+		.flags = flags,
+		.options = conn->has_timestamps ? FT_TCP_HAS_TIMESTAMP : 0,
+		.ts_value = ft_isn_timestamp(conn->ts_offset, now),
+		.ts_echo = conn->rcv.ts_recent,
+	};
+}
+
+// NULL: no packet, or not by this way. (As in tcp_predicted.h, only a recorder would read what is not cleared.)
+static inline struct rte_mbuf *new_packet(struct ft_stack *stack, const struct ft_tcp_conn *conn,
+	const struct ft_ip_head **head, ft_time now)
+{
+	*head = ft_ip_head_recall(stack, &conn->tuple, conn->options.ttl, conn->options.tos, now);
+	return likely(*head != NULL) ? rte_pktmbuf_alloc(stack->send_pool) : NULL;
+}
+
+static inline void transmit(struct ft_stack *stack, struct ft_tcp_conn *conn, struct rte_mbuf *pkt)
+{
+	ft_stack_queue_frame(stack, pkt);
+	ft_stack_count(stack, FT_COUNTER_TCP_SEGMENTS_OUT);
+	ft_tcp_output_note_ack(stack, conn);
+}
+
+// A SYN's window is not scaled (RFC 7323 2.2).
+static bool send_syn_ack(struct ft_stack *stack, struct ft_tcp_conn *conn, ft_time now)
+{
+	struct ft_segment seg;
+	const struct ft_ip_head *head;
+	struct rte_mbuf *pkt = new_packet(stack, conn, &head, now);
+
+	if (pkt == NULL)
+		return false;
+	seg = segment_of(conn, conn->snd.iss, FT_TCP_SYN | FT_TCP_ACK, now);
+	ft_handshake_offer(stack, conn, &seg);
+	seg.window = ft_window_field(conn->rcv.wnd, 0);
+	ft_segment_write(pkt, &seg, conn->tuple.local_port, conn->tuple.remote_port);
+	ft_ip_head_write(head, pkt);
+	transmit(stack, conn, pkt);
+	ft_tcp_output_note(stack, conn, conn->snd.iss, conn->snd.iss + 1, now);
+	conn->owed = 0;
+	return true;
+}
+
+static bool send_ack(struct ft_stack *stack, struct ft_tcp_conn *conn, ft_time now)
+{
+	struct ft_segment seg;
+	const struct ft_ip_head *head;
+	struct rte_mbuf *pkt = new_packet(stack, conn, &head, now);
+
+	if (pkt == NULL)
+		return false;
+	seg = segment_of(conn, ft_conn_acceptable_seq(conn), FT_TCP_ACK, now);
+	seg.window = ft_conn_offer_window(conn);
+	ft_tcp_predicted_write(conn, &seg, head, 0, pkt);
+	transmit(stack, conn, pkt);
+	ft_tcp_timers_output_done(stack, conn, now);
+	return true;
+}
+
+// With all that is queued before it.
+static bool send_fin(struct ft_stack *stack, struct ft_tcp_conn *conn, ft_time now)
+{
+	const uint32_t bytes = (uint32_t)conn->send_queue.bytes;
+	const uint32_t seq = conn->snd.nxt;
+	struct ft_segment seg;
+	const struct ft_ip_head *head;
+	struct rte_mbuf *pkt = new_packet(stack, conn, &head, now);
+
+	if (pkt == NULL)
+		return false;
+	seg = segment_of(conn, seq, FT_TCP_FIN | FT_TCP_ACK | (bytes > 0 ? FT_TCP_PSH : 0), now);
+	seg.window = ft_conn_offer_window(conn);
+	if (bytes > 0)
+		ft_tcp_predicted_copy(&conn->send_queue, bytes, pkt);
+	ft_tcp_predicted_write(conn, &seg, head, bytes, pkt);
+	transmit(stack, conn, pkt);
+	ft_tcp_output_note(stack, conn, seq, seq + bytes + 1, now);
+	if (bytes > 0)
+		conn->snd.sml = seq + bytes;
+	conn->is_cwnd_limited = bytes + 1 + conn->mss > conn->cc.cwnd;
+	conn->owed = 0;
+	return true;
+}
+
+static bool is_first_syn_ack(const struct ft_tcp_conn *conn)
+{
+	return conn->state == FT_TCP_SYN_RECEIVED && conn->snd.max == conn->snd.iss;
+}
+
+// No link is too small for a header alone.
+static bool fits(const struct ft_stack *stack, uint64_t bytes)
+{
+	return ft_ip_head_fits(
+		stack, sizeof(struct rte_tcp_hdr) + FT_TCP_TIMESTAMP_BYTES + (uint32_t)bytes);
+}
+
+// Nothing is in flight, so all that is queued may go if it is one segment that is not full. It is the last, so
+// nothing holds it back.
+static bool is_fin_next(const struct ft_stack *stack, const struct ft_tcp_conn *conn, ft_time now)
+{
+	const uint64_t bytes = conn->send_queue.bytes;
+	uint32_t most = RTE_MIN(RTE_MIN(conn->cc.cwnd, conn->snd.wnd), conn->mss - 1u);
+
+	return ft_conn_is_synchronized(conn) && conn->is_fin_queued && !conn->is_fin_acked &&
+	       conn->snd.una == conn->snd.max && conn->snd.nxt == conn->snd.max &&
+	       (bytes == 0 || (bytes <= most && fits(stack, bytes))) &&
+	       now - conn->last_sent <= stack->config.tcp.minimum_rto;
+}
+
+bool ft_tcp_passage_output(struct ft_stack *stack, struct ft_tcp_conn *conn, ft_time now)
+{
+	if (conn->is_sending_urgent || !ft_tcp_output_has_room(stack) ||
+		ft_tcp_predicted_is_off(stack))
+		return false;
+	if (conn->owed == FT_OWE_ACK)
+		return ft_conn_is_synchronized(conn) && send_ack(stack, conn, now);
+	if ((conn->owed & ~FT_OWE_ACK) != FT_OWE_OUTPUT)
+		return false;
+	if (is_first_syn_ack(conn))
+		return send_syn_ack(stack, conn, now);
+	return is_fin_next(stack, conn, now) && send_fin(stack, conn, now);
 }

@@ -11,3 +11,7 @@ struct rte_mbuf;
 // tcp_input.c has to look.
 bool ft_tcp_passage_input(
 	struct ft_stack *stack, struct ft_tcp_conn *conn, struct rte_mbuf *pkt, ft_time now);
+
+// Pays all that the connection owes, if that is one segment that it knows. False: nothing has happened, and
+// tcp_output.c has to look.
+bool ft_tcp_passage_output(struct ft_stack *stack, struct ft_tcp_conn *conn, ft_time now);
