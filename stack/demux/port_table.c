@@ -162,7 +162,7 @@ void ft_port_table_free(struct ft_port_table *table)
 // ---- conflicts ----
 
 // Packets to `address` reach what is bound to `bound`: 0.0.0.0 takes all of IPv4, :: takes all.
-static bool covers(const struct ft_addr *bound, const struct ft_addr *address)
+static inline bool covers(const struct ft_addr *bound, const struct ft_addr *address)
 {
 	if (ft_addr_is_equal(bound, address))
 		return true;
@@ -420,12 +420,11 @@ struct ft_binding *ft_port_find(
 
 	for (const struct place *place = first_place(table, tuple->local_port); place != NULL;
 		place = next_place(table, place)) {
-		struct ft_binding *receiver;
+		// Most have none: they stand for connections.
+		struct ft_binding *receiver = first_receiver(table, place);
 
-		if (specificity(&place->address) <= most || !covers(&place->address, &tuple->local))
-			continue;
-		receiver = first_receiver(table, place);
-		if (receiver == NULL)
+		if (receiver == NULL || specificity(&place->address) <= most ||
+			!covers(&place->address, &tuple->local))
 			continue;
 		best = receiver;
 		best_place = place;

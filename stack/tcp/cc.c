@@ -8,12 +8,10 @@ static const struct ft_cc_algorithm *const algorithms[] = { &ft_cc_newreno };
 
 const struct ft_cc_algorithm *ft_cc_find(const char *name)
 {
-	if (strcmp(name, "reno") == 0)
-		name = "newreno";
 	for (uint32_t i = 0; i < RTE_DIM(algorithms); i++)
 		if (strcmp(name, algorithms[i]->name) == 0)
 			return algorithms[i];
-	return NULL;
+	return strcmp(name, "reno") == 0 ? &ft_cc_newreno : NULL;
 }
 
 // RFC 6928 2, for 10 segments: min(10 * MSS, max(2 * MSS, 14600)).

@@ -270,7 +270,7 @@ void ft_tcp_receive_take_fin(struct ft_stack *stack, struct ft_tcp_conn *conn, f
 		ft_conn_enter_time_wait(stack, conn, now);
 		break;
 	}
-	ft_conn_notify(stack, conn, EPOLLIN | EPOLLRDHUP | (ft_conn_readiness(conn) & EPOLLHUP));
+	ft_conn_notify(stack, conn, EPOLLIN | EPOLLRDHUP | (conn->is_fin_queued ? EPOLLHUP : 0));
 }
 
 enum ft_drop ft_tcp_receive_fin_step(struct ft_arrival *arrival)

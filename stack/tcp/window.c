@@ -6,11 +6,9 @@
 
 uint8_t ft_window_scale(uint64_t buffer_bytes)
 {
-	uint8_t shift = 0;
+	const uint8_t bits = 64 - (uint8_t)__builtin_clzll(buffer_bytes | UINT16_MAX);
 
-	while (shift < FT_WINDOW_MAXIMUM_SCALE && buffer_bytes >> shift > UINT16_MAX)
-		shift++;
-	return shift;
+	return RTE_MIN(bits - 16, FT_WINDOW_MAXIMUM_SCALE);
 }
 
 bool ft_window_has_opened(const struct ft_window_offer *offer)
