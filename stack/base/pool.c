@@ -41,35 +41,10 @@ void ft_pool_free(struct ft_pool *pool)
 	*pool = (struct ft_pool){ 0 };
 }
 
-static uint32_t take_fresh(struct ft_pool *pool)
+uint32_t ft_pool_take_fresh(struct ft_pool *pool)
 {
 	uint32_t index = pool->fresh++;
 
 	ft_pages_front_use(&pool->objects_front, (size_t)pool->fresh * pool->stride);
 	return index;
-}
-
-// What was given back last is taken first: it is likely to be in the cache still.
-void *ft_pool_take(struct ft_pool *pool)
-{
-	uint32_t index;
-
-	if (pool->free_count > 0)
-		index = pool->free_indices[--pool->free_count];
-	else if (pool->fresh < pool->maximum)
-		index = take_fresh(pool);
-	else
-		return NULL;
-	pool->in_use++;
-	return ft_pool_at(pool, index);
-}
-
-void ft_pool_give(struct ft_pool *pool, void *object)
-{
-	uint32_t index = ft_pool_index(pool, object);
-
-	assert(index < pool->fresh && ft_pool_at(pool, index) == object && pool->in_use > 0);
-	pool->free_indices[pool->free_count++] = index;
-	pool->in_use--;
-	ft_pages_front_use(&pool->free_front, pool->free_count * sizeof(pool->free_indices[0]));
 }

@@ -1,6 +1,8 @@
 // Objects of one size, sized at start, named by index. The memory is mapped at once but only
 // touched as objects are first used, so a large maximum costs address space, not memory.
 #pragma once
+#include <assert.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "base/pages.h"
@@ -24,11 +26,6 @@ struct ft_pool {
 int ft_pool_init(struct ft_pool *pool, uint32_t maximum, uint32_t object_bytes, uint32_t alignment);
 void ft_pool_free(struct ft_pool *pool);
 
-// An object, its bytes as the last user left them (zero when it is the first), or NULL when all are
-// in use.
-void *ft_pool_take(struct ft_pool *pool);
-void ft_pool_give(struct ft_pool *pool, void *object);
-
 static inline void *ft_pool_at(const struct ft_pool *pool, uint32_t index)
 {
 	return pool->objects + (uint64_t)index * pool->stride;
@@ -37,4 +34,33 @@ static inline void *ft_pool_at(const struct ft_pool *pool, uint32_t index)
 static inline uint32_t ft_pool_index(const struct ft_pool *pool, const void *object)
 {
 	return (uint32_t)(((const char *)object - pool->objects) / pool->stride);
+}
+
+// Only for ft_pool_take(): the index of an object that was never used.
+uint32_t ft_pool_take_fresh(struct ft_pool *pool);
+
+// An object, its bytes as the last user left them (zero when it is the first), or NULL when all are
+// in use. What was given back last is taken first: it is likely to be in the cache still.
+static inline void *ft_pool_take(struct ft_pool *pool)
+{
+	uint32_t index;
+
+	if (pool->free_count > 0)
+		index = pool->free_indices[--pool->free_count];
+	else if (pool->fresh < pool->maximum)
+		index = ft_pool_take_fresh(pool);
+	else
+		return NULL;
+	pool->in_use++;
+	return ft_pool_at(pool, index);
+}
+
+static inline void ft_pool_give(struct ft_pool *pool, void *object)
+{
+	uint32_t index = ft_pool_index(pool, object);
+
+	assert(index < pool->fresh && ft_pool_at(pool, index) == object && pool->in_use > 0);
+	pool->free_indices[pool->free_count++] = index;
+	pool->in_use--;
+	ft_pages_front_use(&pool->free_front, pool->free_count * sizeof(pool->free_indices[0]));
 }

@@ -53,7 +53,7 @@ struct ft_stack *ft_call_stack(void)
 	return find_stack();
 }
 
-struct ft_description *ft_call_description(int fd, struct ft_stack **stack)
+struct ft_description *ft_call_find_description(int fd, struct ft_stack **stack)
 {
 	struct ft_description *description;
 
@@ -66,7 +66,7 @@ struct ft_description *ft_call_description(int fd, struct ft_stack **stack)
 
 struct ft_socket *ft_call_find_socket(int fd, struct ft_stack **stack)
 {
-	struct ft_description *description = ft_call_description(fd, stack);
+	struct ft_description *description = ft_call_find_description(fd, stack);
 
 	if (description == NULL)
 		return NULL;

@@ -17,9 +17,6 @@
 // The calling thread's stack, or NULL with errno ENXIO.
 struct ft_stack *ft_call_stack(void);
 
-// What `fd` leads to, and the stack it belongs to; or NULL with errno ENXIO or EBADF.
-struct ft_description *ft_call_description(int fd, struct ft_stack **stack);
-
 // The tuple of what has a peer or had one, else NULL.
 const struct ft_tuple *ft_call_tuple(const struct ft_socket *socket);
 
@@ -37,11 +34,29 @@ void ft_call_tell(struct ft_stack *stack, const struct ft_tuple *tuple, long res
 
 #define FT_CALLS_TO_A_TURN 1024
 
-// The long way of the function below.
+// The long ways of the functions below.
+struct ft_description *ft_call_find_description(int fd, struct ft_stack **stack)
+	__attribute__((cold));
 struct ft_socket *ft_call_find_socket(int fd, struct ft_stack **stack) __attribute__((cold));
 
-// The socket that `fd` leads to; or NULL with errno as above, or ENOTSOCK. Nothing is changed before it is
-// found, so that whatever is not as usual begins anew.
+// What `fd` leads to, and the stack it belongs to; or NULL with errno ENXIO or EBADF. Nothing is changed before
+// it is found, so that whatever is not as usual begins anew.
+static inline struct ft_description *ft_call_description(int fd, struct ft_stack **stack)
+{
+	struct ft_stack *own = ft_thread_stack();
+	struct ft_description *description;
+
+	if (unlikely(own == NULL || ft_thread_calls >= FT_CALLS_TO_A_TURN))
+		return ft_call_find_description(fd, stack);
+	description = ft_descriptor_description(&own->sockets->descriptors, fd);
+	if (unlikely(description == NULL))
+		return ft_call_find_description(fd, stack);
+	ft_thread_calls++;
+	*stack = own;
+	return description;
+}
+
+// Likewise the socket, or NULL with errno ENOTSOCK.
 static inline struct ft_socket *ft_call_socket(int fd, struct ft_stack **stack)
 {
 	struct ft_stack *own = ft_thread_stack();

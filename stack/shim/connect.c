@@ -192,13 +192,23 @@ int ft_connect(int fd, const struct sockaddr *address, socklen_t length)
 	return ft_call_result(error);
 }
 
+// The listener has been told something else since the SYN came.
+static __attribute__((noinline)) void keep_own_options(
+	struct ft_stack *stack, struct ft_socket *socket)
+{
+	struct ft_settings own;
+
+	memcpy(&own, socket->settings, sizeof(own));
+	ft_tcp_get_options(stack, socket->conn, &own.options);
+	ft_settings_change(stack, socket, &own);
+}
+
 // A new socket for the oldest connection waiting. What the listener was told by setsockopt() holds
 // for it too; O_NONBLOCK does not, as in Linux.
 static int take_connection(struct ft_stack *stack, struct ft_socket *listening, int *fd)
 {
 	struct ft_tcp_listener *listener = ft_socket_listener(listening);
 	struct ft_socket *socket;
-	struct ft_settings own;
 	int error;
 
 	if (listener == NULL)
@@ -217,25 +227,27 @@ static int take_connection(struct ft_stack *stack, struct ft_socket *listening, 
 	socket->may_broadcast = listening->may_broadcast;
 	socket->mtu_discover = listening->mtu_discover;
 	socket->binds_no_port = listening->binds_no_port;
-	// The listener may have been told something else since the SYN came.
-	memcpy(&own, listening->settings, sizeof(own));
-	ft_tcp_get_options(stack, socket->conn, &own.options);
-	ft_settings_change(stack, socket, &own);
+	if (unlikely(!ft_tcp_has_options(socket->conn, &socket->settings->options)))
+		keep_own_options(stack, socket);
 	return 0;
 }
 
 static int await_peer(struct ft_stack *stack, struct ft_socket *listening, int *fd)
 {
+	int result = take_connection(stack, listening, fd);
 	struct ft_wait wait;
-	int result, error;
 
+	if (result != -EAGAIN)
+		return result;
 	ft_wait_begin(
 		&wait, listening->description.is_nonblocking, listening->settings->receive_timeout);
-	while ((result = take_connection(stack, listening, fd)) == -EAGAIN) {
-		error = ft_wait_turn(&wait);
+	do {
+		int error = ft_wait_turn(&wait);
+
 		if (error != 0)
 			return error;
-	}
+		result = take_connection(stack, listening, fd);
+	} while (result == -EAGAIN);
 	return result;
 }
 

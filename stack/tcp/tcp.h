@@ -189,6 +189,8 @@ bool ft_tcp_has_waiting(const struct ft_tcp_listener *listener); // a connection
 
 int ft_tcp_take_error(struct ft_tcp_anchor *conn); // SO_ERROR: a positive errno or 0, cleared
 const struct ft_tuple *ft_tcp_tuple(const struct ft_tcp_anchor *conn);
+// Whether those of a connection just accepted, which does not rest, are these.
+bool ft_tcp_has_options(const struct ft_tcp_anchor *anchor, const struct ft_tcp_options *options);
 void ft_tcp_get_options(
 	struct ft_stack *stack, struct ft_tcp_anchor *conn, struct ft_tcp_options *options);
 // Applies what differs: starts keepalive, sends what NODELAY or an end of CORK releases, ...

@@ -11,6 +11,11 @@
 #include "tcp/tcp_readiness.h"
 #include "tcp/tcp_timers.h"
 
+bool ft_tcp_has_options(const struct ft_tcp_anchor *anchor, const struct ft_tcp_options *options)
+{
+	return memcmp(&anchor->conn->options, options, sizeof(*options)) == 0;
+}
+
 void ft_tcp_get_options(
 	struct ft_stack *stack, struct ft_tcp_anchor *anchor, struct ft_tcp_options *options)
 {
