@@ -53,12 +53,6 @@ void ft_wheel_init(struct ft_wheel *wheel, ft_time now)
 	}
 }
 
-void ft_timer_init(struct ft_timer *timer, enum ft_timer_kind kind)
-{
-	*timer = (struct ft_timer){ .kind = (uint8_t)kind };
-	ft_list_init(&timer->node);
-}
-
 static unsigned level_for(const struct ft_wheel *wheel, uint64_t tick)
 {
 	uint64_t different = tick ^ wheel->tick;
@@ -70,7 +64,7 @@ static unsigned level_for(const struct ft_wheel *wheel, uint64_t tick)
 	return level < TOP_LEVEL ? level : TOP_LEVEL;
 }
 
-static void link_at(struct ft_wheel *wheel, struct ft_timer *timer, uint64_t tick)
+static inline void link_at(struct ft_wheel *wheel, struct ft_timer *timer, uint64_t tick)
 {
 	unsigned level = level_for(wheel, tick);
 	unsigned slot = tick >> level_shift(level) & SLOT_MASK;

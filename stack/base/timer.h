@@ -53,7 +53,11 @@ struct ft_wheel {
 
 void ft_wheel_init(struct ft_wheel *wheel, ft_time now);
 
-void ft_timer_init(struct ft_timer *timer, enum ft_timer_kind kind);
+static inline void ft_timer_init(struct ft_timer *timer, enum ft_timer_kind kind)
+{
+	*timer = (struct ft_timer){ .kind = (uint8_t)kind };
+	ft_list_init(&timer->node);
+}
 
 static inline bool ft_timer_is_set(const struct ft_timer *timer)
 {

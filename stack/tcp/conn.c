@@ -240,7 +240,8 @@ void ft_conn_end(struct ft_stack *stack, struct ft_tcp_conn *conn, int error)
 	ft_list_remove(&conn->owing_node);
 	conn->owed = 0;
 	ft_send_queue_free(&conn->send_queue, &memory);
-	discard_reorder(stack, conn);
+	if (!ft_reorder_is_empty(&conn->reorder))
+		discard_reorder(stack, conn);
 	if (error != 0)
 		conn->error = (uint8_t)error;
 	ft_conn_notify(stack, conn,

@@ -29,7 +29,10 @@ struct ft_tcp_listener {
 // A connection of the SYN queue has reached ESTABLISHED: moves it to the accept queue and tells the
 // socket. Ask ft_listener_can_accept() before the step that establishes it.
 void ft_listener_established(struct ft_stack *stack, struct ft_tcp_conn *conn);
-bool ft_listener_can_accept(const struct ft_tcp_listener *listener);
+static inline bool ft_listener_can_accept(const struct ft_tcp_listener *listener)
+{
+	return listener->accept_count <= listener->backlog;
+}
 
 // Takes a connection that ended out of the SYN queue. In the accept queue it stays: accept()
 // returns it, and its first receive tells what happened.

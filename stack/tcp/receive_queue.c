@@ -5,11 +5,6 @@
 #include "base/iov.h"
 #include "tcp/segment.h"
 
-void ft_receive_queue_init(struct ft_receive_queue *queue)
-{
-	*queue = (struct ft_receive_queue){ 0 };
-}
-
 static uint32_t few_bytes(const struct ft_receive_queue *queue)
 {
 	return queue->few_end - queue->few_first;

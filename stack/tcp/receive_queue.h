@@ -50,7 +50,10 @@ static inline void ft_receive_queue_append_few(
 }
 
 // All zero is an empty queue; this says so in words.
-void ft_receive_queue_init(struct ft_receive_queue *queue);
+static inline void ft_receive_queue_init(struct ft_receive_queue *queue)
+{
+	*queue = (struct ft_receive_queue){ 0 };
+}
 
 // Takes the payload of a segment that begins where the queue ends (the packet need not be stripped;
 // its FIN, if any, is the caller's business). The packet is the queue's, or was copied and freed:

@@ -19,11 +19,6 @@ static struct ft_pkt_block *block_of(struct rte_mbuf *first)
 	return &ft_pkt_info(first)->block;
 }
 
-void ft_reorder_init(struct ft_reorder *reorder)
-{
-	*reorder = (struct ft_reorder){ 0 };
-}
-
 // Takes the FIN off the segment, so that only payload is left of it.
 static void note_fin(struct ft_reorder *reorder, struct rte_mbuf *pkt)
 {

@@ -29,7 +29,10 @@ struct ft_reorder {
 	uint16_t has_fin : 1; // of one word with the count: ft_reorder_has_nothing()
 };
 
-void ft_reorder_init(struct ft_reorder *reorder);
+static inline void ft_reorder_init(struct ft_reorder *reorder)
+{
+	*reorder = (struct ft_reorder){ 0 };
+}
 
 // Nor a FIN.
 static inline bool ft_reorder_has_nothing(const struct ft_reorder *reorder)

@@ -2,11 +2,6 @@
 
 #include "tcp/seq.h"
 
-void ft_retransmit_init(struct ft_retransmit *retransmit, uint32_t iss)
-{
-	*retransmit = (struct ft_retransmit){ .recover = iss };
-}
-
 bool ft_retransmit_is_duplicate(const struct ft_segment *seg, uint32_t snd_una, uint32_t snd_max,
 	uint32_t window, uint32_t last_window)
 {

@@ -48,7 +48,10 @@ struct ft_retransmit {
 	bool is_timing;
 };
 
-void ft_retransmit_init(struct ft_retransmit *retransmit, uint32_t iss);
+static inline void ft_retransmit_init(struct ft_retransmit *retransmit, uint32_t iss)
+{
+	*retransmit = (struct ft_retransmit){ .recover = iss };
+}
 
 // Whether this segment is a duplicate ACK as RFC 5681 2 defines it: data outstanding, no payload,
 // SYN or FIN, ACK = SND.UNA, and the window the last one had (both in bytes, scaled).

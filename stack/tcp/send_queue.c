@@ -6,11 +6,6 @@
 
 #include "base/iov.h"
 
-void ft_send_queue_init(struct ft_send_queue *queue)
-{
-	*queue = (struct ft_send_queue){ 0 };
-}
-
 // The last mbuf when it has room, else a new one behind it; NULL when there is none to be had.
 static struct rte_mbuf *tail_with_room(
 	struct ft_send_queue *queue, const struct ft_send_memory *memory)

@@ -35,7 +35,10 @@ struct ft_send_memory {
 };
 
 // All zero is an empty queue; this says so in words.
-void ft_send_queue_init(struct ft_send_queue *queue);
+static inline void ft_send_queue_init(struct ft_send_queue *queue)
+{
+	*queue = (struct ft_send_queue){ 0 };
+}
 
 // Whether it would get an mbuf now, as far as the budget goes.
 static inline bool ft_send_queue_may_grow(

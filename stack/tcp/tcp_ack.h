@@ -37,7 +37,7 @@ void ft_tcp_ack_window_turned(
 
 // SND.WND from a segment new enough (RFC 9293 3.10.7.4: SND.WL1, SND.WL2). What a SYN said was not
 // scaled; this one is.
-static inline void ft_tcp_ack_update_window(
+static __rte_always_inline void ft_tcp_ack_update_window(
 	struct ft_stack *stack, struct ft_tcp_conn *conn, const struct ft_segment *seg, ft_time now)
 {
 	uint32_t window = (uint32_t)seg->window << conn->snd_scale;

@@ -90,11 +90,6 @@ enum ft_drop ft_tcp_listen_input(struct ft_stack *stack, struct ft_tcp_listener 
 
 // ---- the queues ----
 
-bool ft_listener_can_accept(const struct ft_tcp_listener *listener)
-{
-	return listener->accept_count <= listener->backlog;
-}
-
 void ft_listener_established(struct ft_stack *stack, struct ft_tcp_conn *conn)
 {
 	struct ft_tcp_listener *listener = conn->listener;

@@ -108,14 +108,15 @@ static struct ft_segment segment_of(
 }
 
 // NULL: no packet, or not by this way. (As in tcp_predicted.h, only a recorder would read what is not cleared.)
-static inline struct rte_mbuf *new_packet(struct ft_stack *stack, const struct ft_tcp_conn *conn,
-	const struct ft_ip_head **head, ft_time now)
+static __rte_always_inline struct rte_mbuf *new_packet(struct ft_stack *stack,
+	const struct ft_tcp_conn *conn, const struct ft_ip_head **head, ft_time now)
 {
 	*head = ft_ip_head_recall(stack, &conn->tuple, conn->options.ttl, conn->options.tos, now);
 	return likely(*head != NULL) ? rte_pktmbuf_alloc(stack->send_pool) : NULL;
 }
 
-static inline void transmit(struct ft_stack *stack, struct ft_tcp_conn *conn, struct rte_mbuf *pkt)
+static __rte_always_inline void transmit(
+	struct ft_stack *stack, struct ft_tcp_conn *conn, struct rte_mbuf *pkt)
 {
 	ft_stack_queue_frame(stack, pkt);
 	ft_stack_count(stack, FT_COUNTER_TCP_SEGMENTS_OUT);
