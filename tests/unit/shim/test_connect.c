@@ -206,6 +206,22 @@ static void accepted_inherits_what_the_listener_was_told(void **state)
 	ft_setsockopt(server, SOL_SOCKET, SO_LINGER, &linger, sizeof(linger));
 }
 
+// What the connection was told with its SYN is what the accepted socket says.
+static void listener_told_late_accepted_is_as_its_connection(void **state)
+{
+	int listener = new_tcp(), client = new_tcp(), server;
+
+	set_option(listener, IPPROTO_TCP, TCP_NODELAY, 1);
+	assert_int_equal(ft_listen(listener, 5), 0);
+	assert_int_equal(connect_to(client, OURS, port_of(listener)), 0);
+	set_option(listener, IPPROTO_TCP, TCP_NODELAY, 0);
+	set_option(listener, SOL_SOCKET, SO_KEEPALIVE, 1);
+	server = ft_accept(listener, NULL, NULL);
+	assert_int_equal(get_option(server, IPPROTO_TCP, TCP_NODELAY), 1);
+	assert_int_equal(get_option(server, SOL_SOCKET, SO_KEEPALIVE), 0);
+	assert_int_equal(get_option(listener, IPPROTO_TCP, TCP_NODELAY), 0);
+}
+
 static void no_descriptor_left_accept_keeps_the_connection(void **state)
 {
 	int listener = new_listener(7000), client = new_tcp(), last = -1, fd;
@@ -372,6 +388,7 @@ int main(void)
 		lone_test(not_listening_accept_is_invalid),
 		lone_test(shut_down_listener_accept_is_invalid),
 		lone_test(accepted_inherits_what_the_listener_was_told),
+		lone_test(listener_told_late_accepted_is_as_its_connection),
 		lone_test(no_descriptor_left_accept_keeps_the_connection),
 		lone_test(no_descriptor_left_accept_does_not_stop_the_stack),
 		cmocka_unit_test_setup_teardown(range_used_up_connect_has_no_address_but_elsewhere,
