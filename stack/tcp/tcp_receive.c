@@ -244,11 +244,18 @@ static bool is_fin_due(const struct ft_arrival *arrival)
 	return is_here || ft_reorder_has_fin_at(&conn->reorder, conn->rcv.nxt);
 }
 
-// Where the application is still to close, its own FIN is likely to follow, and carries the ACK like any other
-// answer (RFC 9293 3.8.6.3; Linux's tcp_fin() does the same). Where it has closed, nothing follows.
+// Where the application has sent something, and is still to close, its own FIN is likely to follow, and carries
+// the ACK like any other answer (RFC 9293 3.8.6.3; Linux's tcp_fin() does the same). Where it has closed, nothing
+// follows; where it has not said a word, who knows.
+static bool may_fin_be_acked_late(const struct ft_stack *stack, const struct ft_tcp_conn *conn)
+{
+	return conn->state == FT_TCP_ESTABLISHED && conn->snd.max != conn->snd.iss + 1 &&
+	       ft_tcp_receive_may_ack_late(stack, conn);
+}
+
 static void acknowledge_fin(struct ft_stack *stack, struct ft_tcp_conn *conn, ft_time now)
 {
-	if (conn->state == FT_TCP_ESTABLISHED && ft_tcp_receive_may_ack_late(stack, conn))
+	if (may_fin_be_acked_late(stack, conn))
 		ft_tcp_timers_ack_waits(stack, conn, now);
 	else
 		ft_conn_owe(stack, conn, FT_OWE_ACK, "ACK of the FIN");

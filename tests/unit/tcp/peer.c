@@ -733,11 +733,6 @@ void peer_expect_end(const char *state)
 		assert_int_equal(peer.stack.tcp.in_state[FT_TCP_LISTEN], 1);
 }
 
-void peer_pass_delayed_ack(void)
-{
-	peer_pass(peer.config.tcp.delayed_ack + FT_MILLISECOND);
-}
-
 void peer_establish(const struct peer_segment *syn)
 {
 	if (peer.listener == NULL)
@@ -785,7 +780,6 @@ static void enter_close_wait(void)
 {
 	ESTABLISH();
 	SEND(.seq = 1, .ack = 1, .flags = FIN | ACK);
-	peer_pass_delayed_ack();
 	EXPECT(.seq = 1, .ack = 2, .flags = ACK);
 }
 

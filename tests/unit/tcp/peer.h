@@ -123,9 +123,6 @@ uint32_t peer_take_all(void);
 
 // Lets time pass, turning the loop whenever it asks to be.
 void peer_pass(ft_time duration);
-
-// Until an ACK that was left to ride on data has gone by itself.
-void peer_pass_delayed_ack(void);
 // Lets time pass until something is sent; the test fails when that takes longer than `limit`.
 // Returns how long it took.
 ft_time peer_wait(ft_time limit);

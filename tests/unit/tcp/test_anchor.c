@@ -61,7 +61,6 @@ static void at_rest_reset_and_fin_are_as_ever(void **state)
 	peer_pass(3 * FT_SECOND);
 	expect_rest(true);
 	SEND(.seq = 1, .ack = 1, .flags = FIN | ACK);
-	peer_pass_delayed_ack();
 	EXPECT(.seq = 1, .ack = 2, .flags = ACK);
 	peer_pass(3 * FT_SECOND);
 	expect_rest(true); // in CLOSE-WAIT

@@ -492,7 +492,6 @@ static void readiness_follows_the_states(void **state)
 	SEND(.seq = 1, .ack = 1, .flags = ACK, .text = "x");
 	assert_int_equal(readiness(), EPOLLIN | EPOLLOUT);
 	SEND(.seq = 2, .ack = 1, .flags = FIN | ACK);
-	peer_pass_delayed_ack();
 	EXPECT(.seq = 1, .ack = 3, .flags = ACK);
 	assert_int_equal(readiness(), EPOLLIN | EPOLLOUT | EPOLLRDHUP);
 	peer_shutdown();
@@ -681,8 +680,6 @@ static void volume_is_data_once_and_neither_syn_nor_fin(void **state)
 	EXPECT(.seq = 6, .ack = 4, .flags = ACK);
 	expect_volume(5, 3);
 	SEND(.seq = 4, .ack = 6, .flags = FIN | ACK);
-	peer_pass_delayed_ack();
-	EXPECT(.seq = 6, .ack = 5, .flags = ACK);
 	peer_shutdown();
 	EXPECT(.seq = 6, .ack = 5, .flags = FIN | ACK);
 	SEND(.seq = 5, .ack = 7, .flags = ACK);

@@ -102,25 +102,53 @@ static void fin_wait_2_data_to_a_closed_socket_is_reset(void **state)
 
 // ---- CLOSE-WAIT, LAST-ACK ----
 
-static void established_fin_answered_by_ours_is_acked_by_it(void **state)
+// The application has answered something before, and may well do so again.
+static void enter_established_and_answer(void)
 {
 	peer_enter(FT_TCP_ESTABLISHED);
-	SEND(.seq = 1, .ack = 1, .flags = FIN | ACK);
+	peer_write("12345");
+	EXPECT(.seq = 1, .ack = 1, .flags = PSH | ACK, .text = "12345");
+	SEND(.seq = 1, .ack = 6, .flags = ACK);
+}
+
+static void established_fin_answered_by_ours_is_acked_by_it(void **state)
+{
+	enter_established_and_answer();
+	SEND(.seq = 1, .ack = 6, .flags = FIN | ACK);
 	EXPECT_NOTHING;
 	peer_close();
-	EXPECT(.seq = 1, .ack = 2, .flags = FIN | ACK);
-	SEND(.seq = 2, .ack = 2, .flags = ACK);
+	EXPECT(.seq = 6, .ack = 2, .flags = FIN | ACK);
+	SEND(.seq = 2, .ack = 7, .flags = ACK);
 	ENDS_IN("CLOSED");
 }
 
 static void established_fin_answered_by_data_is_acked_by_it(void **state)
 {
-	peer_enter(FT_TCP_ESTABLISHED);
-	SEND(.seq = 1, .ack = 1, .flags = FIN | ACK);
+	enter_established_and_answer();
+	SEND(.seq = 1, .ack = 6, .flags = FIN | ACK);
 	EXPECT_NOTHING;
 	peer_write("answer");
-	EXPECT(.seq = 1, .ack = 2, .flags = PSH | ACK, .text = "answer");
-	SEND(.seq = 2, .ack = 7, .flags = ACK);
+	EXPECT(.seq = 6, .ack = 2, .flags = PSH | ACK, .text = "answer");
+	SEND(.seq = 2, .ack = 12, .flags = ACK);
+	ENDS_IN("CLOSE-WAIT");
+}
+
+static void established_fin_that_nothing_answers_is_acked_after_a_while(void **state)
+{
+	enter_established_and_answer();
+	SEND(.seq = 1, .ack = 6, .flags = FIN | ACK);
+	peer_pass(peer.config.tcp.delayed_ack - FT_MILLISECOND);
+	EXPECT_NOTHING;
+	peer_pass(2 * FT_MILLISECOND);
+	EXPECT(.seq = 6, .ack = 2, .flags = ACK);
+	ENDS_IN("CLOSE-WAIT");
+}
+
+static void established_fin_is_acked_at_once_where_nothing_was_sent(void **state)
+{
+	peer_enter(FT_TCP_ESTABLISHED);
+	SEND(.seq = 1, .ack = 1, .flags = FIN | ACK);
+	EXPECT(.seq = 1, .ack = 2, .flags = ACK);
 	ENDS_IN("CLOSE-WAIT");
 }
 
@@ -128,9 +156,9 @@ static void established_fin_is_acked_at_once_where_none_waits(void **state)
 {
 	peer.config.tcp.delayed_ack = 0;
 	peer_restart();
-	peer_enter(FT_TCP_ESTABLISHED);
-	SEND(.seq = 1, .ack = 1, .flags = FIN | ACK);
-	EXPECT(.seq = 1, .ack = 2, .flags = ACK);
+	enter_established_and_answer();
+	SEND(.seq = 1, .ack = 6, .flags = FIN | ACK);
+	EXPECT(.seq = 6, .ack = 2, .flags = ACK);
 	ENDS_IN("CLOSE-WAIT");
 }
 
@@ -273,6 +301,8 @@ int main(void)
 		PEER_TEST(fin_wait_2_data_to_a_closed_socket_is_reset),
 		PEER_TEST(established_fin_answered_by_ours_is_acked_by_it),
 		PEER_TEST(established_fin_answered_by_data_is_acked_by_it),
+		PEER_TEST(established_fin_that_nothing_answers_is_acked_after_a_while),
+		PEER_TEST(established_fin_is_acked_at_once_where_nothing_was_sent),
 		PEER_TEST(established_fin_is_acked_at_once_where_none_waits),
 		PEER_TEST(close_wait_application_may_still_send),
 		PEER_TEST(close_wait_repeated_fin_is_acked_again),

@@ -192,7 +192,6 @@ static void close_wait_close_with_unread_data_resets(void **state)
 {
 	peer_enter(FT_TCP_ESTABLISHED);
 	SEND(.seq = 1, .ack = 1, .flags = FIN | ACK, .text = "unread");
-	peer_pass_delayed_ack();
 	EXPECT(.seq = 1, .ack = 8, .flags = ACK);
 	peer_close();
 	EXPECT(.seq = 1, .ack = 8, .flags = RST | ACK);

@@ -109,7 +109,6 @@ static void established_fin_at_rcv_nxt_closes_half(void **state)
 {
 	peer_enter(FT_TCP_ESTABLISHED);
 	TAKES(.seq = 1, .ack = 1, .flags = FIN | ACK);
-	peer_pass_delayed_ack();
 	EXPECT(.seq = 1, .ack = 2, .flags = ACK);
 	peer_expect_read_error(0);
 	ENDS_IN("CLOSE-WAIT");
@@ -128,7 +127,6 @@ static void established_fin_with_data_is_read_to_the_end(void **state)
 {
 	peer_enter(FT_TCP_ESTABLISHED);
 	TAKES(.seq = 1, .ack = 1, .flags = FIN | ACK, .text = "bye");
-	peer_pass_delayed_ack();
 	EXPECT(.seq = 1, .ack = 5, .flags = ACK);
 	peer_expect_read("bye");
 	peer_expect_read_error(0);
@@ -379,7 +377,6 @@ static void established_urgent_with_fin_is_kept_apart(void **state)
 {
 	peer_enter(FT_TCP_ESTABLISHED);
 	TAKES(.seq = 1, .ack = 1, .flags = FIN | ACK | URG, .text = "X", .urgent = 1);
-	peer_pass_delayed_ack();
 	EXPECT(.seq = 1, .ack = 3, .flags = ACK);
 	peer_expect_urgent('X');
 	ENDS_IN("CLOSE-WAIT");

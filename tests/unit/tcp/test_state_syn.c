@@ -324,7 +324,6 @@ static void syn_received_fin_at_rcv_nxt_closes_half(void **state)
 {
 	peer_enter(FT_TCP_SYN_RECEIVED);
 	TAKES(.seq = 1, .ack = 1, .flags = FIN | ACK);
-	peer_pass_delayed_ack();
 	EXPECT(.seq = 1, .ack = 2, .flags = ACK);
 	ENDS_IN("CLOSE-WAIT");
 }

@@ -77,7 +77,6 @@ static void connection_in_split_mbufs_lives_and_ends(void **state)
 		peer_expect_urgent('X');
 		peer_expect_read("abcdf");
 		SEND(.seq = 7, .ack = 1, .flags = FIN | ACK, .options = FT_TCP_HAS_TIMESTAMP);
-		peer_pass_delayed_ack();
 		EXPECT(.seq = 1, .ack = 8, .flags = ACK);
 		ENDS_IN("CLOSE-WAIT");
 	}
