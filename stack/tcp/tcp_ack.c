@@ -128,11 +128,13 @@ void ft_tcp_ack_establish(
 	close_if_asked(stack, conn);
 }
 
+// What has not been sent nobody can acknowledge: a peer that knows the ISS from a connection before, by the same
+// ports, could do so in one burst with its SYN.
 static __attribute__((noinline)) enum ft_drop establish(struct ft_arrival *arrival)
 {
 	struct ft_tcp_conn *conn = arrival->conn;
 
-	if (arrival->seg.ack != conn->snd.iss + 1) {
+	if (arrival->seg.ack != conn->snd.iss + 1 || arrival->seg.ack != conn->snd.max) {
 		arrival->owes_reset = true;
 		return FT_DROP_TCP_BAD_ACK;
 	}

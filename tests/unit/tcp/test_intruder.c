@@ -255,6 +255,22 @@ static void paws_long_silence_forgets_recent(void **state)
 	EXPECT(.seq = 1, .ack = 6, .flags = ACK);
 }
 
+// The ISS depends on the tuple and the time (RFC 6528), so who opens again at once knows it.
+static void syn_received_ack_of_syn_not_sent_yet_is_reset(void **state)
+{
+	peer_enter(FT_TCP_ESTABLISHED);
+	SEND(.seq = 1, .flags = RST);
+	ASSERT_STATE("CLOSED");
+	QUEUE(.flags = SYN);
+	QUEUE(.seq = 1, .ack = 1, .flags = ACK, .text = "early");
+	peer_turn();
+	EXPECT(.seq = 1, .flags = RST);
+	EXPECT(.flags = SYN | ACK, .ack = 1);
+	ASSERT_STATE("SYN-RECEIVED");
+	TAKES(.seq = 1, .ack = 1, .flags = ACK);
+	ASSERT_STATE("ESTABLISHED");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -276,6 +292,7 @@ int main(void)
 		PEER_TEST(paws_unacceptable_segment_does_not_set_recent),
 		PEER_TEST(timestamp_echoed_is_that_of_the_earliest_unacknowledged),
 		PEER_TEST(paws_long_silence_forgets_recent),
+		PEER_TEST(syn_received_ack_of_syn_not_sent_yet_is_reset),
 	};
 
 	ft_test_start_eal();
