@@ -232,6 +232,7 @@ static void start_stack(void)
 	peer.is_flooding = false;
 	peer.is_link_down = false;
 	peer.iss = 0;
+	peer.heard = 0;
 	peer.peer_iss = 0xfffffff0; // wraps within the first bytes
 	written_bytes = 0;
 	read_bytes = 0;
@@ -466,6 +467,14 @@ enum ft_drop peer_send(const struct peer_segment *segment)
 	return FT_TAKEN;
 }
 
+static void add_to_heard(struct rte_mbuf *pkt)
+{
+	uint8_t byte;
+
+	for (uint32_t i = 0; ft_pkt_copy_out(pkt, i, &byte, 1) == 1; i++)
+		peer.heard = peer.heard * UINT64_C(0x100000001b3) + byte + 1;
+}
+
 // The next segment the stack sent is in `taken` until the one after it.
 static void take_sent(void)
 {
@@ -474,6 +483,7 @@ static void take_sent(void)
 	peer.last_at = sent[sent_first].at;
 	sent_first = (sent_first + 1) % PEER_FRAMES;
 	sent_count--;
+	add_to_heard(taken);
 	peer.last = parse(taken)->seg;
 }
 
