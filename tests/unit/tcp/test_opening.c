@@ -396,6 +396,36 @@ static void syn_received_of_simultaneous_open_close_sends_fin_when_established(v
 	ASSERT_STATE("FIN-WAIT-1");
 }
 
+// What the whole burst was looked up for no longer holds.
+static void listen_syn_twice_in_one_burst_makes_one_connection(void **state)
+{
+	peer_listen();
+	QUEUE(.flags = SYN);
+	QUEUE(.flags = SYN);
+	peer_turn();
+	EXPECT(.flags = SYN | ACK, .ack = 1);
+	EXPECT_NOTHING;
+	assert_int_equal(peer.stack.tcp.in_state[FT_TCP_SYN_RECEIVED], 1);
+	TAKES(.seq = 1, .ack = 1, .flags = ACK);
+	ENDS_IN("ESTABLISHED");
+}
+
+static void established_reset_before_data_in_one_burst_ends_it(void **state)
+{
+	peer_listen();
+	peer_complete_from(40000);
+	QUEUE(.seq = 1, .ack = 1, .flags = ACK, .text = "before");
+	QUEUE(.seq = 7, .flags = RST);
+	QUEUE(.seq = 7, .ack = 1, .flags = ACK, .text = "behind");
+	QUEUE(.flags = SYN);
+	QUEUE(.seq = 1, .ack = 1, .flags = ACK, .text = "of the one before");
+	peer_turn();
+	EXPECT(.seq = 1, .flags = RST);
+	peer_take_all();
+	assert_int_equal(peer.stack.tcp.in_state[FT_TCP_ESTABLISHED], 0);
+	assert_int_equal(peer.stack.tcp.in_state[FT_TCP_SYN_RECEIVED], 1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -411,6 +441,8 @@ int main(void)
 		PEER_TEST(listen_impossible_flags_make_no_state),
 		PEER_TEST(listen_data_beside_syn_is_not_acknowledged),
 		PEER_TEST(listen_full_backlog_drops_syns),
+		PEER_TEST(listen_syn_twice_in_one_burst_makes_one_connection),
+		PEER_TEST(established_reset_before_data_in_one_burst_ends_it),
 		PEER_TEST(syn_sent_offers_all_options),
 		PEER_TEST(syn_sent_syn_ack_establishes),
 		PEER_TEST(syn_sent_ack_of_something_else_is_reset),
