@@ -116,6 +116,20 @@ static bool nic_is_link_up(void *driver)
 	return !peer.is_link_down;
 }
 
+// Gives a packet of the stack's back as a NIC does that has written to its header what it likes: the next user
+// has to say all that matters.
+static void give_back(struct rte_mbuf *pkt)
+{
+	for (struct rte_mbuf *part = pkt; part != NULL; part = part->next) {
+		part->ol_flags =
+			RTE_MBUF_F_TX_VLAN | RTE_MBUF_F_TX_TCP_SEG | RTE_MBUF_F_TX_SEC_OFFLOAD;
+		part->tx_offload = UINT64_MAX;
+		part->vlan_tci = UINT16_MAX;
+		part->data_off = 1;
+	}
+	rte_pktmbuf_free(pkt);
+}
+
 // ---- what was sent, in words ----
 
 // What a NIC is told that cuts the packet into segments: how long each is, where its headers are, and a
@@ -148,6 +162,7 @@ static struct ft_pkt_info *parse(struct rte_mbuf *pkt)
 		check_for_nic(pkt, ip);
 	else
 		assert_int_equal(rte_ipv4_udptcp_cksum_verify(ip, ip + 1), 0);
+	assert_int_equal(pkt->ol_flags & (RTE_MBUF_F_TX_VLAN | RTE_MBUF_F_TX_SEC_OFFLOAD), 0);
 	info->transport_offset = HEADERS;
 	info->flags = FT_PKT_L4_CHECKSUM_GOOD;
 	assert_int_equal(ft_tcp_parse(&peer.stack, pkt), FT_TAKEN);
@@ -478,7 +493,7 @@ static void add_to_heard(struct rte_mbuf *pkt)
 // The next segment the stack sent is in `taken` until the one after it.
 static void take_sent(void)
 {
-	rte_pktmbuf_free(taken);
+	give_back(taken);
 	taken = sent[sent_first].pkt;
 	peer.last_at = sent[sent_first].at;
 	sent_first = (sent_first + 1) % PEER_FRAMES;
