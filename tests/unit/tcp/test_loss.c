@@ -3,6 +3,8 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 
+#include "tcp/conn.h"
+
 #include "peer.h"
 
 // ---- loss ----
@@ -429,6 +431,49 @@ static void keepalive_of_the_peer_is_answered(void **state)
 	EXPECT(.seq = 1, .ack = 1, .flags = ACK);
 }
 
+static void established_answer_users_timeout_before_its_retransmission_ends_it(void **state)
+{
+	struct ft_tcp_options options;
+
+	peer_enter(FT_TCP_ESTABLISHED);
+	ft_tcp_get_options(&peer.stack, peer.conn, &options);
+	options.user_timeout = 50 * FT_MILLISECOND;
+	peer_set_options(&options);
+	peer_write("answer");
+	EXPECT(.seq = 1, .ack = 1, .flags = PSH | ACK, .text = "answer");
+	QUIET(50 * FT_MILLISECOND);
+	EXPECT(.seq = 7, .ack = 1, .flags = RST | ACK);
+	ASSERT_STATE("CLOSED");
+}
+
+// The answer was lost, or it was its ACK: either way what follows is as if nothing had been.
+static void established_answer_sent_again_and_acknowledged_ends_the_loss(void **state)
+{
+	peer_enter(FT_TCP_ESTABLISHED);
+	peer_write("answer");
+	EXPECT(.seq = 1, .ack = 1, .flags = PSH | ACK, .text = "answer");
+	peer_wait(3 * FT_SECOND);
+	EXPECT(.seq = 1, .ack = 1, .flags = PSH | ACK, .text = "answer");
+	TAKES(.seq = 1, .ack = 7, .flags = ACK);
+	assert_int_equal(peer.conn->conn->retransmit.phase, FT_RETRANSMIT_OPEN);
+	assert_int_equal(peer.conn->conn->timeouts, 0);
+	ENDS_IN("ESTABLISHED");
+}
+
+static void established_urgent_answer_acknowledged_is_over(void **state)
+{
+	const struct iovec iov = { "!", 1 };
+
+	peer_enter(FT_TCP_ESTABLISHED);
+	assert_int_equal(
+		ft_tcp_send(&peer.stack, peer.conn, &iov, 1, FT_TCP_SEND_URGENT, peer.now), 1);
+	peer_turn();
+	EXPECT(.seq = 1, .ack = 1, .flags = PSH | ACK | URG, .text = "!", .urgent = 1);
+	TAKES(.seq = 1, .ack = 2, .flags = ACK);
+	assert_false(peer.conn->conn->is_sending_urgent);
+	ENDS_IN("ESTABLISHED");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -456,6 +501,9 @@ int main(void)
 		PEER_TEST(silent_peer_is_asked_then_given_up),
 		PEER_TEST(silent_peer_is_asked_though_the_users_timeout_has_passed),
 		PEER_TEST(keepalive_of_the_peer_is_answered),
+		PEER_TEST(established_answer_users_timeout_before_its_retransmission_ends_it),
+		PEER_TEST(established_answer_sent_again_and_acknowledged_ends_the_loss),
+		PEER_TEST(established_urgent_answer_acknowledged_is_over),
 	};
 
 	ft_test_start_eal();
