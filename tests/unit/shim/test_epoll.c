@@ -138,6 +138,8 @@ static void other_names_of_events_are_reported_too(void **state)
 	watch(epoll, pair.server, EPOLLRDNORM);
 	tell(pair);
 	assert_int_equal(ready_events(epoll, pair.server), EPOLLRDNORM);
+	rewatch(epoll, pair.server, EPOLLWRNORM);
+	assert_int_equal(ready_events(epoll, pair.server), EPOLLWRNORM);
 	close_pair(pair);
 }
 
