@@ -296,6 +296,26 @@ static void urgent_pointer_of_zero_beyond_a_gap_marks_nothing(void **state)
 	peer_expect_read("abcd");
 }
 
+// The few wait in the connection, the others in their packet; one call gives both.
+static void established_few_bytes_and_a_packet_behind_them_are_read_together(void **state)
+{
+	peer_enter(FT_TCP_ESTABLISHED);
+	TAKES(.seq = 1, .ack = 1, .flags = ACK, .bytes = 3);
+	TAKES(.seq = 4, .ack = 1, .flags = ACK, .bytes = 1000);
+	peer_expect_read_bytes(1003);
+	peer_take_all();
+}
+
+static void established_few_bytes_unread_are_counted_when_thrown_away(void **state)
+{
+	peer_enter(FT_TCP_ESTABLISHED);
+	TAKES(.seq = 1, .ack = 1, .flags = ACK, .bytes = 3);
+	TAKES(.seq = 4, .ack = 1, .flags = ACK, .bytes = 3);
+	peer_close();
+	EXPECT(.seq = 1, .ack = 7, .flags = RST | ACK);
+	assert_int_equal(peer.stack.counters.dropped_late[FT_DROP_OWNER_GONE], 1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -320,6 +340,8 @@ int main(void)
 		PEER_TEST(urgent_pointer_beyond_the_window_marks_nothing),
 		PEER_TEST(urgent_pointer_to_the_last_byte_of_the_window_marks_it),
 		PEER_TEST(urgent_pointer_of_zero_beyond_a_gap_marks_nothing),
+		PEER_TEST(established_few_bytes_and_a_packet_behind_them_are_read_together),
+		PEER_TEST(established_few_bytes_unread_are_counted_when_thrown_away),
 	};
 
 	ft_test_start_eal();
