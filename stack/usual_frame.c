@@ -95,7 +95,7 @@ bool ft_usual_frame_take_verified(struct ft_stack *stack, struct rte_mbuf *pkt)
 		return false;
 	is_syn = frame->tcp.tcp_flags & FT_TCP_SYN;
 	payload = unlikely(is_syn) ? syn_payload_offset(frame) : ft_usual_payload_offset(frame);
-	if (payload == 0 || payload > ft_usual_frame_bytes(frame))
+	if (payload == 0)
 		return false;
 	if (ft_usual_frame_bytes(frame) != pkt->data_len) // ft_checksum_is_good() wants no padding
 		return false;

@@ -138,13 +138,19 @@ static __rte_always_inline bool ft_usual_is_from_martian(
 	return false;
 }
 
-// Where the payload begins, or 0: the options are others, or the four bits beside the data offset are not zero.
+// Where the payload begins, or 0: the options are others, or the four bits beside the data offset are not zero, or
+// the frame ends before.
 static __rte_always_inline uint32_t ft_usual_payload_offset(const struct ft_usual_headers *frame)
 {
+	const uint32_t bytes = ft_usual_frame_bytes(frame);
+
 	if (likely(frame->tcp.data_off == FT_USUAL_TIMESTAMPS_DATA_OFFSET &&
+		    bytes >= FT_USUAL_TIMESTAMPS_BYTES &&
 		    ft_usual_timestamps_of(frame)->word == RTE_BE32(FT_TCP_TIMESTAMP_WORD)))
 		return FT_USUAL_TIMESTAMPS_BYTES;
-	return frame->tcp.data_off == FT_USUAL_BARE_DATA_OFFSET ? FT_USUAL_BARE_BYTES : 0;
+	return frame->tcp.data_off == FT_USUAL_BARE_DATA_OFFSET && bytes >= FT_USUAL_BARE_BYTES
+		       ? FT_USUAL_BARE_BYTES
+		       : 0;
 }
 
 // Whether it is such a frame, but for what it has behind the fixed part of its TCP header.
@@ -216,19 +222,6 @@ static __rte_always_inline void ft_usual_fill(
 		ft_usual_fill_timestamps(&info->seg, frame);
 }
 
-// True: it was one whose payload begins there, and is as ft_ethernet_parse() would have left it.
-static __rte_always_inline bool ft_usual_try(
-	const struct ft_stack *stack, struct rte_mbuf *pkt, uint32_t payload, uint8_t flags)
-{
-	const struct ft_usual_headers *frame =
-		rte_pktmbuf_mtod(pkt, const struct ft_usual_headers *);
-
-	if (unlikely(ft_usual_frame_bytes(frame) < payload))
-		return false;
-	ft_usual_fill(stack, pkt, payload, flags);
-	return true;
-}
-
 // The NIC does not vouch for both checksums.
 bool ft_usual_frame_take_verified(struct ft_stack *stack, struct rte_mbuf *pkt);
 
@@ -253,9 +246,12 @@ static __rte_always_inline bool ft_usual_frame_take(struct ft_stack *stack, stru
 	if (unlikely(frame->tcp.tcp_flags & FT_TCP_SYN))
 		return ft_usual_frame_take_syn(stack, pkt);
 	payload = ft_usual_payload_offset(frame);
+	if (unlikely(payload == 0))
+		return false;
 	if (likely(payload ==
 		    FT_USUAL_TIMESTAMPS_BYTES)) // so that for the compiler it is a constant
-		return ft_usual_try(
-			stack, pkt, FT_USUAL_TIMESTAMPS_BYTES, FT_USUAL_FLAGS_VOUCHED_FOR);
-	return payload != 0 && ft_usual_try(stack, pkt, payload, FT_USUAL_FLAGS_VOUCHED_FOR);
+		ft_usual_fill(stack, pkt, FT_USUAL_TIMESTAMPS_BYTES, FT_USUAL_FLAGS_VOUCHED_FOR);
+	else
+		ft_usual_fill(stack, pkt, payload, FT_USUAL_FLAGS_VOUCHED_FOR);
+	return true;
 }
