@@ -209,25 +209,31 @@ static __attribute__((noinline)) ssize_t receive_any(struct ft_stack *stack,
 	return have_read(stack, conn, bytes);
 }
 
-// A request in one packet, with room for all of it.
-static inline bool may_receive_only(const struct ft_tcp_conn *conn, uint64_t room_bytes)
+// A request that waits in the block or in one packet, with room for all of it. Returns its bytes; 0: it is
+// another case.
+static inline uint64_t receive_whole(struct ft_tcp_conn *conn, const struct iovec *to)
 {
-	return conn->receive_queue.packets.count == 1 && conn->receive_queue.few_end == 0 &&
-	       conn->receive_queue.bytes <= room_bytes && !conn->has_urgent;
+	struct ft_receive_queue *queue = &conn->receive_queue;
+
+	if (queue->bytes > to->iov_len || conn->has_urgent)
+		return 0;
+	if (ft_receive_queue_has_few(queue))
+		return ft_receive_queue_take_few(queue, to->iov_base);
+	if (queue->packets.count != 1 || queue->few_end != 0)
+		return 0;
+	return ft_receive_queue_take_only(queue, to->iov_base, &conn->receive_memory);
 }
 
 ssize_t ft_tcp_receive(struct ft_stack *stack, struct ft_tcp_anchor *anchor,
 	const struct iovec *iov, int iov_count, int flags, ft_time now)
 {
-	struct ft_tcp_conn *conn = anchor->conn;
-	uint64_t bytes;
+	uint64_t bytes = 0;
 
-	if (unlikely(iov_count != 1 || flags != 0 || ft_anchor_is_at_rest(anchor) ||
-		     !may_receive_only(conn, iov->iov_len)))
+	if (likely(iov_count == 1 && flags == 0 && !ft_anchor_is_at_rest(anchor)))
+		bytes = receive_whole(anchor->conn, iov);
+	if (unlikely(bytes == 0))
 		return receive_any(stack, anchor, iov, iov_count, flags);
-	bytes = ft_receive_queue_take_only(
-		&conn->receive_queue, iov->iov_base, &conn->receive_memory);
-	return have_read(stack, conn, bytes);
+	return have_read(stack, anchor->conn, bytes);
 }
 
 uint64_t ft_conn_readable_bytes(const struct ft_tcp_conn *conn)
