@@ -1,5 +1,6 @@
 #include "base/pages.h"
 
+#include <errno.h>
 #include <stdint.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -89,6 +90,8 @@ int ft_pages_service_start(void)
 {
 	int error;
 
+	if (service.requests != NULL)
+		return -EALREADY;
 	service.requests = rte_ring_create_elem(
 		"ft_pages", sizeof(struct request), MOST_REQUESTS, SOCKET_ID_ANY, RING_F_SC_DEQ);
 	if (service.requests == NULL)

@@ -18,7 +18,8 @@ void ft_pages_unmap(void *pages, size_t bytes);
 // pages back cost nothing. So DPDK's own control thread does this waiting. It looks what there is to
 // do from time to time, as even waking it would cost the packets some microseconds.
 
-// From now on requests are served, for the whole process; DPDK has to run. Returns 0 or -errno.
+// From now on requests are served, for the whole process; DPDK has to run. Returns 0 or -errno: -EALREADY when they
+// are.
 int ft_pages_service_start(void);
 
 // Serves those that are left, and no more. Does nothing when it was not started.

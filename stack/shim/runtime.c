@@ -115,6 +115,16 @@ static int start_nic(void)
 	return error;
 }
 
+// It does without.
+static void start_pages_service(void)
+{
+	int error = ft_pages_service_start();
+
+	if (error != 0)
+		ft_log_warning("memory is given when it is first touched, not before: %s",
+			strerror(-error));
+}
+
 static int start_dpdk(void)
 {
 	int error = ft_device_parse(&runtime.device, runtime.config.nic.device);
@@ -128,9 +138,8 @@ static int start_dpdk(void)
 	if (error != 0)
 		return error;
 	runtime.was_started = true;
-	error = ft_pages_service_start();
-	if (error == 0)
-		error = start_nic();
+	start_pages_service();
+	error = start_nic();
 	if (error != 0) {
 		ft_pages_service_stop();
 		ft_eal_stop();

@@ -1,5 +1,6 @@
 #include "../support.h"
 
+#include <errno.h>
 #include <sched.h>
 #include <stdlib.h>
 #include <sys/mman.h>
@@ -77,6 +78,7 @@ static void service_serves_by_itself_again_and_again(void **state)
 	char *pages = ft_pages_map(16 * MIB);
 
 	assert_int_equal(ft_pages_service_start(), 0);
+	assert_int_equal(ft_pages_service_start(), -EALREADY);
 	for (unsigned i = 0; i < 3; i++) {
 		char *next = pages + 4 * i * MIB;
 
