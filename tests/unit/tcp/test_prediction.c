@@ -355,6 +355,7 @@ static void run(uint32_t seed, bool general, uint64_t *digests)
 	peer.config.tcp.receive_buffer = seed % 8 < 6 ? 8192 : 64 * 1024;
 	peer.config.tcp.delayed_ack = seed % 16 == 3 ? 0 : 40 * FT_MILLISECOND;
 	peer_restart();
+	peer.mbuf_bytes = seed % 8 == 5 ? 60 : 0; // in chains
 	peer.stack.trace = general ? UINT32_C(1) << 31 : 0;
 	read_sum = 0;
 	for (uint32_t i = 0; i < sizeof(buffer); i++)
