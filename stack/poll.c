@@ -112,8 +112,8 @@ static void look_up(struct ft_stack *stack, struct rte_mbuf **pkts, uint16_t cou
 		const struct ft_pkt_info *info = ft_pkt_info(pkts[i]);
 		const struct ft_conn_table *table = table_of(stack, info);
 
-		if (likely(table != NULL))
-			candidates[i] = ft_conn_table_candidate(table, info->hash);
+		candidates[i] = likely(table != NULL) ? ft_conn_table_candidate(table, info->hash)
+						      : FT_CONN_NONE;
 	}
 	for (uint16_t i = 0; i < count; i++) {
 		struct ft_pkt_info *info = ft_pkt_info(pkts[i]);

@@ -44,8 +44,8 @@ struct ft_stack {
 
 	struct rte_mempool *receive_pool; // what the netif fills
 	struct rte_mempool *send_pool;	  // what we make
-	struct rte_mbuf
-		*done[FT_RX_BURST]; // of receive_pool: done with in this burst, and freed with it
+	// Of receive_pool, done with in this burst, and freed with it.
+	struct rte_mbuf *done[FT_RX_BURST];
 	uint32_t done_count;
 	// What queues hold of receive_pool; the rest always stays with the NIC.
 	struct ft_held receive_held;

@@ -248,8 +248,8 @@ static __rte_always_inline bool ft_usual_frame_take(struct ft_stack *stack, stru
 	payload = ft_usual_payload_offset(frame);
 	if (unlikely(payload == 0))
 		return false;
-	if (likely(payload ==
-		    FT_USUAL_TIMESTAMPS_BYTES)) // so that for the compiler it is a constant
+	// Twice, so that for the compiler the first is a constant.
+	if (likely(payload == FT_USUAL_TIMESTAMPS_BYTES))
 		ft_usual_fill(stack, pkt, FT_USUAL_TIMESTAMPS_BYTES, FT_USUAL_FLAGS_VOUCHED_FOR);
 	else
 		ft_usual_fill(stack, pkt, payload, FT_USUAL_FLAGS_VOUCHED_FOR);

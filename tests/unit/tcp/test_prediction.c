@@ -291,6 +291,14 @@ static void listen_to_answers(void)
 	ours = peer.last.seq + peer.last.length - peer.iss;
 }
 
+// Between its members, where a compiler may leave what it likes.
+static void clear_hole(struct ft_cc *cc)
+{
+	bool *before = &cc->is_after_timeout;
+
+	memset(before + 1, 0, (size_t)((uint8_t *)cc->room - (uint8_t *)(before + 1)));
+}
+
 static struct ft_tcp_conn without_pointers(const struct ft_tcp_conn *conn)
 {
 	struct ft_tcp_conn copy;
@@ -305,6 +313,7 @@ static struct ft_tcp_conn without_pointers(const struct ft_tcp_conn *conn)
 	copy.anchor = NULL;
 	copy.listener = NULL;
 	copy.socket = NULL;
+	clear_hole(&copy.cc);
 	return copy;
 }
 
