@@ -39,16 +39,21 @@ struct ft_description *ft_call_find_description(int fd, struct ft_stack **stack)
 	__attribute__((cold));
 struct ft_socket *ft_call_find_socket(int fd, struct ft_stack **stack) __attribute__((cold));
 
-// What `fd` leads to, and the stack it belongs to; or NULL with errno ENXIO or EBADF. Nothing is changed before
-// it is found, so that whatever is not as usual begins anew.
+// What `fd` leads to on the calling thread's stack, if all is as usual, or NULL. Nothing is changed: the call is not
+// counted yet, so that whatever is not as usual begins anew.
+static inline struct ft_description *ft_call_look(int fd, const struct ft_stack *stack)
+{
+	if (unlikely(stack == NULL || ft_thread_calls >= FT_CALLS_TO_A_TURN))
+		return NULL;
+	return ft_descriptor_description(&stack->sockets->descriptors, fd);
+}
+
+// What `fd` leads to, and the stack it belongs to; or NULL with errno ENXIO or EBADF.
 static inline struct ft_description *ft_call_description(int fd, struct ft_stack **stack)
 {
 	struct ft_stack *own = ft_thread_stack();
-	struct ft_description *description;
+	struct ft_description *description = ft_call_look(fd, own);
 
-	if (unlikely(own == NULL || ft_thread_calls >= FT_CALLS_TO_A_TURN))
-		return ft_call_find_description(fd, stack);
-	description = ft_descriptor_description(&own->sockets->descriptors, fd);
 	if (unlikely(description == NULL))
 		return ft_call_find_description(fd, stack);
 	ft_thread_calls++;
@@ -60,11 +65,8 @@ static inline struct ft_description *ft_call_description(int fd, struct ft_stack
 static inline struct ft_socket *ft_call_socket(int fd, struct ft_stack **stack)
 {
 	struct ft_stack *own = ft_thread_stack();
-	struct ft_description *description;
+	struct ft_description *description = ft_call_look(fd, own);
 
-	if (unlikely(own == NULL || ft_thread_calls >= FT_CALLS_TO_A_TURN))
-		return ft_call_find_socket(fd, stack);
-	description = ft_descriptor_description(&own->sockets->descriptors, fd);
 	if (unlikely(description == NULL || description->kind != FT_DESCRIPTION_SOCKET))
 		return ft_call_find_socket(fd, stack);
 	ft_thread_calls++;
@@ -72,15 +74,12 @@ static inline struct ft_socket *ft_call_socket(int fd, struct ft_stack **stack)
 	return ft_container_of(description, struct ft_socket, description);
 }
 
-// The connection at work that `fd` leads to, and the stack it belongs to; or NULL, when it is for the function
-// above to find what there is instead. Nothing is changed: the call is not counted either.
+// The connection at work that `fd` leads to on the calling thread's stack; or NULL, when it is for the function above
+// to find what there is instead. The call is not counted.
 static inline struct ft_tcp_conn *ft_call_find_at_work(int fd, struct ft_stack *stack)
 {
-	const struct ft_description *description;
+	const struct ft_description *description = ft_call_look(fd, stack);
 
-	if (unlikely(stack == NULL || ft_thread_calls >= FT_CALLS_TO_A_TURN))
-		return NULL;
-	description = ft_descriptor_description(&stack->sockets->descriptors, fd);
 	if (unlikely(description == NULL || description->kind != FT_DESCRIPTION_SOCKET))
 		return NULL;
 	return ft_tcp_at_work(((const struct ft_socket *)description)->conn);
