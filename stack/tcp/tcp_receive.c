@@ -146,7 +146,7 @@ static __attribute__((noinline)) void take_what_waited(struct ft_arrival *arriva
 static enum ft_drop receive_in_order(struct ft_arrival *arrival)
 {
 	struct ft_tcp_conn *conn = arrival->conn;
-	bool had_gap = !ft_reorder_is_empty(&conn->reorder);
+	bool had_gap = !ft_reorder_has_nothing(&conn->reorder); // a FIN may wait alone
 	uint16_t bytes = ft_pkt_info(arrival->pkt)->payload_length;
 	enum ft_drop reason;
 

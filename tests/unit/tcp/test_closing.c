@@ -133,6 +133,27 @@ static void established_fin_answered_by_data_is_acked_by_it(void **state)
 	ENDS_IN("CLOSE-WAIT");
 }
 
+// The FIN alone came before its time. Who fills a gap is told so at once (RFC 5681 4.2).
+static void established_data_before_a_fin_that_waited_is_acked_at_once(void **state)
+{
+	enter_established_and_answer();
+	SEND(.seq = 6, .ack = 6, .flags = FIN | ACK);
+	EXPECT(.seq = 6, .ack = 1, .flags = ACK);
+	SEND(.seq = 1, .ack = 6, .flags = ACK, .text = "12345");
+	EXPECT(.seq = 6, .ack = 7, .flags = ACK);
+	ENDS_IN("CLOSE-WAIT");
+}
+
+static void established_part_of_a_gap_before_a_fin_is_acked_at_once(void **state)
+{
+	enter_established_and_answer();
+	SEND(.seq = 11, .ack = 6, .flags = FIN | ACK);
+	EXPECT(.seq = 6, .ack = 1, .flags = ACK);
+	SEND(.seq = 1, .ack = 6, .flags = ACK, .text = "12345");
+	EXPECT(.seq = 6, .ack = 6, .flags = ACK);
+	ENDS_IN("ESTABLISHED");
+}
+
 static void established_fin_that_nothing_answers_is_acked_after_a_while(void **state)
 {
 	enter_established_and_answer();
@@ -301,6 +322,8 @@ int main(void)
 		PEER_TEST(fin_wait_2_data_to_a_closed_socket_is_reset),
 		PEER_TEST(established_fin_answered_by_ours_is_acked_by_it),
 		PEER_TEST(established_fin_answered_by_data_is_acked_by_it),
+		PEER_TEST(established_data_before_a_fin_that_waited_is_acked_at_once),
+		PEER_TEST(established_part_of_a_gap_before_a_fin_is_acked_at_once),
 		PEER_TEST(established_fin_that_nothing_answers_is_acked_after_a_while),
 		PEER_TEST(established_fin_is_acked_at_once_where_nothing_was_sent),
 		PEER_TEST(established_fin_is_acked_at_once_where_none_waits),
