@@ -245,22 +245,24 @@ static void leave(void *bytes, void *opaque)
 {
 }
 
-// In memory that ends where the frame does: a page that cannot be read follows.
+// In memory that ends where the frame does: a page that cannot be read follows. IP says that it is whole.
 static void nothing_behind_the_frame_is_read(void **state)
 {
 	const size_t page_bytes = sysconf(_SC_PAGESIZE);
-	const struct frame frames[] = { make_bare(), make_with_timestamps() };
+	struct frame frames[] = { make_bare(), make_with_timestamps(), make_syn() };
 	struct rte_mbuf_ext_shared_info shared = { .free_cb = leave };
 	uint8_t *page = mmap(
 		NULL, 2 * page_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
 	assert_ptr_not_equal(page, MAP_FAILED);
 	assert_int_equal(mprotect(page + page_bytes, page_bytes, PROT_NONE), 0);
-	for (uint32_t i = 0; i < 2 * FRAME_MAX; i++) {
-		const struct frame *frame = &frames[i % 2];
-		const uint32_t length = RTE_MIN(i / 2, frame->length) & ~1; // headers lie even
+	for (uint32_t i = 0; i < RTE_DIM(frames) * FRAME_MAX; i++) {
+		struct frame *frame = &frames[i % RTE_DIM(frames)];
+		const uint32_t most = i / RTE_DIM(frames);
+		const uint32_t length = RTE_MIN(most, frame->length) & ~1; // headers lie even
 		struct rte_mbuf *pkt = rte_pktmbuf_alloc(peer.stack.receive_pool);
 
+		ip_of(frame)->total_length = rte_cpu_to_be_16((uint16_t)(length - IP));
 		rte_mbuf_ext_refcnt_set(&shared, 1);
 		rte_pktmbuf_attach_extbuf(pkt, page, RTE_BAD_IOVA, page_bytes, &shared);
 		pkt->data_off = page_bytes - length;
