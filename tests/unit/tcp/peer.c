@@ -92,6 +92,8 @@ static void handle_arp(struct rte_mbuf *pkt)
 
 static uint16_t nic_transmit(void *driver, struct rte_mbuf **pkts, uint16_t count)
 {
+	if (peer.is_nic_busy)
+		return 0;
 	for (uint16_t i = 0; i < count; i++) {
 		const struct rte_ether_hdr *eth = rte_pktmbuf_mtod(pkts[i], void *);
 
@@ -246,6 +248,7 @@ static void start_stack(void)
 	peer.mbuf_bytes = 0;
 	peer.is_flooding = false;
 	peer.is_link_down = false;
+	peer.is_nic_busy = false;
 	peer.iss = 0;
 	peer.heard = 0;
 	peer.peer_iss = 0xfffffff0; // wraps within the first bytes

@@ -80,6 +80,7 @@ struct peer {
 	uint16_t mbuf_bytes;	// frames arrive in mbufs of so many bytes; 0: in one
 	bool is_flooding;	// what the stack sends is thrown away unseen
 	bool is_link_down;
+	bool is_nic_busy; // takes nothing
 };
 
 extern struct peer peer;

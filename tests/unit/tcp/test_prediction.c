@@ -421,12 +421,19 @@ static uint64_t digest_of_life(void)
 	return sum;
 }
 
+static bool is_connecting; // not listening
+
+// Where the stack has sent its own, its answer, or one at the same time.
 static void send_syn(void)
 {
+	const struct ft_tcp_conn *conn = only_block();
 	const uint8_t timestamp = has_timestamps ? FT_TCP_HAS_TIMESTAMP : 0;
+	const bool is_answer = conn->state == FT_TCP_SYN_SENT && below(3) > 0;
 
-	SEND(.seq = theirs, .flags = SYN, .options = timestamp | FT_TCP_HAS_WINDOW_SCALE,
-		.window_scale = 2, .ts_value = clock_ms);
+	SEND(.seq = theirs, .ack = is_answer ? conn->snd.max - peer.iss : 0,
+		.flags = is_answer ? SYN | ACK : SYN,
+		.options = timestamp | FT_TCP_HAS_WINDOW_SCALE, .window_scale = 2,
+		.ts_value = clock_ms);
 }
 
 // What comes next of an honest peer, mostly.
@@ -435,6 +442,7 @@ static void send_next(uint8_t flags, uint32_t bytes)
 	const struct ft_tcp_conn *conn = only_block();
 
 	theirs = conn->rcv.nxt - peer.peer_iss - (below(20) == 0);
+	theirs += below(20) == 0 ? below(12) : 0; // a FIN, too, comes before its time
 	ours = conn->snd.max - peer.iss - (below(12) == 0 ? below(3) - 1 : 0);
 	send_segment(theirs, ours, flags, bytes, below(5) == 0 ? below(3) : PEER_WINDOW);
 }
@@ -445,7 +453,7 @@ static void use_socket(void)
 	const struct iovec iov = { bytes, 1 + below(sizeof(bytes)) };
 
 	if (peer.conn == NULL) {
-		if (ft_tcp_has_waiting(peer.listener))
+		if (!is_connecting && ft_tcp_has_waiting(peer.listener))
 			peer_accept();
 		return;
 	}
@@ -469,22 +477,86 @@ static void use_socket(void)
 	peer_turn();
 }
 
-static void live(void)
+static void send_any(void)
 {
-	const uint32_t what = below(20);
+	const enum ft_tcp_state state = only_block()->state;
+	const uint32_t what = below(12);
 
-	if (only_block()->state == FT_TCP_CLOSED || what == 0)
+	if (state == FT_TCP_CLOSED || state == FT_TCP_SYN_SENT || what == 0)
 		send_syn();
 	else if (what < 8)
 		send_next(ACK, 0);
 	else if (what < 10)
 		send_next(FIN | ACK, below(3) == 0 ? below(10) : 0);
-	else if (what < 12)
-		send_next(any_flags(), below(100));
-	else if (what < 19)
-		use_socket();
 	else
+		send_next(any_flags(), below(100));
+}
+
+static void send_any_burst(void)
+{
+	is_in_burst = true;
+	for (uint32_t count = 1 + below(6); count > 0; count--)
+		send_any();
+	is_in_burst = false;
+	peer_turn();
+}
+
+// ---- for a while there is no packet to send in, or the NIC takes none ----
+
+static struct rte_mbuf *kept[PEER_PACKETS + 1];
+static uint32_t kept_count;
+
+static void keep_all_packets(void)
+{
+	while ((kept[kept_count] = rte_pktmbuf_alloc(peer.stack.send_pool)) != NULL)
+		kept_count++;
+}
+
+static void end_shortage(void)
+{
+	while (kept_count > 0)
+		rte_pktmbuf_free(kept[--kept_count]);
+	peer.is_nic_busy = false;
+}
+
+static void change_supply(void)
+{
+	switch (below(40)) {
+	case 0:
+		keep_all_packets();
+		break;
+	case 1:
+		peer.is_nic_busy = true;
+		break;
+	default:
+		if (below(4) == 0)
+			end_shortage();
+		break;
+	}
+}
+
+static bool may_connect(void)
+{
+	return is_connecting && peer.conn == NULL && peer.stack.tcp.anchors.in_use == 0;
+}
+
+static void live(void)
+{
+	const uint32_t what = below(20);
+
+	change_supply();
+	if (may_connect() && what < 10) {
+		peer_connect();
+	} else if (what < 8) {
+		send_any();
+	} else if (what < 12) {
+		send_any_burst();
+	} else if (what < 19) {
+		use_socket();
+	} else {
+		end_shortage();
 		peer_pass(below(3) == 0 ? 61 * FT_SECOND : below(100) * FT_MILLISECOND);
+	}
 	peer_take_all();
 	clock_ms++;
 }
@@ -497,14 +569,21 @@ static void run_lives(uint32_t seed, bool general, uint64_t *digests)
 	clock_ms = UINT32_MAX - 100;
 	peer_restart();
 	peer.conn = NULL;
+	peer.last = (struct ft_segment){ 0 };
+	peer.last_at = 0;
 	peer.stack.trace = general ? UINT32_C(1) << 31 : 0;
-	peer_listen();
+	is_connecting = seed % 8 > 5;
+	if (!is_connecting)
+		peer_listen();
 	if (seed % 4 == 0)
 		ft_tcp_set_backlog(peer.listener, 0);
 	for (uint32_t step = 0; step < STEPS; step++) {
 		live();
 		digests[step] = digest_of_life();
 	}
+	end_shortage();
+	peer_turn();
+	peer_take_all();
 }
 
 static void any_lives_predicted_or_not_come_to_the_same(void **state)
