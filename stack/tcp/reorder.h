@@ -17,6 +17,7 @@
 
 #include "base/pkt.h"
 #include "tcp/receive_memory.h"
+#include "tcp/seq.h"
 
 #define FT_REORDER_BLOCKS 128
 
@@ -65,7 +66,15 @@ static inline bool ft_reorder_has_fin_at(const struct ft_reorder *reorder, uint3
 	return reorder->has_fin && reorder->fin_seq == rcv_nxt;
 }
 
+// After RCV.NXT moved to `rcv_nxt`: a FIN before it was taken, or was none, since the stream went on. Nothing waits for
+// it any more.
+static inline void ft_reorder_forget_fin(struct ft_reorder *reorder, uint32_t rcv_nxt)
+{
+	if (unlikely(reorder->has_fin) && ft_seq_is_before(reorder->fin_seq, rcv_nxt))
+		reorder->has_fin = false;
+}
+
 // Removes the lowest packet and returns it, or NULL: to throw the queue away, at the end of the
 // connection or because in-order data needs the memory. (Nothing kept here was acknowledged, so the
-// peer sends it again.) Where the FIN stands is not forgotten.
+// peer sends it again.) Where the FIN stands is not forgotten by this.
 struct rte_mbuf *ft_reorder_pop(struct ft_reorder *reorder, struct ft_receive_memory *memory);

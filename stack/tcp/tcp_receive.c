@@ -286,5 +286,6 @@ enum ft_drop ft_tcp_receive_fin_step(struct ft_arrival *arrival)
 
 	if (ft_conn_may_receive(conn) && is_fin_due(arrival))
 		ft_tcp_receive_take_fin(arrival->stack, conn, arrival->now);
+	ft_reorder_forget_fin(&conn->reorder, conn->rcv.nxt);
 	return FT_TAKEN;
 }

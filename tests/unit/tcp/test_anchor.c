@@ -103,6 +103,32 @@ static void out_of_order_does_not_rest(void **state)
 	expect_rest(false);
 }
 
+static void close_wait_after_a_fin_before_its_time_rests(void **state)
+{
+	peer_enter(FT_TCP_ESTABLISHED);
+	SEND(.seq = 2, .ack = 1, .flags = FIN | ACK);
+	SEND(.seq = 1, .ack = 1, .flags = ACK, .text = "x");
+	peer_take_all();
+	peer_expect_read("x");
+	ASSERT_STATE("CLOSE-WAIT");
+	peer_pass(3 * FT_SECOND);
+	expect_rest(true);
+	ENDS_IN("CLOSE-WAIT");
+}
+
+// It was forged, or the stream would have ended there.
+static void established_fin_in_the_midst_of_the_stream_is_forgotten(void **state)
+{
+	peer_enter(FT_TCP_ESTABLISHED);
+	SEND(.seq = 3, .ack = 1, .flags = FIN | ACK);
+	SEND(.seq = 1, .ack = 1, .flags = ACK, .text = "stream");
+	peer_take_all();
+	peer_expect_read("stream");
+	peer_pass(3 * FT_SECOND);
+	expect_rest(true);
+	ENDS_IN("ESTABLISHED");
+}
+
 static void not_accepted_does_not_rest(void **state)
 {
 	peer_enter(FT_TCP_SYN_RECEIVED);
@@ -261,6 +287,8 @@ int main(void)
 		PEER_TEST(in_flight_does_not_rest),
 		PEER_TEST(unread_does_not_rest),
 		PEER_TEST(out_of_order_does_not_rest),
+		PEER_TEST(close_wait_after_a_fin_before_its_time_rests),
+		PEER_TEST(established_fin_in_the_midst_of_the_stream_is_forgotten),
 		PEER_TEST(not_accepted_does_not_rest),
 		PEER_TEST(at_rest_keepalive_asks_and_gives_up),
 		PEER_TEST(at_rest_all_numbers_are_kept),
