@@ -404,7 +404,8 @@ static uint32_t offloads_of(uint64_t tx)
 	return offloads;
 }
 
-// What fits an IP packet, in a chain that the device takes, behind its longest headers.
+// What fits an IP packet, in a chain that the device takes: its headers, then mbufs of which the first and the last
+// may be used in part.
 static uint16_t tso_bytes_of(const struct ft_nic *nic, const struct plan *plan)
 {
 	uint32_t most = RTE_IPV4_MAX_PKT_LEN - 2 * 60;
@@ -415,7 +416,7 @@ static uint16_t tso_bytes_of(const struct ft_nic *nic, const struct plan *plan)
 	if (!has_tso(plan))
 		return 0;
 	if (mbufs > 0)
-		most = RTE_MIN(most, (mbufs - 1) * plan->room_bytes);
+		most = RTE_MIN(most, (mbufs - 2) * plan->room_bytes);
 	return (uint16_t)most;
 }
 

@@ -167,16 +167,23 @@ static void copy_from(struct rte_mbuf *from, uint32_t skip, uint8_t *to, uint32_
 	}
 }
 
-// Retransmissions begin at the front: the cursor stays where new data is sent from.
+// The mbuf with the byte at `*offset`, which then counts from that mbuf's first. Retransmissions begin at the
+// front: the cursor stays where new data is sent from.
+static struct rte_mbuf *find(struct ft_send_queue *queue, uint64_t *offset)
+{
+	if (*offset < queue->packets.first->data_len)
+		return queue->packets.first;
+	seek(queue, *offset);
+	*offset -= queue->cursor_offset;
+	return queue->cursor;
+}
+
 static __attribute__((noinline)) void copy_from_packets(
 	struct ft_send_queue *queue, uint64_t offset, uint8_t *to, uint32_t bytes)
 {
-	if (offset < queue->packets.first->data_len) {
-		copy_from(queue->packets.first, offset, to, bytes);
-	} else {
-		seek(queue, offset);
-		copy_from(queue->cursor, offset - queue->cursor_offset, to, bytes);
-	}
+	struct rte_mbuf *from = find(queue, &offset);
+
+	copy_from(from, offset, to, bytes);
 }
 
 bool ft_send_queue_copy(
@@ -195,6 +202,39 @@ bool ft_send_queue_copy(
 		memcpy(to, queue->few + offset, bytes);
 	else
 		copy_from_packets(queue, offset, to, bytes);
+	return true;
+}
+
+static void append_part(struct rte_mbuf *pkt, struct rte_mbuf *part, struct rte_mbuf *from,
+	uint32_t skip, uint32_t bytes)
+{
+	rte_pktmbuf_attach(part, from);
+	part->data_off += skip;
+	part->data_len = bytes;
+	pkt->pkt_len += bytes;
+	pkt->nb_segs++;
+}
+
+bool ft_send_queue_refer(struct ft_send_queue *queue, uint64_t offset, uint32_t bytes,
+	struct rte_mempool *pool, struct rte_mbuf *pkt)
+{
+	struct rte_mbuf *last = rte_pktmbuf_lastseg(pkt), *from;
+
+	if (offset > queue->bytes || bytes > queue->bytes - offset || ft_send_queue_has_few(queue))
+		return false;
+	from = bytes > 0 ? find(queue, &offset) : NULL;
+	while (bytes > 0) {
+		uint32_t count = RTE_MIN(bytes, from->data_len - (uint32_t)offset);
+
+		last->next = rte_pktmbuf_alloc(pool);
+		if (last->next == NULL)
+			return false;
+		last = last->next;
+		append_part(pkt, last, from, offset, count);
+		bytes -= count;
+		offset = 0;
+		from = ft_pkt_info(from)->next;
+	}
 	return true;
 }
 

@@ -1,5 +1,5 @@
 // Bytes from SND.UNA on, sent or not: a FIFO of mbufs filled to their last byte. A segment copies
-// its payload from here; an acknowledgment drops bytes from the front. A few bytes, as a short answer is,
+// its payload from here, what the NIC cuts into segments points to it; an acknowledgment drops bytes from the front. A few bytes, as a short answer is,
 // stay in the queue itself and need no mbuf.
 //
 //	front = SND.UNA          offset                            end
@@ -80,6 +80,13 @@ void ft_send_queue_drop(
 // on from where the last copy ended, or at the front, takes constant time; elsewhere it walks.
 bool ft_send_queue_copy(
 	struct ft_send_queue *queue, uint64_t offset, uint32_t bytes, struct rte_mbuf *pkt);
+
+// Appends `bytes` of the queue, from `offset` on, to the chain `pkt` without copying them: mbufs of `pool` that
+// point into the queue's, which live until both are done with them. False when the queue has not so many bytes
+// there, or keeps them in itself, or the pool is empty; what was appended by then is the caller's to free, with the
+// packet.
+bool ft_send_queue_refer(struct ft_send_queue *queue, uint64_t offset, uint32_t bytes,
+	struct rte_mempool *pool, struct rte_mbuf *pkt);
 
 // Drops all.
 void ft_send_queue_free(struct ft_send_queue *queue, const struct ft_send_memory *memory);

@@ -140,36 +140,13 @@ static void note_cause(const struct ft_tcp_conn *conn, struct ft_pkt_info *info,
 	}
 }
 
-// More than one mbuf holds: a chain, each filled to its end. False when there are not enough.
-static __attribute__((noinline)) bool add_chain(struct ft_stack *stack, struct ft_tcp_conn *conn,
-	uint64_t offset, uint32_t bytes, struct rte_mbuf *pkt)
-{
-	struct rte_mbuf *last = pkt;
-
-	for (uint32_t part; bytes > 0; bytes -= part, offset += part) {
-		if (rte_pktmbuf_tailroom(last) == 0) {
-			last->next = rte_pktmbuf_alloc(stack->send_pool);
-			if (last->next == NULL)
-				return false;
-			last = last->next;
-			pkt->nb_segs++;
-		}
-		part = RTE_MIN(bytes, (uint32_t)rte_pktmbuf_tailroom(last));
-		if (!ft_send_queue_copy(&conn->send_queue, offset, part, last))
-			assert(!"the bytes are queued, and fit");
-		if (last != pkt)
-			pkt->pkt_len += part;
-	}
-	return true;
-}
-
 static bool add_payload(struct ft_stack *stack, struct ft_tcp_conn *conn, uint32_t seq,
 	uint32_t bytes, struct rte_mbuf *pkt)
 {
 	uint64_t offset = seq - ft_conn_data_seq(conn);
 
 	if (unlikely(bytes > conn->mss))
-		return add_chain(stack, conn, offset, bytes, pkt);
+		return ft_send_queue_refer(&conn->send_queue, offset, bytes, stack->send_pool, pkt);
 	if (!ft_send_queue_copy(&conn->send_queue, offset, bytes, pkt))
 		assert(!"the bytes are queued, and the MSS fits a packet");
 	return true;

@@ -119,11 +119,12 @@ static bool nic_is_link_up(void *driver)
 }
 
 // Gives a packet of the stack's back as a NIC does that has written to its header what it likes: the next user
-// has to say all that matters.
+// has to say all that matters. Whose the buffer is stays: by that the packet is freed.
 static void give_back(struct rte_mbuf *pkt)
 {
 	for (struct rte_mbuf *part = pkt; part != NULL; part = part->next) {
-		part->ol_flags =
+		part->ol_flags &= RTE_MBUF_F_INDIRECT;
+		part->ol_flags |=
 			RTE_MBUF_F_TX_VLAN | RTE_MBUF_F_TX_TCP_SEG | RTE_MBUF_F_TX_SEC_OFFLOAD;
 		part->tx_offload = UINT64_MAX;
 		part->vlan_tci = UINT16_MAX;

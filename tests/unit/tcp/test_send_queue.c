@@ -221,6 +221,82 @@ static void copy_beyond_the_end_is_refused(void **state)
 	rte_pktmbuf_free(pkt);
 }
 
+// A packet with a header of its own, to which bytes of the queue are to be appended.
+static struct rte_mbuf *packet_with_header(void)
+{
+	struct rte_mbuf *pkt = rte_pktmbuf_alloc(pool);
+
+	memset(rte_pktmbuf_append(pkt, 54), 'h', 54);
+	return pkt;
+}
+
+static void assert_refers_to(struct rte_mbuf *pkt, uint32_t bytes, uint32_t expected)
+{
+	static uint8_t copy[sizeof(stream)];
+	const char *reason;
+
+	assert_int_equal(rte_mbuf_check(pkt, 1, &reason), 0);
+	assert_int_equal(ft_pkt_copy_out(pkt, 0, copy, sizeof(copy)), 54 + bytes);
+	assert_int_equal(copy[53], 'h');
+	assert_memory_equal(copy + 54, stream + expected, bytes);
+}
+
+static void references_in_any_order_give_the_stream(void **state)
+{
+	assert_int_equal(append(0, 20000), 20000);
+	ft_send_queue_drop(&queue, 1000, &memory);
+	for (uint32_t i = 0; i < 200; i++) {
+		uint32_t offset = i * 7919 % 18000, bytes = (1 + i * 50) % (19000 - offset);
+		struct rte_mbuf *pkt = packet_with_header();
+
+		assert_true(ft_send_queue_refer(&queue, offset, bytes, pool, pkt));
+		assert_refers_to(pkt, bytes, 1000 + offset);
+		rte_pktmbuf_free(pkt);
+	}
+}
+
+// The NIC may still be at it when the peer has it all, and more is written behind.
+static void what_is_referred_to_outlives_the_queue(void **state)
+{
+	struct rte_mbuf *pkt = packet_with_header();
+
+	assert_int_equal(append(0, 5000), 5000);
+	assert_true(ft_send_queue_refer(&queue, 100, 4900, pool, pkt));
+	assert_int_equal(append(7, 5000), 5000);
+	ft_send_queue_drop(&queue, 10000, &memory);
+	assert_int_equal(append(9, 20000), 20000);
+	assert_refers_to(pkt, 4900, 100);
+	rte_pktmbuf_free(pkt);
+}
+
+static void reference_beyond_the_end_is_refused(void **state)
+{
+	struct rte_mbuf *pkt = packet_with_header();
+
+	assert_int_equal(append(0, 60), 60);
+	assert_false(ft_send_queue_refer(&queue, 0, 60, pool, pkt)); // the queue's own few
+	assert_int_equal(append(60, 4940), 4940);
+	assert_false(ft_send_queue_refer(&queue, 5001, 0, pool, pkt));
+	assert_false(ft_send_queue_refer(&queue, 4000, 1001, pool, pkt));
+	assert_true(ft_send_queue_refer(&queue, 5000, 0, pool, pkt));
+	assert_refers_to(pkt, 0, 0);
+	rte_pktmbuf_free(pkt);
+}
+
+static void exhausted_pool_refuses_a_reference(void **state)
+{
+	struct rte_mbuf *taken[PACKETS], *pkt = packet_with_header();
+	unsigned count;
+
+	assert_int_equal(append(0, 9000), 9000);
+	count = rte_mempool_avail_count(pool) - 2;
+	assert_int_equal(rte_pktmbuf_alloc_bulk(pool, taken, count), 0);
+	assert_false(ft_send_queue_refer(&queue, 0, 9000, pool, pkt));
+	rte_pktmbuf_free(pkt);
+	rte_pktmbuf_free_bulk(taken, count);
+	assert_copy(0, 2000, 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -243,6 +319,11 @@ int main(void)
 			exhausted_pool_leaves_the_few_as_they_are, begin, end),
 		cmocka_unit_test_setup_teardown(limit_of_bytes_is_kept, begin, end),
 		cmocka_unit_test_setup_teardown(copy_beyond_the_end_is_refused, begin, end),
+		cmocka_unit_test_setup_teardown(
+			references_in_any_order_give_the_stream, begin, end),
+		cmocka_unit_test_setup_teardown(what_is_referred_to_outlives_the_queue, begin, end),
+		cmocka_unit_test_setup_teardown(reference_beyond_the_end_is_refused, begin, end),
+		cmocka_unit_test_setup_teardown(exhausted_pool_refuses_a_reference, begin, end),
 	};
 
 	ft_test_start_eal();
