@@ -136,6 +136,7 @@ static void write_nic_counters(FILE *to, const struct answers *all, int count)
 		{ "tx_bytes", "bytes sent" },
 		{ "tx_errors", "packets that could not be sent" },
 		{ "tx_tso_in_software", "packets cut into segments for want of TSO" },
+		{ "tx_tso_by_kernel", "packets that the kernel cuts into segments" },
 	};
 
 	for (size_t i = 0; i < RTE_DIM(counters); i++)

@@ -1,6 +1,6 @@
-// Keeps the kernel from reassembling what af_packet receives: see fanout.c.
+// Keeps DPDK's af_packet driver out of the kernel's fanout groups: see fanout.c.
 #pragma once
 #include <stdbool.h>
 
-// While true, packet sockets join fanout groups without PACKET_FANOUT_FLAG_DEFRAG.
-void ft_fanout_keep_fragments(bool keep);
+// While true, a packet socket that asks to join a fanout group joins none, and does not receive what it sees sent.
+void ft_fanout_stay_out(bool stay_out);

@@ -3,6 +3,7 @@
 #include <assert.h>
 #include <errno.h>
 #include <stddef.h>
+#include <unistd.h>
 
 #include <rte_ethdev.h>
 #include <rte_gso.h>
@@ -10,6 +11,7 @@
 #include <rte_tcp.h>
 
 #include "base/pkt.h"
+#include "drivers/kernel_gso.h"
 #include "ip/checksum.h"
 
 #define ASKED  (RTE_MBUF_F_TX_L4_MASK | RTE_MBUF_F_TX_IP_CKSUM | RTE_MBUF_F_TX_TCP_SEG)
@@ -17,6 +19,8 @@
 
 int ft_gso_init(struct ft_gso *gso, uint32_t in_flight, int socket)
 {
+	if (gso->kernel >= 0)
+		return 0;
 	gso->pieces =
 		ft_pkt_pool_create("ft_gso", PIECES * (in_flight + FT_GSO_SEGMENTS), 0, socket);
 	return gso->pieces == NULL ? -ENOMEM : 0;
@@ -34,6 +38,8 @@ void ft_gso_free(struct ft_gso *gso)
 {
 	forget(gso);
 	rte_mempool_free(gso->pieces);
+	if (gso->kernel >= 0)
+		close(gso->kernel);
 }
 
 static bool is_large(const struct ft_gso *gso, const struct rte_mbuf *pkt)
@@ -83,7 +89,22 @@ static bool cut(struct ft_gso *gso, struct rte_mbuf *pkt)
 }
 
 // True when it is gone.
-static bool send_large(struct ft_gso *gso, struct rte_mbuf *pkt)
+static bool send_by_kernel(struct ft_gso *gso, struct rte_mbuf *pkt)
+{
+	const uint32_t headers = pkt->l2_len + pkt->l3_len + pkt->l4_len;
+	const uint32_t payload = pkt->pkt_len - headers;
+	const uint32_t segments = (payload + pkt->tso_segsz - 1) / pkt->tso_segsz;
+
+	if (!ft_kernel_gso_send(gso->kernel, pkt))
+		return false;
+	gso->kernel_packets++;
+	gso->kernel_segments += segments;
+	gso->kernel_bytes += payload + segments * headers;
+	return true;
+}
+
+// True when all of it is gone.
+static bool send_cut(struct ft_gso *gso, struct rte_mbuf *pkt)
 {
 	uint16_t sent;
 
@@ -97,6 +118,11 @@ static bool send_large(struct ft_gso *gso, struct rte_mbuf *pkt)
 	forget(gso);
 	rte_pktmbuf_free(pkt);
 	return true;
+}
+
+static bool send_large(struct ft_gso *gso, struct rte_mbuf *pkt)
+{
+	return gso->kernel >= 0 ? send_by_kernel(gso, pkt) : send_cut(gso, pkt);
 }
 
 static uint16_t count_others(const struct ft_gso *gso, struct rte_mbuf **pkts, uint16_t count)

@@ -17,6 +17,7 @@
 #include "drivers/dumpcap.h"
 #include "drivers/fanout.h"
 #include "drivers/gro.h"
+#include "drivers/kernel_gso.h"
 #include "drivers/quiet.h"
 
 #define FRAME_OVERHEAD (RTE_ETHER_HDR_LEN + RTE_VLAN_HLEN + RTE_ETHER_CRC_LEN)
@@ -144,10 +145,10 @@ static int probe(struct ft_nic *nic, const struct ft_device *device)
 	uint32_t count;
 
 	ft_quiet_begin(&quiet, nic->is_quiet);
-	ft_fanout_keep_fragments(true);
+	ft_fanout_stay_out(true);
 	if (!device->is_pci)
 		error = rte_dev_probe(device->devargs);
-	ft_fanout_keep_fragments(false);
+	ft_fanout_stay_out(false);
 	ft_quiet_end(&quiet);
 	if (error == -EFAULT) {
 		ft_log_error("DPDK has no driver for %s: is it spelled right, and is the package "
@@ -371,18 +372,41 @@ static bool has_tso(const struct plan *plan)
 	return plan->conf.txmode.offloads & RTE_ETH_TX_OFFLOAD_TCP_TSO;
 }
 
+// A socket through which the kernel cuts, or -1 where it does not: its interfaces only, and not where dpdk-dumpcap
+// is to see what is sent.
+static int open_kernel_gso(const struct ft_nic *nic, const struct ft_config *config)
+{
+	int fd;
+
+	if (nic->kernel_socket < 0 || config->nic.dumpcap)
+		return -1;
+	fd = ft_kernel_gso_open(nic->interface);
+	if (fd < 0)
+		ft_log_warning(
+			"[nic] tso = yes: no packet socket for the kernel to cut segments (%s); "
+			"they are cut here, which takes longer",
+			rte_strerror(-fd));
+	return fd;
+}
+
 static int start_cutting(
 	struct ft_nic *nic, const struct ft_config *config, const struct plan *plan)
 {
 	bool takes_chains = plan->conf.txmode.offloads & RTE_ETH_TX_OFFLOAD_MULTI_SEGS;
 	bool fits = plan->mtu + FRAME_OVERHEAD <= plan->room_bytes;
 
-	if (!config->nic.tso || has_tso(plan) || (!takes_chains && !fits))
+	int kernel;
+
+	if (!config->nic.tso || has_tso(plan))
+		return 0;
+	kernel = open_kernel_gso(nic, config);
+	if (kernel < 0 && !takes_chains && !fits)
 		return 0;
 	nic->is_cutting = true;
 	nic->gso = (struct ft_gso){
 		.transmit = transmit,
 		.driver = nic,
+		.kernel = kernel,
 		.headers = nic->pools.send,
 		.takes_chains = takes_chains,
 	};

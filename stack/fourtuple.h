@@ -44,8 +44,8 @@
 //
 // Besides what is declared here the library exports two names of libc's, `setsockopt` and `sendmsg`, so
 // that a program linked with it finds these and not libc's. They are for DPDK, which calls both in this
-// process. setsockopt() takes a flag out of what DPDK's af_packet driver asks of the kernel
-// (PACKET_FANOUT_FLAG_DEFRAG, which loses fragments), sendmsg() lets DPDK's answer to a dpdk-dumpcap that
+// process. setsockopt() keeps DPDK's af_packet driver out of the kernel's fanout groups (PACKET_FANOUT, which
+// would lose fragments), sendmsg() lets DPDK's answer to a dpdk-dumpcap that
 // detaches wait for the end of the burst in hand. All else goes to the kernel unchanged, also what the
 // program itself asks about the kernel's sockets. A program that has a function of one of these names
 // can't be linked with libfourtuple.a; with libfourtuple.so its own is used, and should pass on what is not

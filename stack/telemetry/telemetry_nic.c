@@ -29,7 +29,7 @@ static const struct offload {
 	{ "tx_tso", RTE_ETH_TX_OFFLOAD_TCP_TSO, true, NULL },
 };
 
-// Where it is wanted, it is done: by the device, or by drivers/gso.c.
+// Where it is wanted, it is done: by the device, by the kernel (drivers/kernel_gso.h), or by drivers/gso.c.
 static const char *tso_state(
 	bool is_on, bool device_has_it, const struct ft_nic *nic, const struct ft_config *config)
 {
@@ -37,6 +37,8 @@ static const char *tso_state(
 		return "on, in hardware";
 	if (!nic->is_cutting)
 		return "off: the device takes no chains, and a segment fits no packet buffer";
+	if (nic->gso.kernel >= 0)
+		return "on, by the kernel";
 	if (!device_has_it)
 		return "on, in software: the device does not have it";
 	if (!config->nic.checksum_offload)
@@ -119,15 +121,16 @@ static struct rte_tel_data *statistics_of(const struct ft_nic *nic)
 	if (dict == NULL || rte_eth_stats_get(nic->ethdev, &stats) != 0)
 		return dict;
 	rte_tel_data_add_dict_u64(dict, "rx_packets", stats.ipackets);
-	rte_tel_data_add_dict_u64(dict, "tx_packets", stats.opackets);
+	rte_tel_data_add_dict_u64(dict, "tx_packets", stats.opackets + nic->gso.kernel_segments);
 	rte_tel_data_add_dict_u64(dict, "rx_bytes", stats.ibytes);
-	rte_tel_data_add_dict_u64(dict, "tx_bytes", stats.obytes);
+	rte_tel_data_add_dict_u64(dict, "tx_bytes", stats.obytes + nic->gso.kernel_bytes);
 	rte_tel_data_add_dict_u64(dict, "rx_missed", stats.imissed);
 	rte_tel_data_add_dict_u64(dict, "rx_errors", stats.ierrors);
 	rte_tel_data_add_dict_u64(dict, "tx_errors", stats.oerrors);
 	rte_tel_data_add_dict_u64(dict, "rx_no_mbuf", stats.rx_nombuf);
 	rte_tel_data_add_dict_u64(dict, "rx_gro_merged", nic->merged);
 	rte_tel_data_add_dict_u64(dict, "tx_tso_in_software", nic->gso.packets);
+	rte_tel_data_add_dict_u64(dict, "tx_tso_by_kernel", nic->gso.kernel_packets);
 	return dict;
 }
 

@@ -49,9 +49,11 @@ static uint16_t transmit(void *driver, struct rte_mbuf **pkts, uint16_t count)
 
 void memory_end_cut(struct memory_end *end, struct rte_mempool *pool)
 {
-	end->gso = (struct ft_gso){
-		.transmit = transmit, .driver = end, .headers = pool, .takes_chains = true
-	};
+	end->gso = (struct ft_gso){ .kernel = -1,
+		.transmit = transmit,
+		.driver = end,
+		.headers = pool,
+		.takes_chains = true };
 	if (ft_gso_init(&end->gso, MEMORY_WIRE_FRAMES, SOCKET_ID_ANY) != 0)
 		errx(1, "no memory for cutting segments");
 }

@@ -80,7 +80,8 @@ class Subject:
         if self.is_kernel:
             spin = ["--kernel.spin"] if self.name == RIVAL else []
             return [BENCH / f"kernel-{program}", f"--ip.address={self.wire.OURS}", *spin, *arguments]
-        return [BUILD / f"apps/ft-{program}", "--config", self.wire.configuration(), *arguments]
+        # So that the kernel cuts our segments, as its own.
+        return [BUILD / f"apps/ft-{program}", "--config", self.wire.configuration(), "--nic.tso=yes", *arguments]
 
     @contextlib.contextmanager
     def running(self, program, *arguments):

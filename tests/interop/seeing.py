@@ -264,14 +264,30 @@ nic_cuts_segments_bytes_arrive.devices = ["tap"]
 
 
 @test_everywhere
-def software_cuts_and_merges_segments_bytes_arrive(wire):
-    """No device here has TSO for segments of its MTU."""
+def kernel_or_software_cuts_and_merges_segments_bytes_arrive(wire):
+    """No device here has TSO for segments of its MTU; where the interface is the kernel's, it does it."""
     wire.start("--name", wire.namespace, "--nic.tso=yes", "--nic.gro=yes")
     with tcp(wire) as connection:
         echo_megabytes(connection, 10)
     nic = "\n".join(ss("--nic", "--app", wire.namespace))
-    for pattern in r"tx_tso +on, in software: .+", r"tx_tso_in_software +[1-9]", r"rx_gro +on, in (software|vain: .+)":
+    is_kernels = wire.device in ("af_packet", "af_xdp")
+    cut = [r"tx_tso +on, by the kernel", r"tx_tso_by_kernel +[1-9]", r"tx_tso_in_software +0"] if is_kernels \
+        else [r"tx_tso +on, in software: .+", r"tx_tso_in_software +[1-9]", r"tx_tso_by_kernel +0"]
+    for pattern in *cut, r"rx_gro +on, in (software|vain: .+)":
         assert re.search(pattern, nic), nic
+
+
+@test
+def segments_that_the_kernel_cuts_do_not_come_back(wire):
+    """What the interface sends is shown to all who listen on it, and af_packet does. All that it has counts."""
+    wire.start("--name", wire.namespace, "--nic.tso=yes")
+    with tcp(wire) as connection:
+        echo_megabytes(connection, 10)
+    counted = wire.statistics()
+    assert counted["eth_not_for_us"] == 0 and counted["rx_packets"] > 0, counted
+    stats = ss_json("--nic", "--app", wire.namespace)[0]["nic"]["stats"]
+    assert stats["tx_tso_by_kernel"] > 0 and stats["tx_bytes"] > 10 << 20, stats
+    assert stats["tx_packets"] > (10 << 20) / 1448, stats
 
 
 @test

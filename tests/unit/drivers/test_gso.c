@@ -1,12 +1,20 @@
 // Large packets become segments in software, in order, whole, however few the device takes at a time.
 #include "../support.h"
 
+#include <errno.h>
+#include <signal.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <linux/virtio_net.h>
+
 #include <rte_ether.h>
 #include <rte_ip.h>
 #include <rte_tcp.h>
 
 #include "base/pkt.h"
 #include "drivers/gso.h"
+#include "drivers/kernel_gso.h"
 #include "ip/checksum.h"
 
 enum {
@@ -34,7 +42,9 @@ static uint16_t transmit(void *driver, struct rte_mbuf **pkts, uint16_t count)
 
 static int begin(void **state)
 {
-	gso = (struct ft_gso){ .transmit = transmit, .headers = pool, .takes_chains = true };
+	gso = (struct ft_gso){
+		.transmit = transmit, .kernel = -1, .headers = pool, .takes_chains = true
+	};
 	room = UINT16_MAX;
 	sent_count = 0;
 	return ft_gso_init(&gso, 64, SOCKET_ID_ANY);
@@ -201,7 +211,105 @@ static void no_packet_left_waits(void **state)
 	check_segments(4500);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
+// What a packet socket would be given, told by a pair of local ones.
+static int receiver;
+
+static int begin_with_kernel(void **state)
+{
+	int pair[2];
+
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK, 0, pair) < 0 || begin(state) != 0)
+		return 1;
+	ft_gso_free(&gso);
+	gso.pieces = NULL;
+	gso.kernel = pair[0];
+	receiver = pair[1];
+	return ft_gso_init(&gso, 64, SOCKET_ID_ANY);
+}
+
+static int end_with_kernel(void **state)
+{
+	forget_sent();
+	ft_gso_free(&gso);
+	return close(receiver) != 0 || rte_mempool_in_use_count(pool) != 0;
+}
+
+// The kernel is told where to cut and where to sum; the frame behind that is the packet, whole.
+static void check_given_to_kernel(uint32_t bytes)
+{
+	static struct {
+		struct virtio_net_hdr how;
+		uint8_t frame[UINT16_MAX];
+	} given;
+	const struct rte_ipv4_hdr *ip = (const void *)(given.frame + ETHERNET);
+	const struct rte_tcp_hdr *tcp = (const void *)(ip + 1);
+
+	assert_int_equal(
+		recv(receiver, &given, sizeof(given), 0), sizeof(given.how) + HEADERS + bytes);
+	assert_int_equal(given.how.flags, VIRTIO_NET_HDR_F_NEEDS_CSUM);
+	assert_int_equal(given.how.gso_type, VIRTIO_NET_HDR_GSO_TCPV4);
+	assert_int_equal(given.how.gso_size, MSS);
+	assert_int_equal(given.how.hdr_len, HEADERS);
+	assert_int_equal(given.how.csum_start, ETHERNET + sizeof(*ip));
+	assert_int_equal(given.how.csum_offset, offsetof(struct rte_tcp_hdr, cksum));
+	assert_int_equal(rte_be_to_cpu_16(ip->total_length), HEADERS - ETHERNET + bytes);
+	assert_int_equal(tcp->cksum, rte_ipv4_phdr_cksum(ip, 0));
+	assert_int_equal(tcp->tcp_flags, RTE_TCP_ACK_FLAG | RTE_TCP_PSH_FLAG | RTE_TCP_FIN_FLAG);
+	for (uint32_t i = 0; i < bytes; i++)
+		assert_int_equal(given.frame[HEADERS + i], i % 251);
+}
+
+static void kernel_is_given_large_packets_whole_and_the_driver_the_others(void **state)
+{
+	struct rte_mbuf *pkts[] = { packet(10, 10), packet(2500, 700), packet(20, 20) };
+	struct rte_mbuf *small[] = { pkts[0], pkts[2] };
+
+	assert_int_equal(ft_gso_transmit(&gso, pkts, 3), 3);
+	assert_int_equal(sent_count, 2);
+	assert_memory_equal(sent, small, sizeof(small));
+	check_given_to_kernel(2500);
+	assert_int_equal(gso.packets, 0);
+	assert_int_equal(gso.kernel_packets, 1);
+	assert_int_equal(gso.kernel_segments, 3);
+	assert_int_equal(gso.kernel_bytes, 2500 + 3 * HEADERS);
+}
+
+static void kernel_without_room_gets_it_later(void **state)
+{
+	struct rte_mbuf *pkt;
+	uint64_t given = 0;
+
+	while (pkt = packet(30000, 2048), ft_gso_transmit(&gso, &pkt, 1) == 1)
+		given++;
+	assert_true(given > 0);
+	assert_int_equal(gso.kernel_packets, given);
+	check_given_to_kernel(30000);
+	assert_int_equal(ft_gso_transmit(&gso, &pkt, 1), 1);
+	for (; given > 0; given--)
+		check_given_to_kernel(30000);
+	assert_int_equal(recv(receiver, &(char){ 0 }, 1, 0), -1);
+}
+
+// As when the interface goes down: retransmission is TCP's.
+static void kernel_that_refuses_loses_it(void **state)
+{
+	struct rte_mbuf *pkt = packet(2500, 2048);
+
+	assert_int_equal(shutdown(gso.kernel, SHUT_WR), 0);
+	signal(SIGPIPE, SIG_IGN);
+	assert_int_equal(ft_gso_transmit(&gso, &pkt, 1), 1);
+	assert_int_equal(sent_count, 0);
+}
+
+static void no_interface_no_packet_socket(void **state)
+{
+	const int error = ft_kernel_gso_open("ft-nowhere");
+
+	assert_int_equal(error, geteuid() == 0 ? -ENODEV : -EPERM);
+}
+
+#define TEST(name)	  cmocka_unit_test_setup_teardown(name, begin, end)
+#define KERNEL_TEST(name) cmocka_unit_test_setup_teardown(name, begin_with_kernel, end_with_kernel)
 
 int main(void)
 {
@@ -212,6 +320,10 @@ int main(void)
 		TEST(full_device_gets_the_rest_later),
 		TEST(packet_given_up_is_forgotten),
 		TEST(no_packet_left_waits),
+		KERNEL_TEST(kernel_is_given_large_packets_whole_and_the_driver_the_others),
+		KERNEL_TEST(kernel_without_room_gets_it_later),
+		KERNEL_TEST(kernel_that_refuses_loses_it),
+		cmocka_unit_test(no_interface_no_packet_socket),
 	};
 
 	ft_test_start_eal();
