@@ -93,14 +93,6 @@ static uint16_t parse_burst(struct ft_stack *stack, struct rte_mbuf **pkts, uint
 	return sound;
 }
 
-static inline void end_look_up(
-	const struct ft_conn_table *table, uint32_t candidate, struct ft_pkt_info *info)
-{
-	uint32_t index = ft_conn_table_prove(table, candidate, &info->tuple, info->hash);
-
-	info->found = index == FT_CONN_NONE ? NULL : ft_pool_at(table->objects, index);
-}
-
 // The stages of the lookup that follow, and what will be touched of the connections found is fetched.
 static void look_up(struct ft_stack *stack, struct rte_mbuf **pkts, uint16_t count)
 {
@@ -121,24 +113,18 @@ static void look_up(struct ft_stack *stack, struct rte_mbuf **pkts, uint16_t cou
 
 		if (unlikely(table == NULL))
 			continue;
-		end_look_up(table, candidates[i], info);
+		info->found = ft_conn_table_proven(table, candidates[i], &info->tuple, info->hash);
 		if (likely(info->kind == FT_PKT_TCP && info->found != NULL))
 			conn_count += ft_tcp_prefetch_block(info->found, &conns[conn_count]);
 	}
 	ft_tcp_prefetch_around(stack, conns, conn_count);
 }
 
-// The object that a packet's tuple names. What the burst's lookup found no longer holds when an
-// earlier packet of the same burst has opened or ended a connection: then it is looked up again.
+// The object that a packet's tuple names.
 static inline void *find_again(
-	const struct ft_conn_table *table, uint64_t changes_before, const struct ft_pkt_info *info)
+	const struct ft_conn_table *table, uint64_t changes, const struct ft_pkt_info *info)
 {
-	uint32_t index;
-
-	if (likely(table->changes == changes_before))
-		return info->found;
-	index = ft_conn_table_find(table, &info->tuple, info->hash);
-	return index == FT_CONN_NONE ? NULL : ft_pool_at(table->objects, index);
+	return ft_conn_table_find_again(table, changes, info->found, &info->tuple, info->hash);
 }
 
 static inline enum ft_drop deliver(struct ft_stack *stack, struct rte_mbuf *pkt,
@@ -243,10 +229,8 @@ static void free_done(struct ft_stack *stack)
 static void process_burst(
 	struct ft_stack *stack, struct rte_mbuf **pkts, uint16_t count, ft_time now)
 {
-	const struct ft_conn_table *tcp = &stack->tcp.connections;
-	const struct ft_conn_table *udp = &stack->udp.connected;
-	uint64_t tcp_changes = tcp->changes;
-	uint64_t udp_changes = udp->changes;
+	const uint64_t tcp_changes = stack->tcp.connections.changes;
+	const uint64_t udp_changes = stack->udp.connected.changes;
 
 	count = parse_burst(stack, pkts, count);
 	look_up(stack, pkts, count);

@@ -84,8 +84,18 @@ static inline void ft_conn_table_expect(const struct ft_conn_table *table, uint6
 	rte_prefetch0(ft_conn_table_likely_bucket(table, hash));
 }
 
-// Second: the first index in the bucket whose tag agrees, or FT_CONN_NONE. It and the others (one lookup in
-// fifty has another, by chance) are on their way.
+// No candidate, but the object may be elsewhere: the bucket has overflowed, or the table is resizing.
+#define FT_CONN_ELSEWHERE (UINT32_MAX - 1)
+
+static inline uint32_t ft_conn_table_no_candidate(
+	const struct ft_conn_table *table, const struct ft_conn_bucket *bucket)
+{
+	return bucket->overflow == 0 && !ft_conn_table_is_resizing(table) ? FT_CONN_NONE
+									  : FT_CONN_ELSEWHERE;
+}
+
+// Second: the first index in the bucket whose tag agrees. It and the others (one lookup in fifty has another, by
+// chance) are on their way. FT_CONN_NONE: a miss, as a SYN's should be; or FT_CONN_ELSEWHERE.
 static inline uint32_t ft_conn_table_candidate(const struct ft_conn_table *table, uint64_t hash)
 {
 	const struct ft_conn_bucket *bucket = ft_conn_table_likely_bucket(table, hash);
@@ -93,7 +103,7 @@ static inline uint32_t ft_conn_table_candidate(const struct ft_conn_table *table
 	uint32_t index;
 
 	if (unlikely(matches == 0))
-		return FT_CONN_NONE;
+		return ft_conn_table_no_candidate(table, bucket);
 	index = bucket->indices[__builtin_ctz(matches)];
 	rte_prefetch0(ft_pool_at(table->objects, index));
 	while (unlikely((matches &= matches - 1) != 0))
@@ -101,15 +111,34 @@ static inline uint32_t ft_conn_table_candidate(const struct ft_conn_table *table
 	return index;
 }
 
-// Third: what the lookup finds. If it is not the candidate, that was a miss, a tag that agreed by chance, or an
-// overflow: the plain search knows.
+// Third: what the lookup finds. If it is not the candidate, that was a tag that agreed by chance, or the object is
+// elsewhere: the plain search knows.
 static inline uint32_t ft_conn_table_prove(const struct ft_conn_table *table, uint32_t candidate,
 	const struct ft_tuple *tuple, uint64_t hash)
 {
-	if (likely(candidate != FT_CONN_NONE &&
+	if (likely(candidate < FT_CONN_ELSEWHERE &&
 		    ft_tuple_is_equal(ft_pool_at(table->objects, candidate), tuple)))
 		return candidate;
-	return ft_conn_table_find(table, tuple, hash);
+	return candidate == FT_CONN_NONE ? FT_CONN_NONE : ft_conn_table_find(table, tuple, hash);
+}
+
+// The object itself, or NULL.
+static inline void *ft_conn_table_proven(const struct ft_conn_table *table, uint32_t candidate,
+	const struct ft_tuple *tuple, uint64_t hash)
+{
+	uint32_t index = ft_conn_table_prove(table, candidate, tuple, hash);
+
+	return index == FT_CONN_NONE ? NULL : ft_pool_at(table->objects, index);
+}
+
+// What was found no longer holds when the table has changed since it had seen `changes`: an earlier packet of the same
+// burst has opened or ended a connection. Then all three are made again.
+static inline void *ft_conn_table_find_again(const struct ft_conn_table *table, uint64_t changes,
+	void *found, const struct ft_tuple *tuple, uint64_t hash)
+{
+	if (likely(table->changes == changes))
+		return found;
+	return ft_conn_table_proven(table, ft_conn_table_candidate(table, hash), tuple, hash);
 }
 
 // All three. hashes[i] is ft_tuple_hash() of tuples[i] afterwards, indices[i] FT_CONN_NONE for

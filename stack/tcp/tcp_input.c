@@ -343,6 +343,17 @@ static inline struct ft_tcp_conn *conn_of(struct ft_stack *stack, const struct f
 	return ft_anchor_wake(stack, info->found, false);
 }
 
+// The same, after the table has seen more than `changes`; apart, so that nothing is kept over it in the loop below.
+static __attribute__((noinline)) struct ft_tcp_conn *conn_now(
+	struct ft_stack *stack, struct ft_pkt_info *info, uint64_t changes)
+{
+	if (info->kind != FT_PKT_TCP)
+		return NULL;
+	info->found = ft_conn_table_find_again(
+		&stack->tcp.connections, changes, info->found, &info->tuple, info->hash);
+	return conn_of(stack, info);
+}
+
 uint16_t ft_tcp_input_predicted(struct ft_stack *stack, struct rte_mbuf *const *pkts,
 	uint16_t count, uint64_t changes, ft_time now, enum ft_drop *reason)
 {
@@ -352,12 +363,14 @@ uint16_t ft_tcp_input_predicted(struct ft_stack *stack, struct rte_mbuf *const *
 	if (unlikely(ft_tcp_predicted_is_off(stack)))
 		return 0;
 	for (; taken < count; taken++) {
+		struct ft_pkt_info *info = ft_pkt_info(pkts[taken]);
 		struct ft_tcp_conn *conn;
 
-		// What is woken may end what lingers.
-		if (unlikely(stack->tcp.connections.changes != changes))
-			break;
-		conn = conn_of(stack, ft_pkt_info(pkts[taken]));
+		// What is woken may end what lingers, too.
+		if (likely(stack->tcp.connections.changes == changes))
+			conn = conn_of(stack, info);
+		else
+			conn = conn_now(stack, info, changes);
 		if (unlikely(conn == NULL ||
 			     !ft_tcp_predicted_input(stack, conn, pkts[taken], now, reason)))
 			break;
