@@ -196,7 +196,7 @@ static inline enum ft_drop deliver(struct ft_stack *stack, struct rte_mbuf *pkt,
 
 static inline bool is_worth_predicting(const struct ft_pkt_info *info)
 {
-	const uint8_t controls = FT_TCP_SYN | FT_TCP_FIN | FT_TCP_RST;
+	const uint8_t controls = FT_TCP_SYN | FT_TCP_RST;
 
 	return info->kind == FT_PKT_TCP && info->found != NULL && !(info->seg.flags & controls);
 }

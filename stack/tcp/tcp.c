@@ -11,6 +11,7 @@
 #include "tcp/conn.h"
 #include "tcp/listener.h"
 #include "tcp/tcp_output.h"
+#include "tcp/tcp_passage.h"
 #include "tcp/tcp_predicted.h"
 #include "tcp/tcp_timers.h"
 
@@ -37,6 +38,33 @@ static void move_to_front(struct ft_list *from, struct ft_list *to)
 	to->next = from->next;
 }
 
+// What is nearly always owed, in one segment.
+static inline bool pay_shortly(struct ft_stack *stack, struct ft_tcp_conn *conn,
+	struct rte_mempool_cache *cache, ft_time now)
+{
+	if (likely(ft_tcp_predicted_output(stack, conn, cache, now)))
+		return true; // with something in flight it can't rest
+	if (!ft_tcp_passage_output(stack, conn, cache, now))
+		return false;
+	ft_conn_reap(stack, conn);
+	return true;
+}
+
+// False when it could not pay all.
+static bool pay_at_length(struct ft_stack *stack, struct ft_tcp_conn *conn, ft_time now)
+{
+	bool is_owed_peer = false;
+
+	ft_tcp_output_pay(stack, conn, now);
+	if (conn->owed != 0 && ft_list_is_empty(&conn->owing_node)) {
+		is_owed_peer = conn->owed != FT_OWE_ROOM;
+		ft_list_append(
+			is_owed_peer ? &stack->tcp.owing : &stack->tcp.wanting, &conn->owing_node);
+	}
+	ft_conn_reap(stack, conn);
+	return !is_owed_peer;
+}
+
 // Each connection once: those that still owe afterwards stay for the next turn, behind those whose turn
 // did not come because the NIC takes no more. A million that have to wait must not be looked at in each
 // turn, so it ends after some that could not pay.
@@ -58,17 +86,10 @@ static void pay_peers(struct ft_stack *stack, ft_time now)
 			ft_container_of(due.next, struct ft_tcp_conn, owing_node);
 
 		ft_list_remove(&conn->owing_node);
-		if (likely(may_predict && ft_tcp_predicted_output(stack, conn, cache, now)))
-			continue; // owes nothing more, and has something in flight
-		ft_tcp_output_pay(stack, conn, now);
-		if (conn->owed != 0 && ft_list_is_empty(&conn->owing_node)) {
-			bool is_owed_peer = conn->owed != FT_OWE_ROOM;
-
-			ft_list_append(
-				is_owed_peer ? &tcp->owing : &tcp->wanting, &conn->owing_node);
-			unpaid += is_owed_peer;
-		}
-		ft_conn_reap(stack, conn);
+		if (likely(may_predict && pay_shortly(stack, conn, cache, now)))
+			continue;
+		if (!pay_at_length(stack, conn, now))
+			unpaid++;
 	}
 	if (!ft_list_is_empty(&due))
 		move_to_front(&due, &tcp->owing);

@@ -327,8 +327,6 @@ enum ft_drop ft_tcp_input(
 	conn = ft_anchor_wake(stack, candidate, false);
 	if (conn == NULL)
 		return FT_DROP_TCP_NO_CONN_MEMORY;
-	if (ft_tcp_passage_input(stack, conn, pkt, now))
-		return FT_TAKEN;
 	if (unlikely(conn->state == FT_TCP_TIME_WAIT) && may_reopen(stack, conn, info))
 		return reopen(stack, conn, pkt, now);
 	return with_connection(stack, conn, pkt, now);
@@ -371,8 +369,10 @@ uint16_t ft_tcp_input_predicted(struct ft_stack *stack, struct rte_mbuf *const *
 			conn = conn_of(stack, info);
 		else
 			conn = conn_now(stack, info, changes);
-		if (unlikely(conn == NULL ||
-			     !ft_tcp_predicted_input(stack, conn, pkts[taken], now, reason)))
+		if (unlikely(conn == NULL))
+			break;
+		if (unlikely(!ft_tcp_predicted_input(stack, conn, pkts[taken], now, reason) &&
+			     !ft_tcp_passage_input(stack, conn, pkts[taken], now)))
 			break;
 		if (unlikely(*reason != FT_TAKEN))
 			break;

@@ -68,7 +68,7 @@ static enum ft_drop open_passively(struct ft_stack *stack, struct ft_tcp_listene
 	ft_stack_count(stack, FT_COUNTER_TCP_PASSIVE_OPENS);
 	enter_syn_queue(listener, conn);
 	ft_conn_owe(stack, conn, FT_OWE_OUTPUT, "SYN-ACK");
-	ft_pkt_free(pkt);
+	ft_stack_done_with(stack, pkt);
 	return FT_TAKEN;
 }
 

@@ -13,7 +13,6 @@
 #include "tcp/handshake.h"
 #include "tcp/isn.h"
 #include "tcp/segment.h"
-#include "tcp/tcp_passage.h"
 #include "tcp/tcp_timers.h"
 #include "tcp/tcp_trace.h"
 #include "tcp/window.h"
@@ -415,8 +414,6 @@ void ft_tcp_output_pay(struct ft_stack *stack, struct ft_tcp_conn *conn, ft_time
 {
 	uint8_t tried = 0, left;
 
-	if (ft_tcp_passage_output(stack, conn, now))
-		return;
 	if (!ft_conn_is_synchronized(conn)) {
 		if (pay_handshake(stack, conn, now))
 			conn->owed = 0;

@@ -18,6 +18,7 @@
 #include "tcp/tcp_timers.h"
 
 // ---- in: the steps of RFC 9293 3.10.7.4, for a segment that has passed the first four ----
+
 static void take_ack_of_syn(
 	struct ft_stack *stack, struct ft_tcp_conn *conn, const struct ft_segment *seg, ft_time now)
 {
@@ -28,12 +29,22 @@ static void take_ack_of_syn(
 		ft_tcp_receive_note_timestamp(conn, seg, now);
 }
 
+// A peer that closes first acknowledges the answer with its FIN, most often.
+static inline void take_ack(
+	struct ft_stack *stack, struct ft_tcp_conn *conn, const struct ft_segment *seg, ft_time now)
+{
+	if (conn->state == FT_TCP_ESTABLISHED)
+		ft_tcp_predicted_ack(stack, conn, seg, now);
+	else
+		ft_tcp_ack_new(stack, conn, seg, now);
+}
+
 static void take_closing(
 	struct ft_stack *stack, struct ft_tcp_conn *conn, const struct ft_segment *seg, ft_time now)
 {
 	ft_tcp_timers_heard(conn, now);
 	if (seg->ack != conn->snd.una)
-		ft_tcp_ack_new(stack, conn, seg, now);
+		take_ack(stack, conn, seg, now);
 	ft_tcp_ack_update_window(stack, conn, seg, now);
 	if (conn->is_fin_acked && ft_tcp_ack_fin_acked(stack, conn, now) == FT_DROP_TCP_CONSUMED)
 		return;
@@ -72,8 +83,7 @@ bool ft_tcp_passage_input(
 	const struct ft_segment *seg = &ft_pkt_info(pkt)->seg;
 	bool is_opening = conn->state == FT_TCP_SYN_RECEIVED;
 
-	if ((seg->flags & controls) != FT_TCP_ACK || ft_pkt_info(pkt)->payload_length > 0 ||
-		ft_tcp_predicted_is_off(stack))
+	if ((seg->flags & controls) != FT_TCP_ACK || ft_pkt_info(pkt)->payload_length > 0)
 		return false;
 	if (!(is_opening || ft_conn_is_synchronized(conn)) || conn->has_urgent ||
 		conn->is_read_shut || !ft_tcp_predicted_is_in_order(conn, seg))
@@ -87,102 +97,14 @@ bool ft_tcp_passage_input(
 		ft_conn_end(stack, conn, 0);
 	else
 		take_closing(stack, conn, seg, now);
-	ft_pkt_free(pkt);
+	ft_stack_done_with(stack, pkt);
 	ft_conn_reap(stack, conn);
 	return true;
 }
 
 // ---- out ----
 
-static struct ft_segment segment_of(
-	const struct ft_tcp_conn *conn, uint32_t seq, uint8_t flags, ft_time now)
-{
-	return (struct ft_segment){
-		.seq = seq,
-		.ack = conn->rcv.nxt,
-		.flags = flags,
-		.options = conn->has_timestamps ? FT_TCP_HAS_TIMESTAMP : 0,
-		.ts_value = ft_isn_timestamp(conn->ts_offset, now),
-		.ts_echo = conn->rcv.ts_recent,
-	};
-}
-
-// NULL: no packet, or not by this way. (As in tcp_predicted.h, only a recorder would read what is not cleared.)
-static __rte_always_inline struct rte_mbuf *new_packet(struct ft_stack *stack,
-	const struct ft_tcp_conn *conn, const struct ft_ip_head **head, ft_time now)
-{
-	*head = ft_ip_head_recall(stack, &conn->tuple, conn->options.ttl, conn->options.tos, now);
-	return likely(*head != NULL) ? rte_pktmbuf_alloc(stack->send_pool) : NULL;
-}
-
-static __rte_always_inline void transmit(
-	struct ft_stack *stack, struct ft_tcp_conn *conn, struct rte_mbuf *pkt)
-{
-	ft_stack_queue_frame(stack, pkt);
-	ft_stack_count(stack, FT_COUNTER_TCP_SEGMENTS_OUT);
-	ft_tcp_output_note_ack(stack, conn);
-}
-
-// A SYN's window is not scaled (RFC 7323 2.2).
-static bool send_syn_ack(struct ft_stack *stack, struct ft_tcp_conn *conn, ft_time now)
-{
-	struct ft_segment seg;
-	const struct ft_ip_head *head;
-	struct rte_mbuf *pkt = new_packet(stack, conn, &head, now);
-
-	if (pkt == NULL)
-		return false;
-	seg = segment_of(conn, conn->snd.iss, FT_TCP_SYN | FT_TCP_ACK, now);
-	ft_handshake_offer(stack, conn, &seg);
-	seg.window = ft_window_field(conn->rcv.wnd, 0);
-	ft_segment_write(pkt, &seg, conn->tuple.local_port, conn->tuple.remote_port);
-	ft_ip_head_write(head, pkt);
-	transmit(stack, conn, pkt);
-	ft_tcp_output_note(stack, conn, conn->snd.iss, conn->snd.iss + 1, now);
-	conn->owed = 0;
-	return true;
-}
-
-static bool send_ack(struct ft_stack *stack, struct ft_tcp_conn *conn, ft_time now)
-{
-	struct ft_segment seg;
-	const struct ft_ip_head *head;
-	struct rte_mbuf *pkt = new_packet(stack, conn, &head, now);
-
-	if (pkt == NULL)
-		return false;
-	seg = segment_of(conn, ft_conn_acceptable_seq(conn), FT_TCP_ACK, now);
-	seg.window = ft_conn_offer_window(conn);
-	ft_tcp_predicted_write(conn, &seg, head, 0, pkt);
-	transmit(stack, conn, pkt);
-	ft_tcp_timers_output_done(stack, conn, now);
-	return true;
-}
-
-// With all that is queued before it.
-static bool send_fin(struct ft_stack *stack, struct ft_tcp_conn *conn, ft_time now)
-{
-	const uint32_t bytes = (uint32_t)conn->send_queue.bytes;
-	const uint32_t seq = conn->snd.nxt;
-	struct ft_segment seg;
-	const struct ft_ip_head *head;
-	struct rte_mbuf *pkt = new_packet(stack, conn, &head, now);
-
-	if (pkt == NULL)
-		return false;
-	seg = segment_of(conn, seq, FT_TCP_FIN | FT_TCP_ACK | (bytes > 0 ? FT_TCP_PSH : 0), now);
-	seg.window = ft_conn_offer_window(conn);
-	if (bytes > 0)
-		ft_tcp_predicted_copy(&conn->send_queue, bytes, pkt);
-	ft_tcp_predicted_write(conn, &seg, head, bytes, pkt);
-	transmit(stack, conn, pkt);
-	ft_tcp_output_note(stack, conn, seq, seq + bytes + 1, now);
-	if (bytes > 0)
-		conn->snd.sml = seq + bytes;
-	conn->is_cwnd_limited = bytes + 1 + conn->mss > conn->cc.cwnd;
-	conn->owed = 0;
-	return true;
-}
+enum passage { NONE, SYN_ACK, FIN, ACK };
 
 static bool is_first_syn_ack(const struct ft_tcp_conn *conn)
 {
@@ -209,16 +131,102 @@ static bool is_fin_next(const struct ft_stack *stack, const struct ft_tcp_conn *
 	       now - conn->last_sent <= stack->config.tcp.minimum_rto;
 }
 
-bool ft_tcp_passage_output(struct ft_stack *stack, struct ft_tcp_conn *conn, ft_time now)
+static enum passage passage_of(
+	const struct ft_stack *stack, const struct ft_tcp_conn *conn, ft_time now)
 {
-	if (conn->is_sending_urgent || !ft_tcp_output_has_room(stack) ||
-		ft_tcp_predicted_is_off(stack))
-		return false;
 	if (conn->owed == FT_OWE_ACK)
-		return ft_conn_is_synchronized(conn) && send_ack(stack, conn, now);
+		return ft_conn_is_synchronized(conn) ? ACK : NONE;
 	if ((conn->owed & ~FT_OWE_ACK) != FT_OWE_OUTPUT)
-		return false;
+		return NONE;
 	if (is_first_syn_ack(conn))
-		return send_syn_ack(stack, conn, now);
-	return is_fin_next(stack, conn, now) && send_fin(stack, conn, now);
+		return SYN_ACK;
+	return is_fin_next(stack, conn, now) ? FIN : NONE;
+}
+
+static struct ft_segment segment_of(
+	const struct ft_tcp_conn *conn, uint32_t seq, uint8_t flags, ft_time now)
+{
+	return (struct ft_segment){
+		.seq = seq,
+		.ack = conn->rcv.nxt,
+		.flags = flags,
+		.options = conn->has_timestamps ? FT_TCP_HAS_TIMESTAMP : 0,
+		.ts_value = ft_isn_timestamp(conn->ts_offset, now),
+		.ts_echo = conn->rcv.ts_recent,
+	};
+}
+
+// A SYN's window is not scaled (RFC 7323 2.2).
+static void make_syn_ack(struct ft_stack *stack, struct ft_tcp_conn *conn,
+	const struct ft_ip_head *head, struct rte_mbuf *pkt, ft_time now)
+{
+	struct ft_segment seg = segment_of(conn, conn->snd.iss, FT_TCP_SYN | FT_TCP_ACK, now);
+
+	ft_handshake_offer(stack, conn, &seg);
+	seg.window = ft_window_field(conn->rcv.wnd, 0);
+	rte_pktmbuf_reset(pkt);
+	ft_segment_write(pkt, &seg, conn->tuple.local_port, conn->tuple.remote_port);
+	ft_ip_head_write(head, pkt);
+	ft_tcp_output_note(stack, conn, conn->snd.iss, conn->snd.iss + 1, now);
+}
+
+// With all that is queued before it.
+static void make_fin(struct ft_stack *stack, struct ft_tcp_conn *conn,
+	const struct ft_ip_head *head, struct rte_mbuf *pkt, ft_time now)
+{
+	const uint32_t bytes = (uint32_t)conn->send_queue.bytes;
+	const uint8_t push = bytes > 0 ? FT_TCP_PSH : 0;
+	const uint32_t seq = conn->snd.nxt;
+	struct ft_segment seg = segment_of(conn, seq, FT_TCP_FIN | FT_TCP_ACK | push, now);
+
+	seg.window = ft_conn_offer_window(conn);
+	if (bytes > 0)
+		ft_tcp_predicted_copy(&conn->send_queue, bytes, pkt);
+	ft_tcp_predicted_write(conn, &seg, head, bytes, pkt);
+	ft_tcp_output_note(stack, conn, seq, seq + bytes + 1, now);
+	if (bytes > 0)
+		conn->snd.sml = seq + bytes;
+	conn->is_cwnd_limited = bytes + 1 + conn->mss > conn->cc.cwnd;
+}
+
+static void make_ack(struct ft_stack *stack, struct ft_tcp_conn *conn,
+	const struct ft_ip_head *head, struct rte_mbuf *pkt, ft_time now)
+{
+	struct ft_segment seg = segment_of(conn, ft_conn_acceptable_seq(conn), FT_TCP_ACK, now);
+
+	seg.window = ft_conn_offer_window(conn);
+	ft_tcp_predicted_write(conn, &seg, head, 0, pkt);
+	ft_tcp_timers_output_done(stack, conn, now);
+}
+
+static inline void make(struct ft_stack *stack, struct ft_tcp_conn *conn, enum passage next,
+	const struct ft_ip_head *head, struct rte_mbuf *pkt, ft_time now)
+{
+	if (next == SYN_ACK)
+		make_syn_ack(stack, conn, head, pkt, now);
+	else if (next == FIN)
+		make_fin(stack, conn, head, pkt, now);
+	else
+		make_ack(stack, conn, head, pkt, now);
+}
+
+bool ft_tcp_passage_output(struct ft_stack *stack, struct ft_tcp_conn *conn,
+	struct rte_mempool_cache *cache, ft_time now)
+{
+	const enum passage next = passage_of(stack, conn, now);
+	const struct ft_ip_head *head;
+	struct rte_mbuf *pkt;
+
+	if (next == NONE || conn->is_sending_urgent || !ft_tcp_output_has_room(stack))
+		return false;
+	head = ft_ip_head_recall(stack, &conn->tuple, conn->options.ttl, conn->options.tos, now);
+	if (unlikely(head == NULL ||
+		     rte_mempool_generic_get(stack->send_pool, (void **)&pkt, 1, cache) != 0))
+		return false;
+	make(stack, conn, next, head, pkt, now);
+	ft_stack_queue_frame(stack, pkt);
+	ft_stack_count(stack, FT_COUNTER_TCP_SEGMENTS_OUT);
+	ft_tcp_output_note_ack(stack, conn);
+	conn->owed = 0;
+	return true;
 }

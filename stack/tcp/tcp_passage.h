@@ -6,12 +6,15 @@
 struct ft_stack;
 struct ft_tcp_conn;
 struct rte_mbuf;
+struct rte_mempool_cache;
 
-// Takes a segment without text, if it is one that tcp_passage.c knows. False: nothing has happened, and
-// tcp_input.c has to look.
+// Takes a segment without text, if it is one that tcp_passage.c knows; not while ft_tcp_predicted_is_off(). False:
+// nothing has happened, and tcp_input.c has to look.
 bool ft_tcp_passage_input(
 	struct ft_stack *stack, struct ft_tcp_conn *conn, struct rte_mbuf *pkt, ft_time now);
 
-// Pays all that the connection owes, if that is one segment that it knows. False: nothing has happened, and
-// tcp_output.c has to look.
-bool ft_tcp_passage_output(struct ft_stack *stack, struct ft_tcp_conn *conn, ft_time now);
+// Pays all that the connection owes, if that is one segment that it knows; not while ft_tcp_predicted_is_off(). False:
+// nothing has happened, and tcp_output.c has to look. `cache` is that of the send pool, or NULL. (As in
+// tcp_predicted.h, what is noted about a packet is not cleared.)
+bool ft_tcp_passage_output(struct ft_stack *stack, struct ft_tcp_conn *conn,
+	struct rte_mempool_cache *cache, ft_time now);

@@ -447,6 +447,18 @@ static void send_next(uint8_t flags, uint32_t bytes)
 	send_segment(theirs, ours, flags, bytes, below(5) == 0 ? below(3) : PEER_WINDOW);
 }
 
+// Behind what may change the table in the same burst.
+static void send_behind_a_neighbour(uint8_t flags, uint32_t bytes)
+{
+	is_in_burst = true;
+	queue_from_neighbour();
+	send_next(flags, bytes);
+	if (below(2) == 0)
+		send_next(any_flags(), below(3));
+	is_in_burst = false;
+	peer_turn();
+}
+
 static void use_socket(void)
 {
 	uint8_t bytes[100] = { 0 };
@@ -542,7 +554,7 @@ static bool may_connect(void)
 
 static void live(void)
 {
-	const uint32_t what = below(20);
+	const uint32_t what = below(24);
 
 	change_supply();
 	if (may_connect() && what < 10) {
@@ -553,6 +565,8 @@ static void live(void)
 		send_any_burst();
 	} else if (what < 19) {
 		use_socket();
+	} else if (what < 23) {
+		send_behind_a_neighbour(below(2) == 0 ? ACK : FIN | ACK, below(10) * below(2));
 	} else {
 		end_shortage();
 		peer_pass(below(3) == 0 ? 61 * FT_SECOND : below(100) * FT_MILLISECOND);
