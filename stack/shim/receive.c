@@ -237,11 +237,16 @@ ssize_t ft_recv(int fd, void *bytes, size_t count, int flags)
 	struct ft_stack *stack = ft_thread_stack();
 	struct ft_tcp_conn *conn = ft_call_find_at_work(fd, stack);
 
-	if (unlikely(conn == NULL || (flags & ~(MSG_DONTWAIT | MSG_NOSIGNAL)) || bytes == NULL ||
-		     !ft_tcp_may_receive_at_once(stack, conn, (ssize_t)count)))
+	if (unlikely(conn == NULL || (flags & ~(MSG_DONTWAIT | MSG_NOSIGNAL)) || bytes == NULL))
+		return receive_otherwise(fd, bytes, count, flags);
+	if (likely(ft_tcp_may_receive_at_once(stack, conn, (ssize_t)count))) {
+		ft_thread_calls++;
+		return (ssize_t)ft_tcp_receive_at_once(stack, conn, bytes);
+	}
+	if (!ft_tcp_is_at_end(stack, conn, (ssize_t)count))
 		return receive_otherwise(fd, bytes, count, flags);
 	ft_thread_calls++;
-	return ft_tcp_receive_at_once(conn, bytes);
+	return 0;
 }
 
 // Unlike recv(), read() of nothing takes nothing and waits for nothing (POSIX), be it a datagram.

@@ -43,17 +43,35 @@ static inline void ft_tcp_send_at_once(
 
 // ---- RECEIVE ----
 
-// All that is there fits, and that the window has opened need not be told.
+// All that is there fits.
 static inline bool ft_tcp_may_receive_at_once(
 	const struct ft_stack *stack, const struct ft_tcp_conn *conn, int64_t room_bytes)
 {
 	return ft_receive_queue_has_few(&conn->receive_queue) &&
 	       (int64_t)conn->receive_queue.bytes <= room_bytes && !conn->has_urgent &&
-	       ft_window_is_all_but(conn->options.receive_buffer, conn->rcv.wnd, conn->rcv_mss) &&
 	       stack->trace == 0;
 }
 
-static inline uint64_t ft_tcp_receive_at_once(struct ft_tcp_conn *conn, void *to)
+// After `bytes` were read: the trace, and whether the window has opened, is for tcp_user.c. Returns `bytes`.
+uint64_t ft_tcp_have_read(struct ft_stack *stack, struct ft_tcp_conn *conn, uint64_t bytes);
+
+// A window that has opened is to be told, as that of each connection has once its first request is read: what a
+// SYN offers has no scale.
+static inline uint64_t ft_tcp_receive_at_once(
+	struct ft_stack *stack, struct ft_tcp_conn *conn, void *to)
 {
-	return ft_receive_queue_take_few(&conn->receive_queue, to);
+	const uint64_t bytes = ft_receive_queue_take_few(&conn->receive_queue, to);
+
+	if (likely(ft_window_is_all_but(
+		    conn->options.receive_buffer, conn->rcv.wnd, conn->rcv_mss)))
+		return bytes;
+	return ft_tcp_have_read(stack, conn, bytes);
+}
+
+// The peer has ended the stream, and all of it was read.
+static inline bool ft_tcp_is_at_end(
+	const struct ft_stack *stack, const struct ft_tcp_conn *conn, int64_t room_bytes)
+{
+	return conn->is_fin_received && conn->receive_queue.bytes == 0 && room_bytes >= 0 &&
+	       !conn->has_urgent && stack->trace == 0;
 }

@@ -5,6 +5,7 @@
 
 #include "stack.h"
 #include "tcp/conn.h"
+#include "tcp/tcp_at_once.h"
 #include "tcp/tcp_hoarders.h"
 #include "tcp/tcp_readiness.h"
 #include "tcp/tcp_reset.h"
@@ -180,13 +181,13 @@ static ssize_t receive_at_rest(const struct ft_tcp_anchor *anchor, int flags)
 	return anchor->state == FT_TCP_CLOSE_WAIT || anchor->is_read_shut ? 0 : -EAGAIN;
 }
 
-static ssize_t have_read(struct ft_stack *stack, struct ft_tcp_conn *conn, uint64_t bytes)
+uint64_t ft_tcp_have_read(struct ft_stack *stack, struct ft_tcp_conn *conn, uint64_t bytes)
 {
 	ft_trace_of(stack, FT_TRACE_SOCKET, &conn->tuple, "application reads %llu bytes",
 		(unsigned long long)bytes);
 	if (!ft_window_is_all_but(conn->options.receive_buffer, conn->rcv.wnd, conn->rcv_mss))
 		offer_window(stack, conn);
-	return (ssize_t)bytes;
+	return bytes;
 }
 
 static __attribute__((noinline)) ssize_t receive_any(struct ft_stack *stack,
@@ -206,7 +207,7 @@ static __attribute__((noinline)) ssize_t receive_any(struct ft_stack *stack,
 	if (conn->receive_queue.bytes == 0)
 		return no_bytes(conn);
 	bytes = take_bytes(conn, iov, iov_count, flags);
-	return have_read(stack, conn, bytes);
+	return (ssize_t)ft_tcp_have_read(stack, conn, bytes);
 }
 
 // A request that waits in the block or in one packet, with room for all of it. Returns its bytes; 0: it is
@@ -233,7 +234,7 @@ ssize_t ft_tcp_receive(struct ft_stack *stack, struct ft_tcp_anchor *anchor,
 		bytes = receive_whole(anchor->conn, iov);
 	if (unlikely(bytes == 0))
 		return receive_any(stack, anchor, iov, iov_count, flags);
-	return have_read(stack, anchor->conn, bytes);
+	return (ssize_t)ft_tcp_have_read(stack, anchor->conn, bytes);
 }
 
 uint64_t ft_conn_readable_bytes(const struct ft_tcp_conn *conn)

@@ -126,9 +126,13 @@ static void send_as_a_call(const struct iovec *iov)
 static void receive_as_a_call(const struct iovec *iov)
 {
 	struct ft_tcp_conn *conn = ft_tcp_at_work(peer.conn);
+	const int64_t room_bytes = (int64_t)iov->iov_len;
 
-	if (conn != NULL && ft_tcp_may_receive_at_once(&peer.stack, conn, (int64_t)iov->iov_len))
-		note_read(ft_tcp_receive_at_once(conn, iov->iov_base), iov->iov_base, 0);
+	if (conn != NULL && ft_tcp_may_receive_at_once(&peer.stack, conn, room_bytes))
+		note_read((ssize_t)ft_tcp_receive_at_once(&peer.stack, conn, iov->iov_base),
+			iov->iov_base, 0);
+	else if (conn != NULL && ft_tcp_is_at_end(&peer.stack, conn, room_bytes))
+		note_read(0, iov->iov_base, 0);
 	else
 		note_read(ft_tcp_receive(&peer.stack, peer.conn, iov, 1, 0, peer.now),
 			iov->iov_base, 0);
@@ -480,10 +484,10 @@ static void use_socket(void)
 		break;
 	case 2:
 	case 3:
-		ft_tcp_send(&peer.stack, peer.conn, &iov, 1, 0, peer.now);
+		send_as_a_call(&iov);
 		break;
 	default:
-		ft_tcp_receive(&peer.stack, peer.conn, &iov, 1, 0, peer.now);
+		receive_as_a_call(&iov);
 		break;
 	}
 	peer_turn();
@@ -581,6 +585,7 @@ static void run_lives(uint32_t seed, bool general, uint64_t *digests)
 	has_timestamps = seed % 2;
 	theirs = 0;
 	clock_ms = UINT32_MAX - 100;
+	read_sum = 0;
 	peer_restart();
 	peer.conn = NULL;
 	peer.last = (struct ft_segment){ 0 };

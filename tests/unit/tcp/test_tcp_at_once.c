@@ -22,6 +22,16 @@ static bool may_write(uint64_t bytes)
 	return ft_tcp_may_send_at_once(&peer.stack, ft_tcp_at_work(peer.conn), bytes);
 }
 
+static bool is_at_end(int64_t room_bytes)
+{
+	return ft_tcp_is_at_end(&peer.stack, ft_tcp_at_work(peer.conn), room_bytes);
+}
+
+static uint64_t read_at_once(void *to)
+{
+	return ft_tcp_receive_at_once(&peer.stack, ft_tcp_at_work(peer.conn), to);
+}
+
 static void write_at_once(const char *text)
 {
 	assert_true(may_write(strlen(text)));
@@ -40,7 +50,7 @@ static void established_request_is_taken_at_once_by_who_has_room(void **state)
 	assert_false(may_read(0));
 	assert_false(may_read(6));
 	assert_true(may_read(7));
-	assert_int_equal(ft_tcp_receive_at_once(ft_tcp_at_work(peer.conn), got), 7);
+	assert_int_equal(read_at_once(got), 7);
 	assert_string_equal(got, "request");
 	assert_false(may_read(8));
 	peer_expect_read_error(-EAGAIN);
@@ -48,6 +58,40 @@ static void established_request_is_taken_at_once_by_who_has_room(void **state)
 	EXPECT(.seq = 1, .ack = 8, .flags = PSH | ACK, .text = "answer");
 	TAKES(.seq = 8, .ack = 7, .flags = ACK);
 	ENDS_IN("ESTABLISHED");
+}
+
+// What a SYN offers has no scale: less than the buffer, until the first request is read.
+static void established_window_that_opens_with_a_read_at_once_is_told(void **state)
+{
+	char got[FT_FEW] = "";
+
+	peer.config.tcp.receive_buffer = 1 << 20;
+	peer_restart();
+	ESTABLISH(.options = FT_TCP_HAS_WINDOW_SCALE, .window_scale = 7);
+	TAKES(.seq = 1, .ack = 1, .flags = ACK, .text = "request");
+	EXPECT_NOTHING;
+	assert_int_equal(ft_tcp_at_work(peer.conn)->rcv.wnd, UINT16_MAX - 7);
+	assert_true(may_read(64));
+	assert_int_equal(read_at_once(got), 7);
+	peer_turn();
+	EXPECT(.seq = 1, .ack = 8, .flags = ACK);
+	assert_int_equal(ft_tcp_at_work(peer.conn)->rcv.wnd, 1 << 20);
+}
+
+static void closed_by_the_peer_the_end_is_told_at_once_when_all_is_read(void **state)
+{
+	char got[FT_FEW] = "";
+
+	establish();
+	assert_false(is_at_end(8));
+	TAKES(.seq = 1, .ack = 1, .flags = ACK | FIN, .text = "last");
+	EXPECT(.seq = 1, .ack = 6, .flags = ACK);
+	assert_false(is_at_end(8));
+	assert_int_equal(read_at_once(got), 4);
+	assert_true(is_at_end(8));
+	assert_true(is_at_end(0));
+	assert_false(is_at_end(-1)); // a count beyond INT64_MAX
+	peer_expect_read_error(0);
 }
 
 // Behind it begins what a read before it does not give.
@@ -131,6 +175,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		PEER_TEST(established_request_is_taken_at_once_by_who_has_room),
+		PEER_TEST(established_window_that_opens_with_a_read_at_once_is_told),
+		PEER_TEST(closed_by_the_peer_the_end_is_told_at_once_when_all_is_read),
 		PEER_TEST(established_urgent_request_is_not_taken_at_once),
 		PEER_TEST(established_few_behind_a_flush_are_held_by_the_cork),
 		PEER_TEST(established_writer_that_waits_for_room_does_not_write_at_once),
