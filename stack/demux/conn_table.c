@@ -204,9 +204,11 @@ static void finish_resizing(struct ft_conn_table *table)
 static void put(struct ft_conn_table *table, uint64_t hash, uint32_t index)
 {
 	const struct ft_conn_half *half = &table->old;
-	struct ft_conn_bucket *bucket = half_find_room(half, table->moved, hash);
+	struct ft_conn_bucket *bucket = NULL;
 
-	if (bucket == NULL) {
+	if (unlikely(ft_conn_table_is_resizing(table)))
+		bucket = half_find_room(half, table->moved, hash);
+	if (likely(bucket == NULL)) {
 		half = &table->current;
 		bucket = half_find_room(half, 0, hash);
 	}
@@ -305,7 +307,17 @@ static void start_resizing(struct ft_conn_table *table, uint64_t buckets)
 	table->moved = 0;
 }
 
-static void keep_size(struct ft_conn_table *table)
+static void note_calm(struct ft_conn_table *table)
+{
+	uint64_t buckets = bucket_count(&table->current);
+	bool is_changing = ft_conn_table_is_resizing(table) || table->retired_bytes > 0;
+	uint64_t least = buckets > FEWEST_BUCKETS ? LEAST_BEFORE_SHRINKING * buckets : 0;
+
+	table->calm_from = is_changing ? UINT64_MAX : least;
+	table->calm_more = is_changing ? 0 : MOST_BEFORE_PREPARING * buckets - least;
+}
+
+static __attribute__((noinline)) void change_size(struct ft_conn_table *table)
 {
 	uint64_t buckets = bucket_count(&table->current);
 
@@ -317,6 +329,13 @@ static void keep_size(struct ft_conn_table *table)
 		map_next(table, buckets * 2);
 	else if (table->entries < LEAST_BEFORE_SHRINKING * buckets && buckets > FEWEST_BUCKETS)
 		start_resizing(table, buckets / 2);
+	note_calm(table);
+}
+
+static inline void keep_size(struct ft_conn_table *table)
+{
+	if (unlikely(table->entries - table->calm_from > table->calm_more))
+		change_size(table);
 }
 
 // ---- the table ----
@@ -324,8 +343,12 @@ static void keep_size(struct ft_conn_table *table)
 int ft_conn_table_init(
 	struct ft_conn_table *table, const struct ft_pool *objects, const struct ft_hash_key *key)
 {
+	int error;
+
 	*table = (struct ft_conn_table){ .objects = objects, .key = key };
-	return half_init(&table->current, FEWEST_BUCKETS);
+	error = half_init(&table->current, FEWEST_BUCKETS);
+	note_calm(table);
+	return error;
 }
 
 void ft_conn_table_free(struct ft_conn_table *table)

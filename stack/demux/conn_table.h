@@ -37,6 +37,8 @@ struct ft_conn_table {
 	char *retired; // what is left of the generation before, given back piece by piece
 	uint64_t retired_bytes;
 	uint64_t entries;
+	// With so many entries and up to so many more there is nothing to do about its size. Never: UINT64_MAX, 0.
+	uint64_t calm_from, calm_more;
 	uint64_t changes; // insertions and removals ever: tells a burst if its lookup still holds
 };
 
