@@ -136,16 +136,13 @@ void ft_conn_set_receive_buffer(struct ft_tcp_conn *conn, uint64_t bytes)
 void ft_conn_init(struct ft_stack *stack, struct ft_tcp_conn *conn, const struct ft_tuple *tuple,
 	const struct ft_tcp_options *options, uint8_t reuse)
 {
-	memset(conn, 0, sizeof(*conn));
+	memset(conn, 0, sizeof(*conn)); // its queues: empty
 	conn->tuple = *tuple;
 	conn->options = *options;
 	conn->send_limit = (uint32_t)options->send_buffer;
 	conn->reuse = reuse;
 	ft_conn_set_receive_buffer(conn, options->receive_buffer);
 	conn->receive_memory.held = &stack->receive_held;
-	ft_receive_queue_init(&conn->receive_queue);
-	ft_reorder_init(&conn->reorder);
-	ft_send_queue_init(&conn->send_queue);
 	ft_list_init(&conn->owing_node);
 	ft_list_init(&conn->queue_node);
 	ft_tcp_timers_init(conn);
@@ -215,6 +212,8 @@ void ft_conn_discard_received(struct ft_stack *stack, struct ft_tcp_conn *conn)
 {
 	struct rte_mbuf *pkt;
 
+	if (likely(ft_receive_queue_is_empty(&conn->receive_queue)))
+		return;
 	if (conn->receive_queue.few_end > 0) // their packet is gone already
 		stack->counters.dropped_late[FT_DROP_OWNER_GONE]++;
 	while ((pkt = ft_receive_queue_pop(&conn->receive_queue, &conn->receive_memory)) != NULL)

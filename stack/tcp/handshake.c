@@ -143,11 +143,12 @@ static void measure_handshake(struct ft_stack *stack, struct ft_tcp_conn *conn, 
 static const struct ft_cc_algorithm *chosen_algorithm(
 	const struct ft_stack *stack, const struct ft_tcp_conn *conn)
 {
-	const struct ft_cc_algorithm *algorithm = ft_cc_find(conn->options.congestion);
+	const char *configured = stack->config.tcp.congestion;
+	const struct ft_cc_algorithm *algorithm = NULL;
 
-	if (algorithm == NULL)
-		algorithm = ft_cc_find(stack->config.tcp.congestion);
-	return algorithm != NULL ? algorithm : &ft_cc_newreno;
+	if (memcmp(conn->options.congestion, configured, sizeof(conn->options.congestion)) != 0)
+		algorithm = ft_cc_find(conn->options.congestion);
+	return algorithm != NULL ? algorithm : stack->tcp.congestion;
 }
 
 void ft_handshake_begin_congestion(const struct ft_stack *stack, struct ft_tcp_conn *conn)

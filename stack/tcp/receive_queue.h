@@ -14,6 +14,7 @@
 #include "tcp/receive_memory.h"
 #include "tcp/segment.h"
 
+// All zero: empty.
 struct ft_receive_queue {
 	struct ft_pkt_queue packets; // each stripped to its payload, which info->payload_* delimit
 	uint64_t bytes;
@@ -21,6 +22,11 @@ struct ft_receive_queue {
 	uint8_t few_end;
 	uint8_t few[FT_FEW]; // before those of the packets
 };
+
+static inline bool ft_receive_queue_is_empty(const struct ft_receive_queue *queue)
+{
+	return queue->packets.first == NULL && queue->few_end == 0;
+}
 
 // Whether all there is, which is something, is in `few`.
 static inline bool ft_receive_queue_has_few(const struct ft_receive_queue *queue)
@@ -47,12 +53,6 @@ static inline void ft_receive_queue_append_few(
 		ft_pkt_copy_segments(pkt, offset, to, bytes);
 	queue->few_end += bytes;
 	queue->bytes += bytes;
-}
-
-// All zero is an empty queue; this says so in words.
-static inline void ft_receive_queue_init(struct ft_receive_queue *queue)
-{
-	*queue = (struct ft_receive_queue){ 0 };
 }
 
 // Takes the payload of a segment that begins where the queue ends (the packet need not be stripped;

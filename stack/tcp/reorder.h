@@ -21,6 +21,7 @@
 
 #define FT_REORDER_BLOCKS 128
 
+// All zero: empty.
 struct ft_reorder {
 	struct rte_mbuf *first_block; // the first packet of each block holds its links: info->block
 	struct rte_mbuf *last_block;
@@ -29,11 +30,6 @@ struct ft_reorder {
 	uint16_t block_count : 15;
 	uint16_t has_fin : 1; // of one word with the count: ft_reorder_has_nothing()
 };
-
-static inline void ft_reorder_init(struct ft_reorder *reorder)
-{
-	*reorder = (struct ft_reorder){ 0 };
-}
 
 // Nor a FIN.
 static inline bool ft_reorder_has_nothing(const struct ft_reorder *reorder)

@@ -19,6 +19,7 @@ struct rte_mempool;
 
 #define FT_SEND_QUEUE_FEW FT_FEW
 
+// All zero: empty.
 struct ft_send_queue {
 	struct ft_pkt_queue packets; // single mbufs, which info->next links; none: all is in `few`
 	uint64_t bytes;		     // from SND.UNA to the end
@@ -33,12 +34,6 @@ struct ft_send_memory {
 	struct rte_mempool *pool; // stack->send_pool
 	struct ft_budget *held;	  // mbufs: stack->send_held
 };
-
-// All zero is an empty queue; this says so in words.
-static inline void ft_send_queue_init(struct ft_send_queue *queue)
-{
-	*queue = (struct ft_send_queue){ 0 };
-}
 
 // Whether it would get an mbuf now, as far as the budget goes.
 static inline bool ft_send_queue_may_grow(

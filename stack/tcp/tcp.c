@@ -179,6 +179,9 @@ int ft_tcp_init(struct ft_stack *stack)
 	ft_list_init(&tcp->owing);
 	ft_list_init(&tcp->wanting);
 	ft_list_init(&tcp->lingering);
+	tcp->congestion = ft_cc_find(stack->config.tcp.congestion);
+	if (tcp->congestion == NULL)
+		tcp->congestion = &ft_cc_newreno;
 	error = init_pools(stack);
 	if (error == 0)
 		error = init_tables(stack);

@@ -12,6 +12,7 @@
 #include "demux/port_table.h"
 #include "ip/icmp.h"
 
+struct ft_cc_algorithm;
 struct ft_socket;
 struct ft_stack;
 struct ft_tcp_anchor; // a connection, for all outside tcp/: anchor.h
@@ -48,6 +49,7 @@ struct ft_tcp {
 	uint32_t rest_hand;	  // the block to look at next when one is wanted
 	uint32_t hoarder_hand;	  // and when packets to send are short
 	ft_time scarce_began, scarce_for, scarce_at; // packets to send; in which turn last
+	const struct ft_cc_algorithm *congestion;    // as configured
 	bool is_ending;				     // nothing will be sent any more
 	ft_time chain_failed_at; // the turn in which there were not enough packets for a chain
 	uint64_t in_state[FT_TCP_STATE_COUNT];

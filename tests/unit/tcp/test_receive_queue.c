@@ -27,7 +27,7 @@ static int begin(void **state)
 {
 	held = (struct ft_held){ .mbufs.limit = PACKETS, .small_pool = small_pool };
 	memory = (struct ft_receive_memory){ .bytes.limit = 1 << 20, .held = &held };
-	ft_receive_queue_init(&queue);
+	queue = (struct ft_receive_queue){ 0 };
 	arrived = 0;
 	return 0;
 }

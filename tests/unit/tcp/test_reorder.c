@@ -30,7 +30,7 @@ static int begin(void **state)
 {
 	held = (struct ft_held){ .mbufs.limit = PACKETS, .small_pool = small_pool };
 	memory = (struct ft_receive_memory){ .bytes.limit = UINT64_MAX, .held = &held };
-	ft_reorder_init(&reorder);
+	reorder = (struct ft_reorder){ 0 };
 	return 0;
 }
 

@@ -22,7 +22,7 @@ static int begin(void **state)
 {
 	held = (struct ft_budget){ .limit = BUDGET };
 	memory = (struct ft_send_memory){ .pool = pool, .held = &held };
-	ft_send_queue_init(&queue);
+	queue = (struct ft_send_queue){ 0 };
 	return 0;
 }
 
