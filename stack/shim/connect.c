@@ -205,36 +205,34 @@ static __attribute__((noinline)) void keep_own_options(
 
 // A new socket for the oldest connection waiting. What the listener was told by setsockopt() holds
 // for it too; O_NONBLOCK does not, as in Linux.
-static int take_connection(struct ft_stack *stack, struct ft_socket *listening, int *fd)
+static int take_connection(
+	struct ft_stack *stack, struct ft_socket *listening, struct ft_socket **accepted)
 {
 	struct ft_tcp_listener *listener = ft_socket_listener(listening);
 	struct ft_socket *socket;
-	int error;
+	int error, fd;
 
 	if (listener == NULL)
 		return -EINVAL;
 	if (!ft_tcp_has_waiting(listener))
 		return -EAGAIN;
-	error = ft_socket_create_accepted(stack, listening, &socket, fd);
+	error = ft_socket_create_accepted(stack, listening, &socket, &fd);
 	if (error != 0)
 		return error;
-	socket->conn = ft_tcp_accept(stack, listener);
-	if (socket->conn == NULL) {
-		ft_socket_close(stack, *fd, ft_thread_now());
-		return -EAGAIN;
-	}
-	ft_tcp_attach(socket->conn, socket);
+	socket->conn = ft_tcp_accept(stack, listener, socket);
 	socket->may_broadcast = listening->may_broadcast;
 	socket->mtu_discover = listening->mtu_discover;
 	socket->binds_no_port = listening->binds_no_port;
 	if (unlikely(!ft_tcp_has_options(socket->conn, &socket->settings->options)))
 		keep_own_options(stack, socket);
+	*accepted = socket;
 	return 0;
 }
 
-static int await_peer(struct ft_stack *stack, struct ft_socket *listening, int *fd)
+static int await_peer(
+	struct ft_stack *stack, struct ft_socket *listening, struct ft_socket **accepted)
 {
-	int result = take_connection(stack, listening, fd);
+	int result = take_connection(stack, listening, accepted);
 	struct ft_wait wait;
 
 	if (result != -EAGAIN)
@@ -246,7 +244,7 @@ static int await_peer(struct ft_stack *stack, struct ft_socket *listening, int *
 
 		if (error != 0)
 			return error;
-		result = take_connection(stack, listening, fd);
+		result = take_connection(stack, listening, accepted);
 	} while (result == -EAGAIN);
 	return result;
 }
@@ -254,8 +252,8 @@ static int await_peer(struct ft_stack *stack, struct ft_socket *listening, int *
 static int accept_peer(struct ft_stack *stack, struct ft_socket *listening,
 	struct sockaddr *address, socklen_t *length, int flags)
 {
-	struct ft_descriptor *descriptor;
 	const struct ft_tuple *tuple;
+	struct ft_socket *socket;
 	int fd, error;
 
 	if (flags & ~(SOCK_NONBLOCK | SOCK_CLOEXEC))
@@ -264,14 +262,14 @@ static int accept_peer(struct ft_stack *stack, struct ft_socket *listening,
 		return -EOPNOTSUPP;
 	if (address != NULL && (length == NULL || (int)*length < 0))
 		return length == NULL ? -EFAULT : -EINVAL;
-	error = await_peer(stack, listening, &fd);
+	error = await_peer(stack, listening, &socket);
 	if (error != 0)
 		return error;
-	descriptor = ft_descriptor_find(&stack->sockets->descriptors, fd);
-	descriptor->description->is_nonblocking = flags & SOCK_NONBLOCK;
-	descriptor->close_on_exec = flags & SOCK_CLOEXEC;
-	tuple = ft_tcp_tuple(
-		ft_container_of(descriptor->description, struct ft_socket, description)->conn);
+	fd = socket->description.first;
+	socket->description.is_nonblocking = flags & SOCK_NONBLOCK;
+	if (flags & SOCK_CLOEXEC)
+		ft_descriptor_find(&stack->sockets->descriptors, fd)->close_on_exec = true;
+	tuple = ft_tcp_tuple(socket->conn);
 	if (address != NULL)
 		ft_address_write(&tuple->remote, tuple->remote_port, address, length);
 	ft_call_trace(stack, tuple, fd, "accept(fd %d)", ft_socket_number(listening));

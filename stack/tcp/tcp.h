@@ -138,11 +138,10 @@ void ft_tcp_set_backlog(struct ft_tcp_listener *listener, uint32_t backlog);
 // Resets what was not accepted, frees the listener; the binding stays the caller's.
 void ft_tcp_close_listener(struct ft_stack *stack, struct ft_tcp_listener *listener, ft_time now);
 
-// The oldest connection waiting, or NULL. It may have been reset meanwhile: its first receive says
-// so.
-struct ft_tcp_anchor *ft_tcp_accept(struct ft_stack *stack, struct ft_tcp_listener *listener);
-// Gives an accepted connection its socket, which is from then on told of its events.
-void ft_tcp_attach(struct ft_tcp_anchor *conn, struct ft_socket *socket);
+// The oldest connection waiting, while ft_tcp_has_waiting(): it is the socket's, which is from then on told of its
+// events. It may have been reset meanwhile: its first receive says so.
+struct ft_tcp_anchor *ft_tcp_accept(
+	struct ft_stack *stack, struct ft_tcp_listener *listener, struct ft_socket *socket);
 
 enum ft_tcp_send_flag { FT_TCP_SEND_MORE = 1, FT_TCP_SEND_URGENT = 2 };
 // SEND: queues up to the bytes of `iov`, as much as fits the send buffer; returns how many, or

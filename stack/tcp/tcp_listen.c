@@ -1,5 +1,6 @@
 #include "tcp/tcp_listen.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <sys/epoll.h>
 
@@ -169,21 +170,17 @@ bool ft_tcp_has_waiting(const struct ft_tcp_listener *listener)
 	return listener->accept_count > 0;
 }
 
-struct ft_tcp_anchor *ft_tcp_accept(struct ft_stack *stack, struct ft_tcp_listener *listener)
+// What is in a queue has its block: it could not rest.
+struct ft_tcp_anchor *ft_tcp_accept(
+	struct ft_stack *stack, struct ft_tcp_listener *listener, struct ft_socket *socket)
 {
-	struct ft_tcp_conn *conn;
+	struct ft_tcp_conn *conn =
+		ft_container_of(listener->accept_queue.next, struct ft_tcp_conn, queue_node);
 
-	if (listener->accept_count == 0)
-		return NULL;
-	conn = ft_container_of(listener->accept_queue.next, struct ft_tcp_conn, queue_node);
+	assert(listener->accept_count > 0);
 	ft_list_remove(&conn->queue_node);
 	listener->accept_count--;
 	conn->listener = NULL;
+	conn->socket = socket;
 	return conn->anchor;
-}
-
-// What was in a queue has its block: it could not rest.
-void ft_tcp_attach(struct ft_tcp_anchor *anchor, struct ft_socket *socket)
-{
-	anchor->conn->socket = socket;
 }

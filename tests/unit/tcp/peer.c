@@ -645,9 +645,8 @@ void peer_accept(void)
 {
 	struct ft_tcp_options options;
 
-	peer.conn = ft_tcp_accept(&peer.stack, peer.listener);
-	assert_non_null(peer.conn);
-	ft_tcp_attach(peer.conn, peer.socket);
+	assert_true(ft_tcp_has_waiting(peer.listener));
+	peer.conn = ft_tcp_accept(&peer.stack, peer.listener, peer.socket);
 	ft_tcp_get_options(&peer.stack, peer.conn, &options);
 	change_settings(peer.socket, &options);
 }

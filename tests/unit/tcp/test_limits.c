@@ -367,7 +367,7 @@ static void established_crowd_that_does_not_read_leaves_packets_to_others(void *
 		peer_complete_from(50000 + i);
 		SEND(.seq = 1, .ack = 1, .flags = ACK, .is_window_shut = true,
 			.from_port = 50000 + i);
-		hoarders[i] = ft_tcp_accept(&peer.stack, peer.listener);
+		hoarders[i] = ft_tcp_accept(&peer.stack, peer.listener, NULL);
 		assert_true(write_until_refused(hoarders[i]) >= 2000);
 	}
 	assert_in_range(held->used, held->limit / 2, held->limit / 16 * 15);
@@ -420,7 +420,7 @@ static void established_crowd_that_wants_packets_delays_nobody(void **state)
 		peer_complete_from(50000 + i);
 		SEND(.seq = 1, .ack = 1, .flags = ACK, .is_window_shut = true,
 			.from_port = 50000 + i);
-		write_until_refused(ft_tcp_accept(&peer.stack, peer.listener));
+		write_until_refused(ft_tcp_accept(&peer.stack, peer.listener, NULL));
 	}
 	peer_turn();
 	SEND(.seq = 2, .ack = 1, .flags = ACK, .text = "x", .from_port = 50199); // a gap before it
