@@ -61,6 +61,19 @@ static void fill_checksums(struct rte_mbuf *segment)
 	rte_pktmbuf_prepend(segment, segment->l2_len);
 }
 
+// Where a packet's first mbuf holds its headers alone, the library has the first segment point at nothing behind
+// them. Not every NIC takes an empty mbuf.
+static void leave_out_empty(struct rte_mbuf *segment)
+{
+	struct rte_mbuf *second = segment->next;
+
+	if (second->data_len > 0)
+		return;
+	segment->next = second->next;
+	segment->nb_segs--;
+	rte_pktmbuf_free_seg(second);
+}
+
 static bool cut(struct ft_gso *gso, struct rte_mbuf *pkt)
 {
 	const struct rte_gso_ctx how = {
@@ -80,6 +93,7 @@ static bool cut(struct ft_gso *gso, struct rte_mbuf *pkt)
 	gso->whole = pkt;
 	rte_pktmbuf_refcnt_update(pkt, 1);
 	gso->packets++;
+	leave_out_empty(gso->cut[0]);
 	for (int i = 0; i < count; i++) {
 		fill_checksums(gso->cut[i]);
 		if (!gso->takes_chains)

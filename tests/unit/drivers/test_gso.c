@@ -98,7 +98,7 @@ static struct rte_mbuf *packet(uint32_t bytes, uint32_t part)
 	return pkt;
 }
 
-// The segment has these of the packet's bytes, sound headers, and asks the NIC for nothing.
+// The segment has these of the packet's bytes, sound headers, no mbuf that is empty, and asks the NIC for nothing.
 static void check_segment(struct rte_mbuf *segment, uint32_t from, uint32_t bytes, bool is_last)
 {
 	uint8_t frame[HEADERS + MSS];
@@ -107,6 +107,8 @@ static void check_segment(struct rte_mbuf *segment, uint32_t from, uint32_t byte
 	const char *reason;
 
 	assert_int_equal(rte_mbuf_check(segment, 1, &reason), 0);
+	for (const struct rte_mbuf *part = segment; part != NULL; part = part->next)
+		assert_true(part->data_len > 0);
 	assert_int_equal(segment->pkt_len, HEADERS + bytes);
 	assert_int_equal(ft_pkt_copy_out(segment, 0, frame, sizeof(frame)), HEADERS + bytes);
 	assert_int_equal(frame[0], 0xee);
