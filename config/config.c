@@ -79,6 +79,14 @@ int ft_config_check(const struct ft_config *config, FILE *errors)
 			config->nic.tx_descriptors);
 		return -EINVAL;
 	}
+	// And what those to be cut point into (stack/stack.c).
+	if (config->nic.tso && config->nic.tx_descriptors > config->memory.packets / 4) {
+		fprintf(errors,
+			"[memory] packets = %u is too few for [nic] tx_descriptors = %u with tso = yes: "
+			"expected at least four times as many\n",
+			config->memory.packets, config->nic.tx_descriptors);
+		return -EINVAL;
+	}
 	return 0;
 }
 

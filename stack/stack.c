@@ -8,9 +8,22 @@
 #include "base/trace.h"
 #include "socket/socket.h"
 
-// The receive pool also feeds the NIC: what its ring and the bursts under way need is never lent to
-// queues. Of the send pool a quarter stays for what must go out even when applications have filled
-// their send queues: ACKs, resets, ARP, ICMP.
+// Of the send pool a quarter stays for what must go out even when applications have filled their send queues: ACKs,
+// resets, ARP, ICMP.
+static uint64_t reserved_to_send(const struct ft_config *config)
+{
+	uint64_t quarter = config->memory.packets / 4;
+	uint64_t in_ring;
+
+	if (!config->nic.tso)
+		return quarter;
+	// The NIC gives back what it has sent only when it needs the place for more. Until then each packet that points
+	// into a send queue holds one that the queue has done with, and nobody else may have (tcp/send_queue.h).
+	in_ring = 2 * (uint64_t)config->nic.tx_descriptors + 4 * FT_RX_BURST;
+	return RTE_MAX(quarter, RTE_MIN(in_ring, (uint64_t)config->memory.packets / 2));
+}
+
+// The receive pool also feeds the NIC: what its ring and the bursts under way need is never lent to queues.
 static int set_budgets(struct ft_stack *stack)
 {
 	uint64_t packets = stack->config.memory.packets;
@@ -24,7 +37,7 @@ static int set_budgets(struct ft_stack *stack)
 		return -EINVAL;
 	}
 	stack->receive_held.mbufs.limit = packets - nic_share;
-	stack->send_held.limit = packets - packets / 4;
+	stack->send_held.limit = packets - reserved_to_send(&stack->config);
 	return 0;
 }
 

@@ -470,6 +470,18 @@ static void arguments_values_at_odds_refused(void **state)
 	assert_message_has("[memory] packets = 1024 is too few");
 }
 
+static void arguments_tso_with_few_packets_refused(void **state)
+{
+	char *argv[] = { "ft-echo", "--memory.packets=4095", "--nic.tso=yes", NULL };
+	char *enough[] = { "ft-echo", "--memory.packets=4096", "--nic.tso=yes", NULL };
+	int argc = 3;
+
+	assert_int_equal(take(&argc, argv), -EINVAL);
+	assert_message_has("packets = 4095 is too few for [nic] tx_descriptors = 1024 with tso");
+	argc = 3;
+	assert_int_equal(take(&argc, enough), 0);
+}
+
 static void help_names_every_key(void **state)
 {
 	char *help;
@@ -597,6 +609,7 @@ int main(void)
 		TEST(arguments_wrong_value_names_the_option),
 		TEST(arguments_value_missing_refused),
 		TEST(arguments_values_at_odds_refused),
+		TEST(arguments_tso_with_few_packets_refused),
 		TEST(help_names_every_key),
 		TEST(manual_has_every_key_with_its_default),
 		TEST(manual_read_as_it_stands_is_the_defaults),
