@@ -217,16 +217,25 @@ def report(table, rounds):
 
 @contextlib.contextmanager
 def hugepages(count):
-    """So many of 2 MiB at least, free; as many as there were before when it ends."""
+    """So many of 2 MiB at least, free, where the kernel has them; as many as there were before when it ends."""
     pool = pathlib.Path("/sys/kernel/mm/hugepages/hugepages-2048kB")
-    before, free = (int((pool / name).read_text()) for name in ("nr_hugepages", "free_hugepages"))
-    (pool / "nr_hugepages").write_text(str(before + max(0, count - free)))
-    if int((pool / "free_hugepages").read_text()) < count:
-        print("side_by_side.py: too little memory for hugepages: fourtuple does without", file=sys.stderr)
+    before, free = (int((pool / name).read_text()) for name in ("nr_hugepages", "free_hugepages")) \
+        if pool.exists() else (0, 0)
     try:
+        with contextlib.suppress(OSError):
+            (pool / "nr_hugepages").write_text(str(before + max(0, count - free)))
+            free = int((pool / "free_hugepages").read_text())
+        if free < count:
+            print("side_by_side.py: too little memory for hugepages: fourtuple does without", file=sys.stderr)
         yield
     finally:
-        (pool / "nr_hugepages").write_text(str(before))
+        with contextlib.suppress(OSError):
+            (pool / "nr_hugepages").write_text(str(before))
+
+
+def end_orderly(number, _):
+    """Like Ctrl-C: namespaces and hugepages are given back."""
+    sys.exit(128 + number)
 
 
 def main():
@@ -240,6 +249,7 @@ def main():
         sys.exit("side_by_side.py: needs root, for network namespaces")
     if len(os.sched_getaffinity(0)) < 2:
         sys.exit("side_by_side.py: needs two cores, one for each end")
+    signal.signal(signal.SIGTERM, end_orderly)
     rounds = []
     with hugepages(HUGEPAGES):
         for number in range(options.rounds):
