@@ -394,7 +394,6 @@ static int start_cutting(
 {
 	bool takes_chains = plan->conf.txmode.offloads & RTE_ETH_TX_OFFLOAD_MULTI_SEGS;
 	bool fits = plan->mtu + FRAME_OVERHEAD <= plan->room_bytes;
-
 	int kernel;
 
 	if (!config->nic.tso || has_tso(plan))

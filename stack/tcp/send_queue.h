@@ -1,6 +1,6 @@
 // Bytes from SND.UNA on, sent or not: a FIFO of mbufs filled to their last byte. A segment copies
-// its payload from here, what the NIC cuts into segments points to it; an acknowledgment drops bytes from the front. A few bytes, as a short answer is,
-// stay in the queue itself and need no mbuf.
+// its payload from here, what the NIC cuts into segments points to it; an acknowledgment drops bytes from
+// the front. A few bytes, as a short answer is, stay in the queue itself and need no mbuf.
 //
 //	front = SND.UNA          offset                            end
 //	|###################|###################|###################|.......|

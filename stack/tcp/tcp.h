@@ -95,9 +95,9 @@ enum ft_drop ft_tcp_input(
 	struct ft_stack *stack, struct rte_mbuf *pkt, struct ft_tcp_anchor *candidate, ft_time now);
 
 // Takes packets of a burst from the front, as long as each is a segment of a connection that comes next there
-// (tcp_predicted.h, tcp_passage.h); none while anything is traced or recorded. Returns how many. Of the next, if there is one, *reason
-// says why it is not taken; or FT_TAKEN: nothing has happened with it, and it is for ft_tcp_input() or others. The
-// table had seen `changes` when the packets were looked up.
+// (tcp_predicted.h, tcp_passage.h); none while anything is traced or recorded. Returns how many. Of the next, if there
+// is one, *reason says why it is not taken; or FT_TAKEN: nothing has happened with it, and it is for ft_tcp_input() or
+// others. The table had seen `changes` when the packets were looked up.
 uint16_t ft_tcp_input_predicted(struct ft_stack *stack, struct rte_mbuf *const *pkts,
 	uint16_t count, uint64_t changes, ft_time now, enum ft_drop *reason);
 
