@@ -108,12 +108,18 @@ static bool send_by_kernel(struct ft_gso *gso, struct rte_mbuf *pkt)
 	const uint32_t headers = pkt->l2_len + pkt->l3_len + pkt->l4_len;
 	const uint32_t payload = pkt->pkt_len - headers;
 	const uint32_t segments = (payload + pkt->tso_segsz - 1) / pkt->tso_segsz;
+	int error = ft_kernel_gso_send(gso->kernel, pkt);
 
-	if (!ft_kernel_gso_send(gso->kernel, pkt))
+	if (error == -EAGAIN)
 		return false;
-	gso->kernel_packets++;
-	gso->kernel_segments += segments;
-	gso->kernel_bytes += payload + segments * headers;
+	if (error == 0) {
+		gso->kernel_packets++;
+		gso->kernel_segments += segments;
+		gso->kernel_bytes += payload + segments * headers;
+	} else {
+		gso->kernel_errors++; // lost, as on any wire: TCP sends it again
+	}
+	rte_pktmbuf_free(pkt);
 	return true;
 }
 

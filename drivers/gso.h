@@ -23,6 +23,7 @@ struct ft_gso {
 	uint64_t packets;      // that were cut
 	// Through the packet socket, and so not through `transmit`: packets, and what they are cut into.
 	uint64_t kernel_packets, kernel_segments, kernel_bytes;
+	uint64_t kernel_errors; // packets that it refused
 };
 
 // `gso` is all zero but for transmit, driver, kernel, takes_chains and headers, a pool whose packets have room for a

@@ -62,7 +62,7 @@ static struct virtio_net_hdr describe(struct rte_mbuf *pkt)
 	};
 }
 
-bool ft_kernel_gso_send(int fd, struct rte_mbuf *pkt)
+int ft_kernel_gso_send(int fd, struct rte_mbuf *pkt)
 {
 	struct virtio_net_hdr description = describe(pkt);
 	struct iovec pieces[1 + FT_KERNEL_GSO_PIECES] = { { &description, sizeof(description) } };
@@ -72,9 +72,7 @@ bool ft_kernel_gso_send(int fd, struct rte_mbuf *pkt)
 	for (struct rte_mbuf *piece = pkt; piece != NULL; piece = piece->next)
 		pieces[count++] =
 			(struct iovec){ rte_pktmbuf_mtod(piece, void *), piece->data_len };
-	if (writev(fd, pieces, count) < 0 &&
-		(errno == EAGAIN || errno == ENOBUFS || errno == ENOMEM))
-		return false;
-	rte_pktmbuf_free(pkt);
-	return true;
+	if (writev(fd, pieces, count) >= 0)
+		return 0;
+	return errno == ENOBUFS || errno == ENOMEM ? -EAGAIN : -errno;
 }

@@ -5,8 +5,6 @@
 //	DPDK's driver:  cut here ── 44 copies, 44 skbs, one softirq each ── interface
 //	packet socket:  one copy, one skb ── cut in the kernel ──────────── interface
 #pragma once
-#include <stdbool.h>
-
 #include <rte_mbuf.h>
 
 // Opens a packet socket on the interface, which only sends. Returns its descriptor, which is the caller's to close;
@@ -14,7 +12,7 @@
 int ft_kernel_gso_open(const char *interface);
 
 // Sends a frame of TCP over IPv4 that asks for TSO (RTE_MBUF_F_TX_TCP_SEG; l2_len, l3_len, l4_len, tso_segsz) in a
-// chain of up to FT_KERNEL_GSO_PIECES mbufs, and frees it. False when the kernel has no room or no memory for it now:
-// then it is the caller's still. What the kernel refuses for good (the interface is down) is gone, as on any wire.
+// chain of up to FT_KERNEL_GSO_PIECES mbufs, which stays the caller's. Returns 0; -EAGAIN when the kernel has no room
+// or no memory for it now; or another negative errno when it does not want it at all (-ENETDOWN: the interface is).
 #define FT_KERNEL_GSO_PIECES 64
-bool ft_kernel_gso_send(int fd, struct rte_mbuf *pkt);
+int ft_kernel_gso_send(int fd, struct rte_mbuf *pkt);

@@ -439,7 +439,7 @@ static uint16_t tso_bytes_of(const struct ft_nic *nic, const struct plan *plan)
 	if (!has_tso(plan))
 		return 0;
 	if (mbufs > 0)
-		most = RTE_MIN(most, (mbufs - 2) * plan->room_bytes);
+		most = RTE_MIN(most, (RTE_MAX(mbufs, 2u) - 2) * plan->room_bytes);
 	return (uint16_t)most;
 }
 

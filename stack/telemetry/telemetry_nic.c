@@ -126,7 +126,7 @@ static struct rte_tel_data *statistics_of(const struct ft_nic *nic)
 	rte_tel_data_add_dict_u64(dict, "tx_bytes", stats.obytes + nic->gso.kernel_bytes);
 	rte_tel_data_add_dict_u64(dict, "rx_missed", stats.imissed);
 	rte_tel_data_add_dict_u64(dict, "rx_errors", stats.ierrors);
-	rte_tel_data_add_dict_u64(dict, "tx_errors", stats.oerrors);
+	rte_tel_data_add_dict_u64(dict, "tx_errors", stats.oerrors + nic->gso.kernel_errors);
 	rte_tel_data_add_dict_u64(dict, "rx_no_mbuf", stats.rx_nombuf);
 	rte_tel_data_add_dict_u64(dict, "rx_gro_merged", nic->merged);
 	rte_tel_data_add_dict_u64(dict, "tx_tso_in_software", nic->gso.packets);

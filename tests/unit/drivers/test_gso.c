@@ -301,6 +301,8 @@ static void kernel_that_refuses_loses_it(void **state)
 	signal(SIGPIPE, SIG_IGN);
 	assert_int_equal(ft_gso_transmit(&gso, &pkt, 1), 1);
 	assert_int_equal(sent_count, 0);
+	assert_int_equal(gso.kernel_packets, 0);
+	assert_int_equal(gso.kernel_errors, 1);
 }
 
 static void no_interface_no_packet_socket(void **state)
