@@ -15,7 +15,7 @@
 #define DATA_BYTES 2048 // of a packet, as for a NIC
 // Of memory: a page and a bit, as DPDK without hugepages lays none across the border of two.
 #define PACKET_BYTES 4352
-#define TURN FT_MICROSECOND
+#define TURN	     FT_MICROSECOND
 
 void bench_start_eal(uint64_t packets)
 {

@@ -230,8 +230,8 @@ int main(void)
 		TSO_TEST(third_duplicate_ack_has_one_segment_sent_again),
 		TSO_TEST(fin_goes_with_the_last_of_them),
 		TSO_TEST(without_packets_for_a_chain_segments_go_apart),
-		cmocka_unit_test_setup_teardown(what_the_nic_holds_leaves_packets_to_send,
-			begin_with_ring, end_with_ring),
+		cmocka_unit_test_setup_teardown(
+			what_the_nic_holds_leaves_packets_to_send, begin_with_ring, end_with_ring),
 	};
 
 	ft_test_start_eal();
