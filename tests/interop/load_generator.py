@@ -8,6 +8,7 @@ import signal
 import socket
 import struct
 import subprocess
+import threading
 import time
 
 from kernel_client import CLOSED_PORT, receive_exactly
@@ -164,14 +165,17 @@ def open_loop_shows_a_server_that_stalls(wire):
 @test
 def open_loop_goes_on_when_the_server_comes_back(wire):
     """It breaks its connections and is away for half a second, in which half of the requests are due."""
+    has_broken = threading.Event()
+
     def break_once(connection):
         with connection:
             for _ in range(20):
                 connection.sendall(receive_exactly(connection, 64))
+        has_broken.set()
 
     with server(wire, break_once):
         process = start(wire, "--rate", "100", "--duration", "1 s", "--connections", "1")
-        time.sleep(0.6)
+        assert has_broken.wait(20)
     time.sleep(0.5)
     with server(wire, echo):
         found = results(wire, process, status=1)
