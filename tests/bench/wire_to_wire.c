@@ -13,6 +13,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/few.h"
 #include "bench_client.h"
 #include "bench_host.h"
 #include "bench_server.h"
@@ -430,12 +431,14 @@ static void measure_bulk(struct bench *bench, struct wire_result *result)
 
 // ---- beginning and end ----
 
-// Answers stay in the send queue until they are acknowledged: with --acks with, one for each.
+// Answers stay in the send queue until they are acknowledged: with --acks with, one for each. Few bytes need no
+// packet there.
 static uint32_t packets_for(const struct wire_options *options)
 {
 	uint32_t held = options->is_hot ? HOT : options->connections;
 
-	if (options->acks_apart || options->mode != WIRE_REQUESTS)
+	if (options->acks_apart || options->mode != WIRE_REQUESTS ||
+		options->request_bytes <= FT_FEW)
 		held = 0;
 	return 16384 + held + held / 2;
 }
