@@ -46,7 +46,9 @@ static inline unsigned lowest_bit(uint64_t bits)
 
 void ft_wheel_init(struct ft_wheel *wheel, ft_time now)
 {
-	*wheel = (struct ft_wheel){ .now = now, .tick = tick_at_or_before(now) };
+	*wheel = (struct ft_wheel){
+		.now = now, .tick = tick_at_or_before(now), .moves_left = FT_WHEEL_MOVES
+	};
 	for (unsigned level = 0; level < FT_WHEEL_LEVELS; level++) {
 		for (unsigned slot = 0; slot < FT_WHEEL_SLOTS; slot++)
 			ft_list_init(&wheel->slots[level][slot]);
@@ -156,43 +158,65 @@ static bool find_next_slot(const struct ft_wheel *wheel, struct slot_place *plac
 	return true;
 }
 
-// The hand has come to the slot's beginning: now the digits below tell its timers apart. Moves at most
-// *left of them and counts that down. False when there are more: the hand must not go on.
-static bool move_down(struct ft_wheel *wheel, const struct slot_place *place, uint32_t *left)
+static inline struct ft_list *list_at(struct ft_wheel *wheel, const struct slot_place *place)
 {
-	struct ft_list *slot = &wheel->slots[place->level][place->slot];
+	return &wheel->slots[place->level][place->slot];
+}
+
+static inline struct ft_timer *first_of(const struct ft_list *slot)
+{
+	return ft_container_of(slot->next, struct ft_timer, node);
+}
+
+// The hand has come to the slot's beginning: now the digits below tell its timers apart. Moves as many down as may
+// move in this turn, up to a lazy one, which is returned instead. NULL: none is lazy.
+static struct ft_timer *move_down(struct ft_wheel *wheel, const struct slot_place *place)
+{
+	const struct ft_list *slot = list_at(wheel, place);
 
 	wheel->moving_level = (uint8_t)place->level;
-	for (; *left > 0 && !ft_list_is_empty(slot); --*left) {
-		struct ft_timer *timer = ft_container_of(slot->next, struct ft_timer, node);
+	while (wheel->moves_left > 0 && !ft_list_is_empty(slot)) {
+		struct ft_timer *timer = first_of(slot);
 
+		wheel->moves_left--;
+		if (timer->is_lazy)
+			return timer;
 		unlink_timer(wheel, timer);
 		link_at(wheel, timer, tick_at_or_after(timer->deadline));
 	}
-	return ft_list_is_empty(slot);
+	return NULL;
+}
+
+// Up to the present; or up to a slot that could not be emptied, where the hand must wait. NULL: nothing expires.
+static struct ft_timer *advance(struct ft_wheel *wheel)
+{
+	struct slot_place place;
+	struct ft_timer *timer;
+
+	while (find_next_slot(wheel, &place) && place.tick <= tick_at_or_before(wheel->now)) {
+		wheel->tick = place.tick;
+		if (place.level == 0)
+			return first_of(list_at(wheel, &place));
+		timer = move_down(wheel, &place);
+		if (timer != NULL || !ft_list_is_empty(list_at(wheel, &place)))
+			return timer;
+	}
+	wheel->tick = tick_at_or_before(wheel->now);
+	return NULL;
 }
 
 struct ft_timer *ft_wheel_expire(struct ft_wheel *wheel, ft_time now)
 {
-	uint32_t moves_left = FT_WHEEL_MOVES;
-	struct slot_place place;
 	struct ft_timer *timer;
 
 	if (now > wheel->now)
 		wheel->now = now;
-	while (find_next_slot(wheel, &place) && place.tick <= tick_at_or_before(wheel->now)) {
-		wheel->tick = place.tick;
-		if (place.level > 0) {
-			if (!move_down(wheel, &place, &moves_left))
-				return NULL;
-			continue;
-		}
-		timer = ft_container_of(wheel->slots[0][place.slot].next, struct ft_timer, node);
+	timer = advance(wheel);
+	if (timer == NULL)
+		wheel->moves_left = FT_WHEEL_MOVES; // the next turn's
+	else
 		ft_timer_cancel(wheel, timer);
-		return timer;
-	}
-	wheel->tick = tick_at_or_before(wheel->now);
-	return NULL;
+	return timer;
 }
 
 ft_time ft_wheel_next(const struct ft_wheel *wheel)

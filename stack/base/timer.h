@@ -10,6 +10,10 @@
 // so a timer never expires early, and less than a tick late; unless more than FT_WHEEL_MOVES timers
 // are in one slot of a higher level: then the hand waits at its beginning for as many turns as it
 // takes to move all of them down, and timers due meanwhile wait too, but packets don't.
+//
+// Who moves a deadline back far more often than it comes leaves the timer where it is, and makes it lazy: instead of
+// moving down it is handed out, early, and is set anew to where the deadline stands by now. That spares the timer
+// the way down to level 0, where it would only have been told to go back up.
 #pragma once
 #include <stdbool.h>
 #include <stdint.h>
@@ -21,7 +25,7 @@
 #define FT_WHEEL_SLOT_BITS 6
 #define FT_WHEEL_SLOTS	   (1 << FT_WHEEL_SLOT_BITS)
 #define FT_WHEEL_LEVELS	   7
-#define FT_WHEEL_MOVES	   256 // timers that a turn with nothing due moves down at most
+#define FT_WHEEL_MOVES	   256 // timers that a turn with nothing due moves down or hands out at most
 
 // What an expiry means. stack/poll.c has the table from kind to function.
 enum ft_timer_kind {
@@ -40,6 +44,7 @@ struct ft_timer {
 	uint8_t kind;	     // enum ft_timer_kind
 	uint8_t level;
 	uint8_t slot;
+	bool is_lazy; // may expire early, and is then set anew
 };
 
 struct ft_wheel {
@@ -48,6 +53,7 @@ struct ft_wheel {
 	uint64_t used[FT_WHEEL_LEVELS]; // a bit for each slot that is not empty
 	uint64_t timer_count;
 	uint8_t moving_level; // where the hand last came to a slot whose timers move down
+	uint32_t moves_left;  // of FT_WHEEL_MOVES, in this turn
 	struct ft_list slots[FT_WHEEL_LEVELS][FT_WHEEL_SLOTS];
 };
 
@@ -72,8 +78,8 @@ void ft_timer_set(struct ft_wheel *wheel, struct ft_timer *timer, ft_time deadli
 void ft_timer_cancel(struct ft_wheel *wheel, struct ft_timer *timer);
 
 // Advances to `now` (which may be hours later; an earlier `now` is taken as the present) and
-// returns one timer whose deadline has come, no longer set, or NULL when none is left for this turn
-// (ft_wheel_next() says if the next one is due at once). The caller
+// returns one timer whose deadline has come, or a lazy one on its way down, no longer set, or NULL when none is
+// left for this turn (ft_wheel_next() says if the next one is due at once). The caller
 // may set and cancel any timer between calls; one that is set to a deadline already past is
 // returned by a call with a `now` in a later tick, so that a handler which sets itself again cannot
 // hold the loop.

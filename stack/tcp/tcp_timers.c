@@ -27,7 +27,8 @@
 //
 // All share one node in the wheel. It stands at the earliest deadline or before it: when a deadline
 // moves back, the node stays and expires once for nothing, so that the retransmission timer, which
-// every ACK moves, costs no wheel operation for each.
+// every ACK moves, costs no wheel operation for each. And it is lazy (base/timer.h), as nearly all its expiries are
+// for nothing.
 #include "tcp/tcp_timers.h"
 
 #include <errno.h>
@@ -56,6 +57,7 @@ void ft_tcp_timers_tell_and_move(
 void ft_tcp_timers_init(struct ft_tcp_conn *conn)
 {
 	ft_timer_init(&conn->timer, FT_TIMER_TCP);
+	conn->timer.is_lazy = true;
 	for (int timer = 0; timer < FT_TCP_TIMER_COUNT; timer++)
 		conn->deadlines[timer] = FT_NEVER;
 }
@@ -321,17 +323,21 @@ static ft_time earliest_deadline(const struct ft_tcp_conn *conn)
 
 static void expire_deadlines(struct ft_stack *stack, struct ft_tcp_conn *conn, ft_time now)
 {
+	bool is_any_due = false;
+
 	// An expiry that ends the connection clears all the other deadlines.
 	for (int which = 0; which < FT_TCP_TIMER_COUNT; which++) {
 		if (conn->deadlines[which] > now)
 			continue;
+		is_any_due = true;
 		if (ft_is_traced(stack, FT_TRACE_TIMER))
 			ft_tcp_trace_expired(stack, conn, which);
 		conn->deadlines[which] = FT_NEVER;
 		expired[which](stack, conn, now);
 	}
 	ft_timer_set(&stack->wheel, &conn->timer, earliest_deadline(conn));
-	ft_conn_reap(stack, conn);
+	if (is_any_due)
+		ft_conn_reap(stack, conn);
 }
 
 void ft_tcp_expire(struct ft_stack *stack, struct ft_timer *timer, ft_time now)

@@ -143,6 +143,7 @@ struct model {
 	struct ft_timer timers[MODEL_TIMERS];
 	ft_time expiry[MODEL_TIMERS]; // the tick's time, FT_NEVER when not set
 	ft_time now;
+	uint64_t early_count; // lazy timers handed out before their time
 };
 
 static ft_time round_up(ft_time time)
@@ -187,6 +188,16 @@ static ft_time earliest(const struct model *model)
 	return first;
 }
 
+// One that was handed out early: each time it has come down a level.
+static void set_anew(struct model *model, struct ft_timer *timer)
+{
+	const uint8_t level = timer->level;
+
+	ft_timer_set(&wheel, timer, model->expiry[timer - model->timers]);
+	assert_true(timer->level < level || level == FT_WHEEL_LEVELS - 1);
+	model->early_count++;
+}
+
 static void advance(struct model *model)
 {
 	ft_time next = ft_wheel_next(&wheel);
@@ -200,16 +211,21 @@ static void advance(struct model *model)
 	for (struct ft_timer *timer; (timer = ft_wheel_expire(&wheel, model->now)) != NULL;) {
 		uint64_t i = (uint64_t)(timer - model->timers);
 
-		assert_true(model->expiry[i] <= model->now);
-		assert_true(model->expiry[i] >= last); // in the order of their ticks
-		last = model->expiry[i];
-		model->expiry[i] = FT_NEVER;
 		assert_false(ft_timer_is_set(timer));
+		if (timer->is_lazy && model->expiry[i] > model->now) {
+			set_anew(model, timer);
+			continue;
+		}
+		assert_true(model->expiry[i] <= model->now);
+		assert_true(
+			timer->is_lazy || model->expiry[i] >= last); // in the order of their ticks
+		last = timer->is_lazy ? last : model->expiry[i];
+		model->expiry[i] = FT_NEVER;
 	}
 	assert_true(earliest(model) > model->now);
 }
 
-static void run_model(uint64_t seed)
+static uint64_t run_model(uint64_t seed)
 {
 	struct model model = { .now = 0 };
 	uint64_t set_count = 0;
@@ -219,6 +235,7 @@ static void run_model(uint64_t seed)
 	ft_wheel_init(&wheel, model.now);
 	for (uint32_t i = 0; i < MODEL_TIMERS; i++) {
 		ft_timer_init(&model.timers[i], FT_TIMER_TEST);
+		model.timers[i].is_lazy = i % 3 == 0;
 		model.expiry[i] = FT_NEVER;
 	}
 	for (unsigned step = 0; step < 4000; step++) {
@@ -236,12 +253,16 @@ static void run_model(uint64_t seed)
 	for (uint32_t i = 0; i < MODEL_TIMERS; i++)
 		set_count += model.expiry[i] != FT_NEVER;
 	assert_true(wheel.timer_count == set_count);
+	return model.early_count;
 }
 
 static void random_sets_cancels_and_jumps_agree_with_model(void **state)
 {
+	uint64_t early_count = 0;
+
 	for (uint64_t seed = 0; seed < 300; seed++)
-		run_model(seed);
+		early_count += run_model(seed);
+	assert_true(early_count > 300);
 }
 
 // ---- ten million: nothing is measured by time, what is touched is counted ----
@@ -377,6 +398,52 @@ static void many_in_one_slot_expire_all_and_none_early(void **state)
 	assert_true(wheel.timer_count == 0);
 }
 
+// Whose deadline has moved back meanwhile: one expiry for nothing, where it would have moved down, and none at level 0.
+static void lazy_timer_is_handed_out_early_and_goes_back_up(void **state)
+{
+	const ft_time slot = TICK << FT_WHEEL_SLOT_BITS;
+	struct ft_timer timer;
+
+	ft_wheel_init(&wheel, 0);
+	ft_timer_init(&timer, FT_TIMER_TEST);
+	timer.is_lazy = true;
+	ft_timer_set(&wheel, &timer, 3 * slot + slot / 2);
+	assert_null(ft_wheel_expire(&wheel, 3 * slot - 1));
+	assert_ptr_equal(ft_wheel_expire(&wheel, 3 * slot), &timer);
+	assert_false(ft_timer_is_set(&timer));
+	ft_timer_set(&wheel, &timer, 6 * slot + TICK);
+	assert_null(ft_wheel_expire(&wheel, 6 * slot - 1));
+	assert_ptr_equal(ft_wheel_expire(&wheel, 6 * slot), &timer);
+	ft_timer_set(&wheel, &timer, 6 * slot + TICK);
+	assert_null(ft_wheel_expire(&wheel, 6 * slot));
+	assert_null(ft_wheel_expire(&wheel, 6 * slot + TICK - 1));
+	assert_ptr_equal(ft_wheel_expire(&wheel, 6 * slot + TICK), &timer);
+}
+
+// As those that move down, no more than a turn has moves for; the next turn goes on.
+static void turn_hands_out_few_of_many_lazy_ones(void **state)
+{
+	static struct ft_timer timers[3 * FT_WHEEL_MOVES];
+	const ft_time slot = TICK << FT_WHEEL_SLOT_BITS;
+	struct ft_timer *timer;
+
+	ft_wheel_init(&wheel, 0);
+	for (uint32_t i = 0; i < RTE_DIM(timers); i++) {
+		ft_timer_init(&timers[i], FT_TIMER_TEST);
+		timers[i].is_lazy = true;
+		ft_timer_set(&wheel, &timers[i], slot + slot / 2);
+	}
+	for (uint32_t turn = 0; turn < 3; turn++) {
+		for (uint32_t i = 0; i < FT_WHEEL_MOVES; i++) {
+			timer = ft_wheel_expire(&wheel, slot);
+			assert_non_null(timer);
+			ft_timer_set(&wheel, timer, 10 * slot);
+		}
+		assert_null(ft_wheel_expire(&wheel, slot));
+	}
+	assert_null(ft_wheel_expire(&wheel, 2 * slot));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -393,6 +460,8 @@ int main(void)
 		cmocka_unit_test(turn_before_next_slot_touches_none_of_ten_million),
 		cmocka_unit_test(turn_with_none_due_moves_few_of_ten_million),
 		cmocka_unit_test(many_in_one_slot_expire_all_and_none_early),
+		cmocka_unit_test(lazy_timer_is_handed_out_early_and_goes_back_up),
+		cmocka_unit_test(turn_hands_out_few_of_many_lazy_ones),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
