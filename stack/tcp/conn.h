@@ -39,9 +39,9 @@ enum ft_tcp_owed {
 enum ft_tcp_timer {
 	FT_TCP_TIMER_RETRANSMIT,
 	FT_TCP_TIMER_DELAYED_ACK,
-	FT_TCP_TIMER_KEEPALIVE,
 	FT_TCP_TIMER_USER,
 	FT_TCP_TIMER_REST,
+	FT_TCP_TIMER_KEEPALIVE,
 	FT_TCP_TIMER_QUIET,
 	FT_TCP_TIMER_COUNT
 };
@@ -57,7 +57,8 @@ struct ft_tcp_conn {
 	uint32_t has_urgent : 1;     // a mark at rcv_up that was not passed yet
 	uint32_t is_more_coming : 1; // MSG_MORE: like cork, until the next send or ACK
 	uint32_t is_sending_urgent : 1;
-	uint32_t : 4;
+	uint32_t has_gap : 1; // something may wait in `reorder`
+	uint32_t : 3;
 	uint32_t owed : 8; // enum ft_tcp_owed
 	struct {
 		uint32_t nxt;
@@ -105,42 +106,54 @@ struct ft_tcp_conn {
 	uint16_t snd_laps;     // how often SND.UNA has gone round past the ISS: every 4 GB
 	uint32_t send_limit;   // bytes of the send queue: options.send_buffer, and as it has grown
 
+	// Line 2: what an ACK tells of the path.
 	struct ft_rtt rtt;
 	struct ft_retransmit retransmit;
-	struct ft_cc cc;
-	struct ft_send_queue send_queue;
-	struct ft_receive_queue receive_queue;
-	struct ft_receive_memory receive_memory;
-	struct ft_reorder reorder;
 
-	struct ft_tcp_anchor *anchor;
+	// Lines 3 and 4: when what happens, and to whom it matters.
 	struct ft_timer timer; // stands at the earliest deadline or before it
 	ft_time deadlines[FT_TCP_TIMER_COUNT];
-	ft_time last_heard;		  // the last acceptable segment
-	ft_time last_sent;		  // data
-	ft_time last_received;		  // data
-	struct ft_list owing_node;	  // in tcp->owing or tcp->wanting
+	ft_time last_heard;	   // the last acceptable segment
+	ft_time last_sent;	   // data
+	ft_time last_received;	   // data
+	struct ft_list owing_node; // in tcp->owing or tcp->wanting
+	struct ft_socket *socket;  // NULL: not accepted yet, or closed
+
+	// Lines 5 and 7 begin with what a queue of few bytes needs.
+	struct ft_receive_queue receive_queue;
+	struct ft_receive_memory receive_memory;
+	struct ft_send_queue send_queue;
+	struct ft_reorder reorder;
+
+	// Line 10, from the middle of the options on, is the last that a request needs.
+	struct ft_tcp_options options;
+	uint32_t ts_recent_age;	   // when ts_recent was taken: ft_conn_age()
+	uint16_t rcv_laps;	   // how often RCV.NXT has gone round past the IRS: every 4 GB
+	uint8_t unanswered_probes; // of a silent peer, or of a closed window
+	uint8_t timeouts;	   // in a row, with nothing acknowledged between them
+	uint8_t soft_error; // told by ICMP, reported if the connection times out (RFC 1122 4.2.3.9)
+	uint8_t again;	    // why snd.nxt last went back: enum ft_pkt_cause
+	uint8_t window_probes; // since the window closed, answered or not
+	uint8_t challenges_left;
+	uint32_t rcv_up; // where the urgent byte is, if has_urgent
+	struct ft_cc cc;
+
 	struct ft_list queue_node;	  // in a listener's queue, or in tcp->lingering
 	struct ft_tcp_listener *listener; // while in one of its queues
-	struct ft_socket *socket;	  // NULL: not accepted yet, or closed
-	uint32_t ts_recent_age;		  // when ts_recent was taken: ft_conn_age()
-	uint32_t rcv_up;		  // where the urgent byte is, if has_urgent
-	uint32_t challenge_second;	  // the second that challenges_left counts for
-	uint8_t challenges_left;
-	uint8_t unanswered_probes; // of a silent peer, or of a closed window
-	uint8_t window_probes;	   // since the window closed, answered or not
-	uint8_t timeouts;	   // in a row, with nothing acknowledged between them
-	uint8_t again;		   // why snd.nxt last went back: enum ft_pkt_cause
-	uint8_t soft_error; // told by ICMP, reported if the connection times out (RFC 1122 4.2.3.9)
-	uint16_t rcv_laps;  // how often RCV.NXT has gone round past the IRS: every 4 GB
+	struct ft_tcp_anchor *anchor;
+	uint32_t challenge_second; // the second that challenges_left counts for
 	uint32_t total_retransmits;
-	struct ft_tcp_options options;
 };
 
 _Static_assert(offsetof(struct ft_tcp_conn, snd) == 64,
 	"the checks on a segment need one line of the block: line 0");
-_Static_assert(offsetof(struct ft_tcp_conn, rtt) <= 128,
-	"a pure ACK that moves SND.UNA touches lines 0 and 1, then rtt, retransmit and cc");
+_Static_assert(
+	offsetof(struct ft_tcp_conn, rtt) == 128 && offsetof(struct ft_tcp_conn, timer) == 192,
+	"lines 0 and 1 are full, and so is line 2");
+_Static_assert(offsetof(struct ft_tcp_conn, receive_queue) == 320 &&
+		       offsetof(struct ft_tcp_conn, send_queue) == 448 &&
+		       offsetof(struct ft_tcp_conn, options.receive_buffer) == 640,
+	"a request of few bytes needs eight lines: 0 to 5, 7, 10 (tcp_prefetch.h)");
 _Static_assert(sizeof(struct ft_tcp_conn) <= 768,
 	"a core's cache holds the blocks of a thousand connections at work");
 

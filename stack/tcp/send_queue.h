@@ -23,10 +23,10 @@ struct rte_mempool;
 struct ft_send_queue {
 	struct ft_pkt_queue packets; // single mbufs, which info->next links; none: all is in `few`
 	uint64_t bytes;		     // from SND.UNA to the end
-	struct rte_mbuf *cursor;     // the mbuf where the last copy began: the next begins nearby
-	uint32_t cursor_offset;	     // of the cursor's first byte from the front
-	uint32_t old_bytes; // of `bytes`, those that were there at a moment: tcp_hoarders.h
 	uint8_t few[FT_SEND_QUEUE_FEW];
+	struct rte_mbuf *cursor; // the mbuf where the last copy began: the next begins nearby
+	uint32_t cursor_offset;	 // of the cursor's first byte from the front
+	uint32_t old_bytes;	 // of `bytes`, those that were there at a moment: tcp_hoarders.h
 };
 
 // Where the mbufs come from and how many may be held by all connections together.

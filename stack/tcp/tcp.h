@@ -58,24 +58,25 @@ struct ft_tcp {
 // What a socket has been told by setsockopt() before it has a connection, and a listener passes on
 // to the connections it accepts.
 struct ft_tcp_options {
-	uint64_t receive_buffer; // bytes
-	uint64_t send_buffer;	 // what a connection begins with, unless is_send_buffer_set
+	uint64_t send_buffer; // bytes: what a connection begins with, unless is_send_buffer_set
 	ft_time keepalive_idle;
 	ft_time keepalive_interval;
-	ft_time user_timeout; // 0: the configured default
+	char congestion[16];
 	uint32_t keepalive_count;
 	uint16_t mss; // TCP_MAXSEG, 0: what the path allows
-	uint8_t ttl;  // 0: the configured default
-	uint8_t tos;
 	bool reuse_address;
 	bool reuse_port;
+	// What is asked with each segment.
+	uint64_t receive_buffer; // bytes
+	ft_time user_timeout;	 // 0: the configured default
+	uint8_t ttl;		 // 0: the configured default
+	uint8_t tos;
 	bool no_delay;		 // TCP_NODELAY: Nagle off
 	bool cork;		 // TCP_CORK
 	bool quick_ack;		 // TCP_QUICKACK
 	bool keepalive;		 // SO_KEEPALIVE
 	bool oob_inline;	 // SO_OOBINLINE
 	bool is_send_buffer_set; // SO_SNDBUF: it does not grow by itself
-	char congestion[16];
 };
 
 int ft_tcp_init(struct ft_stack *stack);

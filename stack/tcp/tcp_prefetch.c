@@ -20,9 +20,6 @@ void ft_tcp_prefetch_around(
 	for (uint16_t i = 0; i < count; i++)
 		rte_prefetch0(conns[i]->socket); // or NULL, which does no harm
 	for (uint16_t i = 0; i < count; i++) {
-		// The timer's neighbours in the wheel, which a timer that is set again lets go.
-		rte_prefetch0(conns[i]->timer.node.next);
-		rte_prefetch0(conns[i]->timer.node.previous);
 		if (likely(conns[i]->socket != NULL))
 			prefetch_around(stack, conns[i]->socket);
 	}

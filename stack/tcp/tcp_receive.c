@@ -172,6 +172,7 @@ static enum ft_drop receive_out_of_order(struct ft_arrival *arrival)
 	enum ft_drop reason;
 
 	ft_conn_owe(arrival->stack, conn, FT_OWE_ACK, "ACK, a segment is missing");
+	conn->has_gap = true;
 	reason = ft_reorder_insert(&conn->reorder, arrival->pkt, &conn->receive_memory);
 	if (reason != FT_TAKEN)
 		return reason;
@@ -287,5 +288,6 @@ enum ft_drop ft_tcp_receive_fin_step(struct ft_arrival *arrival)
 	if (ft_conn_may_receive(conn) && is_fin_due(arrival))
 		ft_tcp_receive_take_fin(arrival->stack, conn, arrival->now);
 	ft_reorder_forget_fin(&conn->reorder, conn->rcv.nxt);
+	conn->has_gap = !ft_reorder_has_nothing(&conn->reorder);
 	return FT_TAKEN;
 }
