@@ -414,7 +414,7 @@ ft_time ft_stack_next_turn(const struct ft_stack *stack, ft_time now)
 {
 	bool has_work = stack->tx_count > 0 || stack->loopback.count > 0 ||
 			!ft_list_is_empty(&stack->tcp.owing) ||
-			!ft_list_is_empty(&stack->tcp.wanting);
+			!ft_list_is_empty(&stack->tcp.wanting) || stack->tcp.fresh_acks.count > 0;
 	ft_time next = ft_wheel_next(&stack->wheel);
 
 	if (has_work)

@@ -35,6 +35,16 @@ enum ft_tcp_state {
 	FT_TCP_STATE_COUNT
 };
 
+#define FT_TCP_FRESH_ACKS 64
+
+// Connections whose delayed ACK the wheel has not heard of yet (tcp_timers.h), oldest first. A block given back
+// meanwhile, and whatever it is now, does no harm here: its deadlines say so.
+struct ft_tcp_fresh_acks {
+	struct ft_tcp_conn *conns[FT_TCP_FRESH_ACKS];
+	uint32_t count;
+	uint32_t old_count; // those of the turn before
+};
+
 struct ft_tcp {
 	struct ft_pool
 		anchors;       // struct ft_tcp_anchor, which begins with its tuple: all connections
@@ -53,6 +63,7 @@ struct ft_tcp {
 	bool is_ending;				     // nothing will be sent any more
 	ft_time chain_failed_at; // the turn in which there were not enough packets for a chain
 	uint64_t in_state[FT_TCP_STATE_COUNT];
+	struct ft_tcp_fresh_acks fresh_acks;
 };
 
 // What a socket has been told by setsockopt() before it has a connection, and a listener passes on

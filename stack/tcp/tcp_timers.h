@@ -2,6 +2,7 @@
 // stops.
 #pragma once
 #include <stdbool.h>
+#include <string.h>
 
 #include "stack.h"
 #include "tcp/conn.h"
@@ -148,13 +149,40 @@ static inline void ft_tcp_timers_acked(
 	ft_tcp_timers_start_user(stack, conn, now);
 }
 
-// An ACK is due, but may wait for data to ride on.
+// An ACK is due, but may wait for data to ride on. It hardly ever waits until its deadline, as the application
+// answers before the next turn has paid: so it is only then that the wheel hears of what still waits.
 static inline void ft_tcp_timers_ack_waits(
 	struct ft_stack *stack, struct ft_tcp_conn *conn, ft_time now)
 {
-	if (!ft_tcp_timers_is_running(conn, FT_TCP_TIMER_DELAYED_ACK))
-		ft_tcp_timers_set(
-			stack, conn, FT_TCP_TIMER_DELAYED_ACK, now + stack->config.tcp.delayed_ack);
+	struct ft_tcp_fresh_acks *fresh = &stack->tcp.fresh_acks;
+	const ft_time deadline = now + stack->config.tcp.delayed_ack;
+
+	if (ft_tcp_timers_is_running(conn, FT_TCP_TIMER_DELAYED_ACK))
+		return;
+	if (unlikely(fresh->count == FT_TCP_FRESH_ACKS || ft_is_traced(stack, FT_TRACE_TIMER))) {
+		ft_tcp_timers_set(stack, conn, FT_TCP_TIMER_DELAYED_ACK, deadline);
+		return;
+	}
+	conn->deadlines[FT_TCP_TIMER_DELAYED_ACK] = deadline;
+	fresh->conns[fresh->count++] = conn;
+}
+
+// All that is owed in this turn was paid.
+static inline void ft_tcp_timers_paid(struct ft_stack *stack)
+{
+	struct ft_tcp_fresh_acks *fresh = &stack->tcp.fresh_acks;
+
+	for (uint32_t i = 0; i < fresh->old_count; i++) {
+		struct ft_tcp_conn *conn = fresh->conns[i];
+
+		if (unlikely(ft_tcp_timers_is_running(conn, FT_TCP_TIMER_DELAYED_ACK)))
+			ft_tcp_timers_start_by(
+				stack, conn, conn->deadlines[FT_TCP_TIMER_DELAYED_ACK]);
+	}
+	fresh->count -= fresh->old_count;
+	memmove(fresh->conns, fresh->conns + fresh->old_count,
+		fresh->count * sizeof(fresh->conns[0]));
+	fresh->old_count = fresh->count;
 }
 
 static inline void ft_tcp_timers_ack_sent(struct ft_stack *stack, struct ft_tcp_conn *conn)

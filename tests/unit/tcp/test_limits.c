@@ -5,6 +5,7 @@
 #include <rte_ip.h>
 
 #include "base/few.h"
+#include "tcp/tcp_at_once.h"
 
 #include "peer.h"
 
@@ -446,6 +447,73 @@ static void delayed_ack_of_zero_acks_at_once(void **state)
 	EXPECT(.seq = 1, .ack = 2, .flags = ACK);
 }
 
+static ft_time wheel_stands_at(void)
+{
+	return ft_tcp_at_work(peer.conn)->timer.deadline;
+}
+
+static void ack_that_rides_on_the_answer_never_was_in_the_wheel(void **state)
+{
+	ft_time before;
+
+	peer_enter(FT_TCP_ESTABLISHED);
+	before = wheel_stands_at();
+	assert_true(before > peer.now + peer.config.tcp.minimum_rto);
+	TAKES(.seq = 1, .ack = 1, .flags = PSH | ACK, .text = "x");
+	assert_true(ft_stack_next_turn(&peer.stack, peer.now) <= peer.now + FT_MILLISECOND);
+	assert_true(wheel_stands_at() == before);
+	peer_write("y");
+	EXPECT(.seq = 1, .ack = 2, .flags = PSH | ACK, .text = "y");
+	assert_true(wheel_stands_at() > peer.now + 2 * peer.config.tcp.delayed_ack);
+	assert_int_equal(peer.stack.tcp.fresh_acks.count, 0);
+	peer_expect_read("x");
+}
+
+static void ack_that_is_not_answered_in_the_next_turn_comes_in_time(void **state)
+{
+	peer_enter(FT_TCP_ESTABLISHED);
+	TAKES(.seq = 1, .ack = 1, .flags = PSH | ACK, .text = "x");
+	QUIET(peer.config.tcp.delayed_ack);
+	EXPECT(.seq = 1, .ack = 2, .flags = ACK);
+}
+
+// More than one turn's NIC brings: those that talk to themselves come on top.
+static void ack_that_waits_with_many_others_comes_in_time(void **state)
+{
+	struct ft_tcp_fresh_acks *fresh = &peer.stack.tcp.fresh_acks;
+
+	peer_enter(FT_TCP_ESTABLISHED);
+	for (fresh->count = 0; fresh->count < FT_TCP_FRESH_ACKS; fresh->count++)
+		fresh->conns[fresh->count] = ft_tcp_at_work(peer.conn);
+	TAKES(.seq = 1, .ack = 1, .flags = PSH | ACK, .text = "x");
+	assert_int_equal(fresh->count, FT_TCP_FRESH_ACKS);
+	assert_true(wheel_stands_at() == peer.now + peer.config.tcp.delayed_ack);
+	QUIET(peer.config.tcp.delayed_ack);
+	EXPECT(.seq = 1, .ack = 2, .flags = ACK);
+}
+
+// Its block is another's by the time that the wheel would hear of it.
+static void ack_that_waits_dies_with_its_connection(void **state)
+{
+	struct ft_tcp_conn *block;
+	ft_time before;
+
+	peer_enter(FT_TCP_ESTABLISHED);
+	block = ft_tcp_at_work(peer.conn);
+	QUEUE(.seq = 1, .ack = 1, .flags = PSH | ACK, .text = "x");
+	QUEUE(.seq = 2, .flags = RST);
+	peer_turn();
+	peer_expect_read("x");
+	peer_close();
+	ESTABLISH(.from_port = 50000);
+	assert_ptr_equal(ft_tcp_at_work(peer.conn), block);
+	before = wheel_stands_at();
+	peer_turn();
+	assert_true(wheel_stands_at() == before);
+	peer_pass(2 * peer.config.tcp.delayed_ack);
+	EXPECT_NOTHING;
+}
+
 // It answers every probe, but nobody is left who would want to wait for it (RFC 6429).
 static void shut_window_of_a_closed_socket_ends_with_the_user_timeout(void **state)
 {
@@ -554,6 +622,10 @@ int main(void)
 		PEER_TEST(established_refused_and_shut_down_wants_no_packets),
 		PEER_TEST(established_crowd_that_wants_packets_delays_nobody),
 		PEER_TEST(delayed_ack_of_zero_acks_at_once),
+		PEER_TEST(ack_that_rides_on_the_answer_never_was_in_the_wheel),
+		PEER_TEST(ack_that_is_not_answered_in_the_next_turn_comes_in_time),
+		PEER_TEST(ack_that_waits_with_many_others_comes_in_time),
+		PEER_TEST(ack_that_waits_dies_with_its_connection),
 		PEER_TEST(listen_hundred_thousand_half_open_pass),
 		PEER_TEST(listen_full_syn_queue_bounds_a_flood),
 		PEER_TEST(shut_window_of_a_closed_socket_ends_with_the_user_timeout),
