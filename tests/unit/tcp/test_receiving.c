@@ -3,6 +3,8 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 
+#include "tcp/tcp_at_once.h"
+
 #include "peer.h"
 
 // ---- receiving ----
@@ -86,6 +88,28 @@ static void fin_beyond_a_gap_waits_for_it(void **state)
 	EXPECT(.seq = 1, .ack = 2002, .flags = ACK);
 	ASSERT_STATE("CLOSE-WAIT");
 	peer_expect_read_bytes(2000);
+	peer_expect_read_error(0);
+}
+
+// There is no room for its text, but the FIN is noted.
+static void fin_of_a_segment_refused_beyond_a_gap_is_taken_in_its_place(void **state)
+{
+	struct ft_budget *held = &peer.stack.receive_held.mbufs;
+	const uint64_t used = held->used;
+
+	ESTABLISH();
+	held->used = held->limit;
+	DROPS(RECEIVE_MEMORY, .seq = 3, .ack = 1, .flags = FIN | ACK, .bytes = 1000);
+	EXPECT(.seq = 1, .ack = 1, .flags = ACK);
+	held->used = used;
+	TAKES(.seq = 1, .ack = 1, .flags = ACK, .bytes = 2);
+	EXPECT(.seq = 1, .ack = 3, .flags = ACK);
+	assert_true(ft_tcp_at_work(peer.conn)->has_gap);
+	TAKES(.seq = 3, .ack = 1, .flags = ACK, .bytes = 1000);
+	EXPECT(.seq = 1, .ack = 1004, .flags = ACK);
+	assert_false(ft_tcp_at_work(peer.conn)->has_gap);
+	ASSERT_STATE("CLOSE-WAIT");
+	peer_expect_read_bytes(1002);
 	peer_expect_read_error(0);
 }
 
@@ -326,6 +350,7 @@ int main(void)
 		PEER_TEST(answer_carries_the_ack),
 		PEER_TEST(gap_is_told_by_duplicate_acks_and_filled),
 		PEER_TEST(fin_beyond_a_gap_waits_for_it),
+		PEER_TEST(fin_of_a_segment_refused_beyond_a_gap_is_taken_in_its_place),
 		PEER_TEST(duplicate_is_acked_and_dropped),
 		PEER_TEST(partly_old_segment_gives_its_new_part),
 		PEER_TEST(segment_outside_the_window_is_acked_and_dropped),
