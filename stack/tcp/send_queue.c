@@ -6,54 +6,74 @@
 
 #include "base/iov.h"
 
-// The last mbuf when it has room, else a new one behind it; NULL when there is none to be had.
-static struct rte_mbuf *tail_with_room(
-	struct ft_send_queue *queue, const struct ft_send_memory *memory)
-{
-	struct rte_mbuf *tail = queue->packets.last;
+#define BATCH 32 // mbufs that come from the pool, or go there, at once
 
-	if (tail != NULL && rte_pktmbuf_tailroom(tail) > 0)
-		return tail;
-	if (!ft_send_queue_may_grow(queue, memory->held) || !ft_budget_take(memory->held, 1))
-		return NULL;
-	tail = rte_pktmbuf_alloc(memory->pool);
-	if (tail == NULL) {
-		ft_budget_give(memory->held, 1);
-		return NULL;
-	}
-	tail->data_off = 0; // no header will stand before these bytes: they are copied out
-	ft_pkt_queue_append(&queue->packets, tail);
-	return tail;
+// Fills the last mbuf. Returns how many bytes had room there.
+static uint64_t append_to_last(struct ft_send_queue *queue, const uint8_t *from, uint64_t bytes)
+{
+	struct rte_mbuf *last = queue->packets.last;
+	uint16_t count;
+
+	if (last == NULL)
+		return 0;
+	count = (uint16_t)RTE_MIN(bytes, (uint64_t)rte_pktmbuf_tailroom(last));
+	if (count > 0)
+		memcpy(rte_pktmbuf_append(last, count), from, count);
+	return count;
 }
 
-// They become the first of the first mbuf. False when there is none to be had.
-static bool move_few(struct ft_send_queue *queue, const struct ft_send_memory *memory)
+// As many as budget and pool give, up to `wanted`, which they do at once as a rule.
+static uint32_t take_packets(struct ft_send_queue *queue, struct rte_mbuf **packets,
+	uint32_t wanted, const struct ft_send_memory *memory)
 {
-	struct rte_mbuf *first = tail_with_room(queue, memory);
+	uint32_t count = 0, taken = 0;
 
-	if (first == NULL)
-		return false;
-	memcpy(rte_pktmbuf_append(first, queue->bytes), queue->few, queue->bytes);
-	return true;
+	while (count < wanted && ft_budget_has_share(memory->held, queue->packets.count + count) &&
+		ft_budget_take(memory->held, 1))
+		count++;
+	if (count > 0 && likely(rte_pktmbuf_alloc_bulk(memory->pool, packets, count) == 0))
+		return count;
+	while (taken < count && (packets[taken] = rte_pktmbuf_alloc(memory->pool)) != NULL)
+		taken++;
+	ft_budget_give(memory->held, count - taken);
+	return taken;
+}
+
+// In new mbufs, up to BATCH of them. Returns how many bytes; 0: there are none to be had.
+static uint64_t append_new(struct ft_send_queue *queue, const uint8_t *from, uint64_t bytes,
+	const struct ft_send_memory *memory)
+{
+	const uint64_t room = rte_pktmbuf_data_room_size(memory->pool);
+	struct rte_mbuf *packets[BATCH];
+	uint64_t done = 0;
+	uint32_t count;
+
+	count = take_packets(queue, packets,
+		(uint32_t)RTE_MIN((bytes + room - 1) / room, (uint64_t)BATCH), memory);
+	for (uint32_t i = 0; i < count; i++) {
+		uint16_t part = (uint16_t)RTE_MIN(bytes - done, room);
+
+		packets[i]->data_off = 0; // no header will stand before these bytes
+		packets[i]->data_len = part;
+		packets[i]->pkt_len = part;
+		memcpy(rte_pktmbuf_mtod(packets[i], void *), from + done, part);
+		ft_pkt_queue_append(&queue->packets, packets[i]);
+		done += part;
+	}
+	return done;
 }
 
 static __attribute__((noinline)) uint64_t append_to_packets(struct ft_send_queue *queue,
 	const uint8_t *from, uint64_t bytes, const struct ft_send_memory *memory)
 {
-	uint64_t done = 0;
+	uint64_t done, more;
 
-	if (ft_send_queue_has_few(queue) && queue->bytes > 0 && !move_few(queue, memory))
+	if (ft_send_queue_has_few(queue) && queue->bytes > 0 &&
+		append_new(queue, queue->few, queue->bytes, memory) == 0)
 		return 0;
-	while (done < bytes) {
-		struct rte_mbuf *tail = tail_with_room(queue, memory);
-		uint16_t count;
-
-		if (tail == NULL)
-			break;
-		count = RTE_MIN(bytes - done, (uint64_t)rte_pktmbuf_tailroom(tail));
-		memcpy(rte_pktmbuf_append(tail, count), from + done, count);
-		done += count;
-	}
+	done = append_to_last(queue, from, bytes);
+	while (done < bytes && (more = append_new(queue, from + done, bytes - done, memory)) > 0)
+		done += more;
 	queue->bytes += done;
 	return done;
 }
@@ -98,7 +118,7 @@ uint64_t ft_send_queue_append(struct ft_send_queue *queue, const struct iovec *i
 	return append_many(queue, iov, iov_count, most, memory);
 }
 
-static inline void drop_first(struct ft_send_queue *queue, const struct ft_send_memory *memory)
+static inline struct rte_mbuf *take_first(struct ft_send_queue *queue)
 {
 	struct rte_mbuf *first = ft_pkt_queue_take(&queue->packets);
 
@@ -108,25 +128,36 @@ static inline void drop_first(struct ft_send_queue *queue, const struct ft_send_
 	} else {
 		queue->cursor_offset -= first->data_len;
 	}
-	queue->bytes -= first->data_len;
-	rte_pktmbuf_free_seg(first);
-	ft_budget_give(memory->held, 1);
+	return first;
 }
 
+// What packets point to lives on, and is theirs to free.
 static __attribute__((noinline)) void drop_from_packets(
 	struct ft_send_queue *queue, uint64_t bytes, const struct ft_send_memory *memory)
 {
+	const uint32_t before = queue->packets.count;
+	uint64_t left = queue->first_acked + bytes;
+	void *unused[BATCH];
+	uint32_t count = 0;
+
 	queue->old_bytes -= RTE_MIN(queue->old_bytes, bytes);
-	while (bytes > 0 && bytes >= queue->packets.first->data_len) {
-		bytes -= queue->packets.first->data_len;
-		drop_first(queue, memory);
-	}
-	if (bytes == 0)
-		return;
-	rte_pktmbuf_adj(queue->packets.first, bytes);
 	queue->bytes -= bytes;
-	if (queue->cursor != queue->packets.first)
-		queue->cursor_offset -= bytes;
+	while (left > 0 && left >= queue->packets.first->data_len) {
+		struct rte_mbuf *first = take_first(queue);
+
+		left -= first->data_len;
+		first = rte_pktmbuf_prefree_seg(first);
+		if (first != NULL)
+			unused[count++] = first;
+		if (count == BATCH) {
+			rte_mempool_put_bulk(memory->pool, unused, count);
+			count = 0;
+		}
+	}
+	queue->first_acked = (uint32_t)left;
+	if (count > 0)
+		rte_mempool_put_bulk(memory->pool, unused, count);
+	ft_budget_give(memory->held, before - queue->packets.count);
 }
 
 void ft_send_queue_drop(
@@ -141,7 +172,7 @@ void ft_send_queue_drop(
 		memmove(queue->few, queue->few + bytes, queue->bytes);
 }
 
-// Moves the cursor to the mbuf that holds the byte at `offset`, which is in the queue.
+// Moves the cursor to the mbuf that holds the byte at `offset`, counted from the first mbuf's first.
 static void seek(struct ft_send_queue *queue, uint64_t offset)
 {
 	if (queue->cursor == NULL || offset < queue->cursor_offset) {
@@ -171,6 +202,7 @@ static void copy_from(struct rte_mbuf *from, uint32_t skip, uint8_t *to, uint32_
 // front: the cursor stays where new data is sent from.
 static struct rte_mbuf *find(struct ft_send_queue *queue, uint64_t *offset)
 {
+	*offset += queue->first_acked;
 	if (*offset < queue->packets.first->data_len)
 		return queue->packets.first;
 	seek(queue, *offset);
@@ -205,14 +237,26 @@ bool ft_send_queue_copy(
 	return true;
 }
 
-static void append_part(struct rte_mbuf *pkt, struct rte_mbuf *part, struct rte_mbuf *from,
-	uint32_t skip, uint32_t bytes)
+// All of an mbuf to which no more is appended can be part of one packet itself; then it has two users, and the last
+// of them frees it. Else an mbuf of `pool` that points into it. NULL: there is none.
+static inline struct rte_mbuf *refer_to(const struct ft_send_queue *queue, struct rte_mbuf *from,
+	uint32_t skip, uint32_t bytes, struct rte_mempool *pool)
 {
+	struct rte_mbuf *part;
+
+	if (likely(bytes == from->data_len && from != queue->packets.last &&
+		    rte_mbuf_refcnt_read(from) == 1)) {
+		rte_mbuf_refcnt_set(from, 2);
+		from->next = NULL; // of the packet it was part of before, if any
+		return from;
+	}
+	part = rte_pktmbuf_alloc(pool);
+	if (part == NULL)
+		return NULL;
 	rte_pktmbuf_attach(part, from);
 	part->data_off += skip;
-	part->data_len = bytes;
-	pkt->pkt_len += bytes;
-	pkt->nb_segs++;
+	part->data_len = (uint16_t)bytes;
+	return part;
 }
 
 bool ft_send_queue_refer(struct ft_send_queue *queue, uint64_t offset, uint32_t bytes,
@@ -225,12 +269,14 @@ bool ft_send_queue_refer(struct ft_send_queue *queue, uint64_t offset, uint32_t 
 	from = bytes > 0 ? find(queue, &offset) : NULL;
 	while (bytes > 0) {
 		uint32_t count = RTE_MIN(bytes, from->data_len - (uint32_t)offset);
+		struct rte_mbuf *part = refer_to(queue, from, (uint32_t)offset, count, pool);
 
-		last->next = rte_pktmbuf_alloc(pool);
-		if (last->next == NULL)
+		if (part == NULL)
 			return false;
-		last = last->next;
-		append_part(pkt, last, from, offset, count);
+		last->next = part;
+		last = part;
+		pkt->pkt_len += count;
+		pkt->nb_segs++;
 		bytes -= count;
 		offset = 0;
 		from = ft_pkt_info(from)->next;

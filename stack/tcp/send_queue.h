@@ -2,9 +2,12 @@
 // its payload from here, what the NIC cuts into segments points to it; an acknowledgment drops bytes from
 // the front. A few bytes, as a short answer is, stay in the queue itself and need no mbuf.
 //
-//	front = SND.UNA          offset                            end
-//	|###################|###################|###################|.......|
+//	    front = SND.UNA      offset                            end
+//	|...|###############|###################|###################|.......|
 //	 mbuf                mbuf <- cursor      mbuf                 room for more
+//
+// What is acknowledged of the first mbuf stays there, and no mbuf but the last is changed: packets point into them,
+// or have them as parts.
 #pragma once
 #include <stdbool.h>
 #include <stdint.h>
@@ -22,10 +25,11 @@ struct rte_mempool;
 // All zero: empty.
 struct ft_send_queue {
 	struct ft_pkt_queue packets; // single mbufs, which info->next links; none: all is in `few`
-	uint64_t bytes;		     // from SND.UNA to the end
+	uint32_t bytes;		     // from SND.UNA to the end
+	uint32_t first_acked;	     // bytes of the first mbuf that are before SND.UNA
 	uint8_t few[FT_SEND_QUEUE_FEW];
 	struct rte_mbuf *cursor; // the mbuf where the last copy began: the next begins nearby
-	uint32_t cursor_offset;	 // of the cursor's first byte from the front
+	uint32_t cursor_offset;	 // of the cursor's first byte from the first mbuf's
 	uint32_t old_bytes;	 // of `bytes`, those that were there at a moment: tcp_hoarders.h
 };
 
@@ -76,10 +80,10 @@ void ft_send_queue_drop(
 bool ft_send_queue_copy(
 	struct ft_send_queue *queue, uint64_t offset, uint32_t bytes, struct rte_mbuf *pkt);
 
-// Appends `bytes` of the queue, from `offset` on, to the chain `pkt` without copying them: mbufs of `pool` that
-// point into the queue's, which live until both are done with them. False when the queue has not so many bytes
-// there, or keeps them in itself, or the pool is empty; what was appended by then is the caller's to free, with the
-// packet.
+// Appends `bytes` of the queue, from `offset` on, to the chain `pkt` without copying them: the queue's mbufs, and mbufs
+// of `pool` that point into them, which live until both are done with them. So the chain, but for its first mbuf, is
+// not to be written to. False when the queue has not so many bytes there, or keeps them in itself, or the pool is
+// empty; what was appended by then is the caller's to free, with the packet.
 bool ft_send_queue_refer(struct ft_send_queue *queue, uint64_t offset, uint32_t bytes,
 	struct rte_mempool *pool, struct rte_mbuf *pkt);
 

@@ -11,7 +11,8 @@
 // more than a few bytes), and no packet buffers are being waited for.
 static inline bool ft_tcp_is_writable(const struct ft_tcp_conn *conn)
 {
-	return 3 * conn->send_queue.bytes <= 2 * conn->send_limit && !(conn->owed & FT_OWE_ROOM);
+	return 3 * (uint64_t)conn->send_queue.bytes <= 2 * (uint64_t)conn->send_limit &&
+	       !(conn->owed & FT_OWE_ROOM);
 }
 
 // The events under both of their names.

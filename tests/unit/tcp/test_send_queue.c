@@ -8,7 +8,7 @@ static struct rte_mempool *pool;
 static struct ft_budget held;
 static struct ft_send_memory memory;
 static struct ft_send_queue queue;
-static uint8_t stream[1 << 16];
+static uint8_t stream[80000];
 
 static int make_pool(void **state)
 {
@@ -150,6 +150,21 @@ static void emptied_queue_starts_again(void **state)
 	assert_copy(4000, 1000, 9000);
 }
 
+// More of them than come from the pool, or go back, at once.
+static void one_call_takes_many_mbufs(void **state)
+{
+	struct iovec iov = { stream, sizeof(stream) };
+
+	held.limit = PACKETS;
+	assert_int_equal(ft_send_queue_append(&queue, &iov, 1, UINT64_MAX, &memory), 80000);
+	assert_int_equal(held.used, 37);
+	for (uint32_t offset = 0; offset < 80000; offset += 1000)
+		assert_copy(offset, 1000, offset);
+	ft_send_queue_drop(&queue, 79000, &memory);
+	assert_int_equal(held.used, 1);
+	assert_copy(0, 1000, 79000);
+}
+
 static void exhausted_budget_takes_what_fits(void **state)
 {
 	const uint32_t room = ROOM + RTE_PKTMBUF_HEADROOM;
@@ -172,6 +187,16 @@ static void greedy_queue_leaves_a_quarter_of_the_budget(void **state)
 	ft_send_queue_drop(&queue, ROOM + RTE_PKTMBUF_HEADROOM, &memory);
 	assert_true(ft_send_queue_may_grow(&queue, &held));
 	assert_int_equal(append(0, 1), 1);
+}
+
+// A 512th of what is left, and that changes with each.
+static void one_call_takes_no_more_than_its_share(void **state)
+{
+	const uint32_t room = ROOM + RTE_PKTMBUF_HEADROOM;
+
+	held = (struct ft_budget){ .used = 3072, .limit = 4096 };
+	assert_int_equal(append(0, 20000), 2 * room);
+	held.used -= 3072;
 }
 
 static void exhausted_pool_takes_what_fits(void **state)
@@ -263,10 +288,64 @@ static void what_is_referred_to_outlives_the_queue(void **state)
 	assert_int_equal(append(0, 5000), 5000);
 	assert_true(ft_send_queue_refer(&queue, 100, 4900, pool, pkt));
 	assert_int_equal(append(7, 5000), 5000);
-	ft_send_queue_drop(&queue, 10000, &memory);
+	ft_send_queue_drop(&queue, 3000, &memory);
+	assert_refers_to(pkt, 4900, 100);
+	ft_send_queue_drop(&queue, 7000, &memory);
 	assert_int_equal(append(9, 20000), 20000);
 	assert_refers_to(pkt, 4900, 100);
 	rte_pktmbuf_free(pkt);
+}
+
+// But for the first, of which a part was acknowledged, and the last, to which more is to be appended.
+static void whole_mbufs_are_parts_of_the_packet(void **state)
+{
+	struct rte_mbuf *pkt = packet_with_header();
+	unsigned available;
+
+	assert_int_equal(append(0, 20000), 20000);
+	ft_send_queue_drop(&queue, 1, &memory);
+	available = rte_mempool_avail_count(pool);
+	assert_true(ft_send_queue_refer(&queue, 0, 19999, pool, pkt));
+	assert_int_equal(rte_mempool_avail_count(pool), available - 2);
+	assert_ptr_equal(pkt->next->next, ft_pkt_info(queue.packets.first)->next);
+	assert_refers_to(pkt, 19999, 1);
+	rte_pktmbuf_free(pkt);
+	assert_int_equal(rte_mempool_avail_count(pool), available + 1);
+	assert_copy(0, 1000, 1);
+}
+
+// An mbuf can be part of one packet only. The one that is gone first leaves the others as they were.
+static void packets_that_overlap_are_each_whole(void **state)
+{
+	struct rte_mbuf *first = packet_with_header(), *second = packet_with_header();
+	struct rte_mbuf *third = packet_with_header();
+
+	assert_int_equal(append(0, 20000), 20000);
+	assert_true(ft_send_queue_refer(&queue, 0, 12000, pool, first));
+	assert_true(ft_send_queue_refer(&queue, 3000, 12000, pool, second));
+	assert_refers_to(first, 12000, 0);
+	assert_refers_to(second, 12000, 3000);
+	rte_pktmbuf_free(first);
+	assert_true(ft_send_queue_refer(&queue, 1000, 19000, pool, third));
+	assert_refers_to(second, 12000, 3000);
+	ft_send_queue_drop(&queue, 20000, &memory);
+	assert_refers_to(second, 12000, 3000);
+	rte_pktmbuf_free(second);
+	assert_refers_to(third, 19000, 1000);
+	rte_pktmbuf_free(third);
+}
+
+static void part_of_an_earlier_packet_ends_a_later_one(void **state)
+{
+	const uint32_t room = ROOM + RTE_PKTMBUF_HEADROOM;
+	struct rte_mbuf *earlier = packet_with_header(), *later = packet_with_header();
+
+	assert_int_equal(append(0, 20000), 20000);
+	assert_true(ft_send_queue_refer(&queue, 0, 3 * room, pool, earlier));
+	rte_pktmbuf_free(earlier);
+	assert_true(ft_send_queue_refer(&queue, 0, room, pool, later));
+	assert_refers_to(later, room, 0);
+	rte_pktmbuf_free(later);
 }
 
 static void reference_beyond_the_end_is_refused(void **state)
@@ -289,7 +368,7 @@ static void exhausted_pool_refuses_a_reference(void **state)
 	unsigned count;
 
 	assert_int_equal(append(0, 9000), 9000);
-	count = rte_mempool_avail_count(pool) - 2;
+	count = rte_mempool_avail_count(pool);
 	assert_int_equal(rte_pktmbuf_alloc_bulk(pool, taken, count), 0);
 	assert_false(ft_send_queue_refer(&queue, 0, 9000, pool, pkt));
 	rte_pktmbuf_free(pkt);
@@ -311,9 +390,11 @@ int main(void)
 		cmocka_unit_test_setup_teardown(
 			cursor_dropped_with_its_mbuf_is_forgotten, begin, end),
 		cmocka_unit_test_setup_teardown(emptied_queue_starts_again, begin, end),
+		cmocka_unit_test_setup_teardown(one_call_takes_many_mbufs, begin, end),
 		cmocka_unit_test_setup_teardown(exhausted_budget_takes_what_fits, begin, end),
 		cmocka_unit_test_setup_teardown(
 			greedy_queue_leaves_a_quarter_of_the_budget, begin, end),
+		cmocka_unit_test_setup_teardown(one_call_takes_no_more_than_its_share, begin, end),
 		cmocka_unit_test_setup_teardown(exhausted_pool_takes_what_fits, begin, end),
 		cmocka_unit_test_setup_teardown(
 			exhausted_pool_leaves_the_few_as_they_are, begin, end),
@@ -322,6 +403,10 @@ int main(void)
 		cmocka_unit_test_setup_teardown(
 			references_in_any_order_give_the_stream, begin, end),
 		cmocka_unit_test_setup_teardown(what_is_referred_to_outlives_the_queue, begin, end),
+		cmocka_unit_test_setup_teardown(whole_mbufs_are_parts_of_the_packet, begin, end),
+		cmocka_unit_test_setup_teardown(packets_that_overlap_are_each_whole, begin, end),
+		cmocka_unit_test_setup_teardown(
+			part_of_an_earlier_packet_ends_a_later_one, begin, end),
 		cmocka_unit_test_setup_teardown(reference_beyond_the_end_is_refused, begin, end),
 		cmocka_unit_test_setup_teardown(exhausted_pool_refuses_a_reference, begin, end),
 	};
