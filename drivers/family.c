@@ -14,6 +14,7 @@ static const struct ft_family families[] = {
 		.capabilities = BIT(CAP_NET_RAW) | BIT(CAP_NET_ADMIN),
 		.privilege = "CAP_NET_RAW and CAP_NET_ADMIN",
 		.needs_kernel_interface = true,
+		.is_seen_by_kernel = true,
 		.remedy = "its arguments may be wrong" },
 	{ .name = "net_af_xdp",
 		.capabilities = BIT(CAP_NET_RAW) | BIT(CAP_NET_ADMIN) | BIT(CAP_SYS_ADMIN),

@@ -13,6 +13,7 @@ struct ft_family {
 	bool is_pci;
 	bool needs_hugepages;	     // hardware writes to memory, which must not be moved meanwhile
 	bool needs_kernel_interface; // iface=NAME must exist; its MTU and link state are ours
+	bool is_seen_by_kernel;	     // whose own IP receives each frame, too
 	bool passes_sender_flags;    // received mbufs carry whatever flags their sender had
 	bool has_shorter_tso;	     // takes no segments to cut that fill its MTU: 14 bytes less
 	bool is_far_end;	     // speaks with the station whose MAC address it tells

@@ -18,6 +18,7 @@
 #include "drivers/fanout.h"
 #include "drivers/gro.h"
 #include "drivers/kernel_gso.h"
+#include "drivers/kernel_ingress.h"
 #include "drivers/quiet.h"
 
 #define FRAME_OVERHEAD (RTE_ETHER_HDR_LEN + RTE_VLAN_HLEN + RTE_ETHER_CRC_LEN)
@@ -489,6 +490,21 @@ static void open_kernel_socket(struct ft_nic *nic, const struct ft_device *devic
 	nic->kernel_socket = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 }
 
+// Where it cannot be the kernel throws them away itself, which takes longer.
+static void keep_kernel_out(
+	struct ft_nic *nic, const struct ft_config *config, const struct ft_device *device)
+{
+	nic->kernel_ingress = -1;
+	if (!device->family.is_seen_by_kernel)
+		return;
+	nic->kernel_ingress = ft_kernel_ingress_open(
+		nic->interface, config->ip.address, config->ip.address_count);
+	if (nic->kernel_ingress < 0)
+		ft_log_info(
+			"the kernel's own IP receives what is for us, too, and throws it away (%s)",
+			rte_strerror(-nic->kernel_ingress));
+}
+
 int ft_nic_open(struct ft_nic *nic, const struct ft_config *config, const struct ft_device *device)
 {
 	struct plan plan;
@@ -500,6 +516,7 @@ int ft_nic_open(struct ft_nic *nic, const struct ft_config *config, const struct
 	nic->is_merging = config->nic.gro;
 	nic->is_quiet = strcmp(config->log.level, "debug") != 0;
 	open_kernel_socket(nic, device);
+	keep_kernel_out(nic, config, device);
 	error = probe(nic, device);
 	if (error == 0)
 		error = make_plan(nic, config, &plan);
@@ -540,4 +557,6 @@ void ft_nic_close(struct ft_nic *nic)
 	rte_mempool_free(nic->pools.small);
 	if (nic->kernel_socket >= 0)
 		close(nic->kernel_socket);
+	if (nic->kernel_ingress >= 0)
+		close(nic->kernel_ingress);
 }

@@ -15,8 +15,9 @@ struct ft_nic {
 	uint32_t held_packets; // of the receive pool, that the device keeps or may come to need
 	int kernel_socket;     // to ask the kernel about `interface`, or -1
 	char interface[IF_NAMESIZE];
-	bool is_merging; // received segments: drivers/gro.h
-	bool is_cutting; // segments, in software: drivers/gso.h
+	int kernel_ingress; // what keeps the kernel from our packets (drivers/kernel_ingress.h), or -1
+	bool is_merging;    // received segments: drivers/gro.h
+	bool is_cutting;    // segments, in software: drivers/gso.h
 	struct ft_gso gso;
 	uint64_t merged;      // received segments that went into the one before them
 	bool has_shorter_tso; // drivers/family.h

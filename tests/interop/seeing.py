@@ -17,7 +17,7 @@ import urllib.error
 import urllib.request
 
 from kernel_client import echo_megabytes, echo_once, expect_echo, receive_exactly, tcp, udp
-from wire import PROGRAMS, Skip, run, test, test_everywhere, wait_for
+from wire import PROGRAMS, Skip, kernel_counter, run, test, test_everywhere, wait_for
 
 
 def ss(*arguments):
@@ -288,6 +288,19 @@ def segments_that_the_kernel_cuts_do_not_come_back(wire):
     stats = ss_json("--nic", "--app", wire.namespace)[0]["nic"]["stats"]
     assert stats["tx_tso_by_kernel"] > 0 and stats["tx_bytes"] > 10 << 20, stats
     assert stats["tx_packets"] > (10 << 20) / 1448, stats
+
+
+@test
+def kernel_at_our_end_hears_nothing_of_ours(wire):
+    """It counts what comes for addresses that it has not, which costs whoever delivers."""
+    if tuple(map(int, os.uname().release.split(".")[:2])) < (6, 6):
+        raise Skip("the kernel is older than Linux 6.6")
+    wire.start("--name", wire.namespace)
+    before = kernel_counter("Ip", "InAddrErrors")
+    for _ in range(100):
+        echo_once(wire)
+    heard = kernel_counter("Ip", "InAddrErrors") - before
+    assert heard < 100, f"{heard} packets of at least 500"
 
 
 @test

@@ -75,6 +75,13 @@ def inside(namespace):
         os.close(there)
 
 
+def kernel_counter(protocol, name):
+    """One of the SNMP counters of the namespace that the calling thread is in."""
+    lines = pathlib.Path("/proc/thread-self/net/snmp").read_text().splitlines()
+    names, counts = [line.split()[1:] for line in lines if line.startswith(f"{protocol}: ")]
+    return int(counts[names.index(name)])
+
+
 def enter(namespace_fd):
     if libc.setns(namespace_fd, CLONE_NEWNET) != 0:
         raise OSError(ctypes.get_errno(), "setns")
@@ -164,9 +171,7 @@ class Wire:
     def kernel_counter(self, protocol, name):
         """One of the SNMP counters of the kernel's end, which is also the router to a FarNamespace."""
         with inside(self.namespace):
-            lines = pathlib.Path("/proc/thread-self/net/snmp").read_text().splitlines()
-        names, counts = [line.split()[1:] for line in lines if line.startswith(f"{protocol}: ")]
-        return int(counts[names.index(name)])
+            return kernel_counter(protocol, name)
 
     # ---- fourtuple's end ----
 
