@@ -16,18 +16,22 @@
 
 // Entries for each bucket of 12: above the first the next generation is mapped, so that its first
 // pages are there by then (pages.h), above the second the table grows, below the third it shrinks,
-// above the fourth it is full (when growing failed). After either change the load is about 4, far
-// from both.
-#define MOST_BEFORE_PREPARING  8
-#define MOST_BEFORE_GROWING    9
+// above the fourth it is full (when growing failed). After either change the load is between 4 and 6,
+// far from both.
+#define MOST_BEFORE_PREPARING  7
+#define MOST_BEFORE_GROWING    8
 #define LEAST_BEFORE_SHRINKING 2
 #define MOST		       11
 
 // A step of resizing moves so many entries, or passes empty buckets instead. A table of n buckets
-// doubles with 9n entries, and does so again after 9n insertions at the earliest; it halves with 2n
-// entries, and does so again after n removals. The first takes 10n / 4 steps, the second 3n / 4.
-#define MOVED_AT_ONCE	      4
-#define BYTES_RETIRED_AT_ONCE (256 * 1024)
+// doubles with 8n entries, and does so again after 8n insertions at the earliest; it halves with 2n
+// entries, and does so again after n removals. While it doubles the buckets not yet reached go on
+// filling, by one for n insertions, up to 9 e^(1/4) - 1 = 10.6: that takes 2.6n steps. Halving takes 3n / 4.
+#define MOVED_AT_ONCE 4
+
+// Emptied buckets are given back so many at a time: 256 KiB.
+#define GIVEN_BACK_AT_ONCE 4096
+_Static_assert(GIVEN_BACK_AT_ONCE % (FT_CONN_BLOCK_MASK + 1) == 0, "whole blocks");
 
 static inline const struct ft_tuple *tuple_of(const struct ft_conn_table *table, uint32_t index)
 {
@@ -36,8 +40,8 @@ static inline const struct ft_tuple *tuple_of(const struct ft_conn_table *table,
 
 // ---- one generation of buckets ----
 
-// The probe sequence of a hash. The step is odd and the number of buckets a power of two, so that
-// it visits every bucket.
+// The probe sequence of a hash. The step is odd and the number of buckets in a block a power of two,
+// so that it visits every bucket of the block.
 struct probe {
 	uint64_t at;
 	uint64_t step;
@@ -51,6 +55,13 @@ static inline struct probe probe_for(uint64_t hash)
 	return (struct probe){ .at = hash, .step = 2u * tag + 1, .tag = tag };
 }
 
+static inline void probe_on(struct probe *probe)
+{
+	uint64_t block = probe->at & ~FT_CONN_BLOCK_MASK;
+
+	probe->at = block | ((probe->at + probe->step) & FT_CONN_BLOCK_MASK);
+}
+
 static inline struct ft_conn_bucket *bucket_at(const struct ft_conn_half *half, struct probe probe)
 {
 	return &half->buckets[probe.at & half->mask];
@@ -59,6 +70,11 @@ static inline struct ft_conn_bucket *bucket_at(const struct ft_conn_half *half, 
 static inline uint64_t bucket_count(const struct ft_conn_half *half)
 {
 	return half->buckets == NULL ? 0 : half->mask + 1;
+}
+
+static inline uint64_t probe_count(const struct ft_conn_half *half)
+{
+	return RTE_MIN(half->mask, FT_CONN_BLOCK_MASK) + 1;
 }
 
 static inline uint64_t half_bytes(const struct ft_conn_half *half)
@@ -86,7 +102,7 @@ static inline uint32_t half_find(const struct ft_conn_table *table, const struct
 {
 	struct probe probe = probe_for(hash);
 
-	for (uint64_t i = 0; i <= half->mask; i++, probe.at += probe.step) {
+	for (uint64_t i = 0; i < probe_count(half); i++, probe_on(&probe)) {
 		const struct ft_conn_bucket *bucket = bucket_at(half, probe);
 		uint32_t matches = ft_conn_bucket_match(bucket, probe.tag);
 
@@ -102,18 +118,15 @@ static inline uint32_t half_find(const struct ft_conn_table *table, const struct
 	return FT_CONN_NONE;
 }
 
-// The bucket that an entry would go to, or NULL when that is one below `lowest`, or there is none.
-static struct ft_conn_bucket *half_find_room(
-	const struct ft_conn_half *half, uint64_t lowest, uint64_t hash)
+// The bucket that an entry would go to, or NULL when its block is full.
+static inline struct ft_conn_bucket *half_find_room(const struct ft_conn_half *half, uint64_t hash)
 {
 	struct probe probe = probe_for(hash);
 
-	for (uint64_t i = 0; i < bucket_count(half); i++, probe.at += probe.step) {
+	for (uint64_t i = 0; i < probe_count(half); i++, probe_on(&probe)) {
 		struct ft_conn_bucket *bucket = bucket_at(half, probe);
 
-		if ((probe.at & half->mask) < lowest)
-			return NULL;
-		if (ft_conn_bucket_match(bucket, FT_CONN_BUCKET_EMPTY) != 0)
+		if (likely(ft_conn_bucket_match(bucket, FT_CONN_BUCKET_EMPTY) != 0))
 			return bucket;
 	}
 	return NULL;
@@ -121,13 +134,13 @@ static struct ft_conn_bucket *half_find_room(
 
 // Puts the object into `bucket`, where half_find_room() found room; the buckets before it on the
 // way have one entry more to look for behind them.
-static void half_insert(const struct ft_conn_half *half, struct ft_conn_bucket *bucket,
+static inline void half_insert(const struct ft_conn_half *half, struct ft_conn_bucket *bucket,
 	uint64_t hash, uint32_t index)
 {
 	uint32_t slot = (uint32_t)__builtin_ctz(ft_conn_bucket_match(bucket, FT_CONN_BUCKET_EMPTY));
 	struct probe probe = probe_for(hash);
 
-	for (; bucket_at(half, probe) != bucket; probe.at += probe.step)
+	for (; bucket_at(half, probe) != bucket; probe_on(&probe))
 		bucket_at(half, probe)->overflow++;
 	bucket->tags[slot] = probe.tag;
 	bucket->indices[slot] = index;
@@ -152,7 +165,7 @@ static struct ft_conn_bucket *half_find_bucket(
 {
 	struct probe probe = probe_for(hash);
 
-	for (uint64_t i = 0; i < bucket_count(half); i++, probe.at += probe.step) {
+	for (uint64_t i = 0; i < probe_count(half); i++, probe_on(&probe)) {
 		struct ft_conn_bucket *bucket = bucket_at(half, probe);
 
 		if (slot_of(bucket, probe.tag, index) < FT_CONN_BUCKET_SLOTS)
@@ -169,50 +182,55 @@ static void half_remove(const struct ft_conn_half *half, struct ft_conn_bucket *
 {
 	struct probe probe = probe_for(hash);
 
-	for (; bucket_at(half, probe) != bucket; probe.at += probe.step)
+	for (; bucket_at(half, probe) != bucket; probe_on(&probe))
 		bucket_at(half, probe)->overflow--;
 	bucket->tags[slot_of(bucket, probe.tag, index)] = FT_CONN_BUCKET_EMPTY;
 }
 
 // ---- resizing ----
+//
+// Why no entry is missed. Each generation by itself is sound: from an entry's home, the bucket that
+// its hash names, to its place lead buckets whose overflow counters count it. All of them are of one
+// block. Which generation an entry is in, the block of its home in the old one tells:
+//
+//   - behind that of `moved`: the old one. Insertions go there, and it is not yet its buckets that
+//     are emptied.
+//   - before that of `moved`: the current one. All buckets of its block in the old one have been
+//     emptied, wherever in it it stood, and since `moved` had reached the first of them, insertions
+//     went to the current one.
+//   - the same: both are asked. Insertions go to the current one.
+//
+// For the same reason nothing leads to a block of the old generation again that has been emptied.
 
-static void retire_some(struct ft_conn_table *table, uint64_t most_bytes)
+// Where what is not given back yet of the old generation begins.
+static uint64_t given_back_until(const struct ft_conn_table *table)
 {
-	uint64_t bytes = RTE_MIN(table->retired_bytes, most_bytes);
-
-	if (bytes == 0)
-		return;
-	table->retired_bytes -= bytes;
-	ft_pages_unmap(table->retired + table->retired_bytes, bytes);
+	return table->moved & ~(uint64_t)(GIVEN_BACK_AT_ONCE - 1);
 }
 
-// All that was retired before is gone: it was when this resizing began.
-static void finish_resizing(struct ft_conn_table *table)
+static uint64_t bytes_left(const struct ft_conn_table *table)
 {
-	struct ft_conn_half *old = &table->old;
-
-	if (!ft_pages_unmap_later(old->buckets, half_bytes(old))) {
-		table->retired = (char *)old->buckets;
-		table->retired_bytes = half_bytes(old);
-	}
-	*old = (struct ft_conn_half){ 0 };
+	return half_bytes(&table->old) - given_back_until(table) * sizeof(struct ft_conn_bucket);
 }
 
-// In order, from 0: then the new generation is first touched in order, too, and the kernel has to
-// clear one page of it at a time. So a new entry goes to the old generation, unless its place there
-// has been emptied: elsewhere it would touch a page at random.
-static void put(struct ft_conn_table *table, uint64_t hash, uint32_t index)
+static void give_back(struct ft_conn_bucket *buckets, uint64_t count)
 {
-	const struct ft_conn_half *half = &table->old;
-	struct ft_conn_bucket *bucket = NULL;
+	uint64_t bytes = count * sizeof(*buckets);
 
-	if (unlikely(ft_conn_table_is_resizing(table)))
-		bucket = half_find_room(half, table->moved, hash);
-	if (likely(bucket == NULL)) {
-		half = &table->current;
-		bucket = half_find_room(half, 0, hash);
-	}
-	half_insert(half, bucket, hash, index);
+	if (!ft_pages_unmap_later(buckets, bytes))
+		ft_pages_unmap(buckets, bytes);
+}
+
+static void pass_bucket(struct ft_conn_table *table)
+{
+	uint64_t count = bucket_count(&table->old);
+	uint64_t at_once = RTE_MIN(count, GIVEN_BACK_AT_ONCE);
+
+	table->moved++;
+	if (table->moved % at_once == 0)
+		give_back(&table->old.buckets[table->moved - at_once], at_once);
+	if (table->moved == count)
+		table->old = (struct ft_conn_half){ 0 };
 }
 
 // A bit for each entry of the bucket that is emptied next.
@@ -223,13 +241,14 @@ static inline uint32_t to_be_moved(const struct ft_conn_table *table)
 	return ~ft_conn_bucket_match(bucket, FT_CONN_BUCKET_EMPTY) & FT_CONN_BUCKET_ALL_SLOTS;
 }
 
+// There is room: a block has about 4 entries for each bucket.
 static void move_entry(struct ft_conn_table *table, struct ft_conn_bucket *bucket, uint32_t slot)
 {
 	uint32_t index = bucket->indices[slot];
 	uint64_t hash = ft_tuple_hash(table->key, tuple_of(table, index));
 
 	half_remove(&table->old, bucket, hash, index);
-	half_insert(&table->current, half_find_room(&table->current, 0, hash), hash, index);
+	half_insert(&table->current, half_find_room(&table->current, hash), hash, index);
 }
 
 // The tuples that the next step hashes are on their way to the cache until then.
@@ -256,30 +275,17 @@ static void use_fronts(struct ft_conn_table *table)
 
 static void step_resizing(struct ft_conn_table *table)
 {
-	retire_some(table, BYTES_RETIRED_AT_ONCE);
 	for (unsigned i = 0; i < MOVED_AT_ONCE && ft_conn_table_is_resizing(table); i++) {
 		uint32_t used = to_be_moved(table);
 
 		if (used != 0)
 			move_entry(table, &table->old.buckets[table->moved],
 				(uint32_t)__builtin_ctz(used));
-		else if (++table->moved == bucket_count(&table->old))
-			finish_resizing(table);
+		else
+			pass_bucket(table);
 	}
 	use_fronts(table);
 	prefetch_next_step(table);
-}
-
-// One half of the next generation. What the first old buckets hold may have overflowed from the
-// last ones: its home is at the very end.
-static void prepare_front(
-	struct ft_pages_front *front, struct ft_conn_bucket *buckets, uint64_t count)
-{
-	uint64_t last = RTE_MIN(count, 8u * UINT8_MAX);
-
-	ft_pages_front_init(front, buckets, count * sizeof(*buckets));
-	ft_pages_front_prepare(front);
-	ft_pages_give_soon(buckets + count - last, last * sizeof(*buckets));
 }
 
 // Unless that is done already. Without memory for it there is no next generation.
@@ -290,9 +296,11 @@ static void map_next(struct ft_conn_table *table, uint64_t buckets)
 	half_free(&table->next);
 	if (half_init(&table->next, buckets) != 0)
 		return;
-	for (unsigned i = 0; i < 2; i++)
-		prepare_front(
-			&table->fronts[i], table->next.buckets + i * (buckets / 2), buckets / 2);
+	for (unsigned i = 0; i < 2; i++) {
+		ft_pages_front_init(&table->fronts[i], table->next.buckets + i * (buckets / 2),
+			buckets / 2 * sizeof(struct ft_conn_bucket));
+		ft_pages_front_prepare(&table->fronts[i]);
+	}
 }
 
 // Without memory for it the table stays as it is, and tries again at the next change.
@@ -310,18 +318,18 @@ static void start_resizing(struct ft_conn_table *table, uint64_t buckets)
 static void note_calm(struct ft_conn_table *table)
 {
 	uint64_t buckets = bucket_count(&table->current);
-	bool is_changing = ft_conn_table_is_resizing(table) || table->retired_bytes > 0;
+	bool is_resizing = ft_conn_table_is_resizing(table);
 	uint64_t least = buckets > FEWEST_BUCKETS ? LEAST_BEFORE_SHRINKING * buckets : 0;
 
-	table->calm_from = is_changing ? UINT64_MAX : least;
-	table->calm_more = is_changing ? 0 : MOST_BEFORE_PREPARING * buckets - least;
+	table->calm_from = is_resizing ? UINT64_MAX : least;
+	table->calm_more = is_resizing ? 0 : MOST_BEFORE_PREPARING * buckets - least;
 }
 
 static __attribute__((noinline)) void change_size(struct ft_conn_table *table)
 {
 	uint64_t buckets = bucket_count(&table->current);
 
-	if (ft_conn_table_is_resizing(table) || table->retired_bytes > 0)
+	if (ft_conn_table_is_resizing(table))
 		step_resizing(table);
 	else if (table->entries > MOST_BEFORE_GROWING * buckets)
 		start_resizing(table, buckets * 2);
@@ -353,9 +361,9 @@ int ft_conn_table_init(
 
 void ft_conn_table_free(struct ft_conn_table *table)
 {
-	retire_some(table, UINT64_MAX);
 	half_free(&table->next);
-	half_free(&table->old);
+	if (ft_conn_table_is_resizing(table))
+		ft_pages_unmap(&table->old.buckets[given_back_until(table)], bytes_left(table));
 	half_free(&table->current);
 	*table = (struct ft_conn_table){ 0 };
 }
@@ -372,28 +380,19 @@ static uint64_t touched_buckets(const struct ft_conn_table *table)
 
 uint64_t ft_conn_table_bytes(const struct ft_conn_table *table)
 {
-	return (touched_buckets(table) + bucket_count(&table->old)) *
-		       sizeof(struct ft_conn_bucket) +
-	       table->retired_bytes;
-}
+	uint64_t old_bytes = ft_conn_table_is_resizing(table) ? bytes_left(table) : 0;
 
-static uint32_t find_in_both(
-	const struct ft_conn_table *table, const struct ft_tuple *tuple, uint64_t hash)
-{
-	bool is_old_first = ft_conn_table_is_likely_old(table, hash);
-	const struct ft_conn_half *first = is_old_first ? &table->old : &table->current;
-	const struct ft_conn_half *second = is_old_first ? &table->current : &table->old;
-	uint32_t index = half_find(table, first, tuple, hash);
-
-	return index != FT_CONN_NONE ? index : half_find(table, second, tuple, hash);
+	return touched_buckets(table) * sizeof(struct ft_conn_bucket) + old_bytes;
 }
 
 uint32_t ft_conn_table_find(
 	const struct ft_conn_table *table, const struct ft_tuple *tuple, uint64_t hash)
 {
-	if (unlikely(ft_conn_table_is_resizing(table)))
-		return find_in_both(table, tuple, hash);
-	return half_find(table, &table->current, tuple, hash);
+	uint32_t index = half_find(table, ft_conn_table_half_for(table, hash), tuple, hash);
+
+	if (index == FT_CONN_NONE && ft_conn_table_is_in_either(table, hash))
+		index = half_find(table, &table->old, tuple, hash);
+	return index;
 }
 
 static void find_staged(const struct ft_conn_table *table, const struct ft_tuple *const *tuples,
@@ -428,10 +427,11 @@ static bool half_explain(const struct ft_conn_table *table, const struct ft_conn
 {
 	struct probe probe = probe_for(hash);
 
-	for (uint64_t i = 0; i < bucket_count(half); i++, probe.at += probe.step) {
+	for (uint64_t i = 0; i < probe_count(half); i++, probe_on(&probe)) {
 		const struct ft_conn_bucket *bucket = bucket_at(half, probe);
 		uint32_t matches = ft_conn_bucket_match(bucket, probe.tag);
 
+		explanation->asked++;
 		for (; matches != 0; matches &= matches - 1) {
 			uint32_t index = bucket->indices[__builtin_ctz(matches)];
 
@@ -450,9 +450,7 @@ static bool half_explain(const struct ft_conn_table *table, const struct ft_conn
 void ft_conn_table_explain(const struct ft_conn_table *table, const struct ft_tuple *tuple,
 	uint64_t hash, struct ft_conn_explanation *explanation)
 {
-	bool is_old_first = ft_conn_table_is_likely_old(table, hash);
-	const struct ft_conn_half *first = is_old_first ? &table->old : &table->current;
-	const struct ft_conn_half *second = is_old_first ? &table->current : &table->old;
+	const struct ft_conn_half *first = ft_conn_table_half_for(table, hash);
 
 	*explanation = (struct ft_conn_explanation){
 		.bucket = hash & first->mask,
@@ -460,16 +458,22 @@ void ft_conn_table_explain(const struct ft_conn_table *table, const struct ft_tu
 		.index = FT_CONN_NONE,
 		.tag = ft_conn_bucket_tag(hash),
 	};
-	if (!half_explain(table, first, tuple, hash, explanation))
-		half_explain(table, second, tuple, hash, explanation);
+	if (!half_explain(table, first, tuple, hash, explanation) &&
+		ft_conn_table_is_in_either(table, hash))
+		half_explain(table, &table->old, tuple, hash, explanation);
 }
 
 int ft_conn_table_insert(struct ft_conn_table *table, uint64_t hash, uint32_t index)
 {
+	const struct ft_conn_half *half;
+	struct ft_conn_bucket *bucket;
+
 	keep_size(table);
-	if (table->entries >= MOST * bucket_count(&table->current))
+	half = ft_conn_table_half_for(table, hash);
+	bucket = half_find_room(half, hash);
+	if (unlikely(bucket == NULL || table->entries >= MOST * bucket_count(&table->current)))
 		return -ENOMEM;
-	put(table, hash, index);
+	half_insert(half, bucket, hash, index);
 	table->entries++;
 	table->changes++;
 	return 0;
@@ -477,7 +481,7 @@ int ft_conn_table_insert(struct ft_conn_table *table, uint64_t hash, uint32_t in
 
 void ft_conn_table_remove(struct ft_conn_table *table, uint64_t hash, uint32_t index)
 {
-	const struct ft_conn_half *half = &table->current;
+	const struct ft_conn_half *half = ft_conn_table_half_for(table, hash);
 	struct ft_conn_bucket *bucket = half_find_bucket(half, hash, index);
 
 	if (bucket == NULL) {

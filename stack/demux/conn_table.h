@@ -4,9 +4,19 @@
 //	object `index`          its first 40 bytes are its tuple: a match is always proven there
 //
 // A full bucket overflows to the next of a probe sequence and counts how many did, so that a miss
-// knows when to stop. The table grows and shrinks while in use: every insertion and removal moves a
-// few entries, and lookups see each entry exactly once. One table for TCP, another
-// for connected UDP.
+// knows when to stop. The sequence stays within a block of 1,024 buckets.
+//
+// The table grows and shrinks while in use: every insertion and removal moves a few entries from the
+// old generation of buckets to the current one, block by block. So the block that an entry's
+// bucket in the old one belongs to tells which generation to ask:
+//
+//	0                        moved                             n
+//	|  ...  |  block  |  block |  |  block  |  block  |  ...  |
+//	| all in current  | in either | all in old                |
+//
+// Of the current generation nothing is read that is not being filled, so that no page of it is there
+// too early; and what has been emptied of the old one is given back. One table for TCP, another for
+// connected UDP.
 #pragma once
 #include <stdbool.h>
 #include <stdint.h>
@@ -19,6 +29,10 @@
 #include "demux/tuple.h"
 
 #define FT_CONN_NONE UINT32_MAX
+
+// Of a block's 12,288 slots 10,700 are used at the most, on average: that one is full is fifteen
+// standard deviations away.
+#define FT_CONN_BLOCK_MASK UINT64_C(1023)
 
 // One generation of buckets: there are two while the table is growing or shrinking.
 struct ft_conn_half {
@@ -34,8 +48,6 @@ struct ft_conn_table {
 	uint64_t moved;		  // old buckets below this are empty
 	struct ft_conn_half next; // mapped already, as growing is near; else buckets NULL
 	struct ft_pages_front fronts[2]; // of its halves, and then those of current
-	char *retired; // what is left of the generation before, given back piece by piece
-	uint64_t retired_bytes;
 	uint64_t entries;
 	// With so many entries and up to so many more there is nothing to do about its size. Never: UINT64_MAX, 0.
 	uint64_t calm_from, calm_more;
@@ -48,8 +60,8 @@ int ft_conn_table_init(
 	struct ft_conn_table *table, const struct ft_pool *objects, const struct ft_hash_key *key);
 void ft_conn_table_free(struct ft_conn_table *table);
 
-// The memory that its buckets occupy, both generations' while there are two: address space that was not
-// touched yet does not count.
+// The memory that its buckets occupy, both generations' while there are two: what was not touched yet or
+// has been given back does not count.
 uint64_t ft_conn_table_bytes(const struct ft_conn_table *table);
 
 // The index whose tuple equals `tuple`, or FT_CONN_NONE. `hash` is ft_tuple_hash() of it.
@@ -63,19 +75,31 @@ static inline bool ft_conn_table_is_resizing(const struct ft_conn_table *table)
 	return table->old.buckets != NULL;
 }
 
-// While resizing, an entry whose old home is not emptied yet is most likely in the old generation,
-// else in the new one; overflow makes exceptions.
-static inline bool ft_conn_table_is_likely_old(const struct ft_conn_table *table, uint64_t hash)
+// Its block has not been begun: if it is in the table, it is in the old generation.
+static inline bool ft_conn_table_is_old(const struct ft_conn_table *table, uint64_t hash)
 {
 	return unlikely(ft_conn_table_is_resizing(table)) &&
-	       (hash & table->old.mask) >= table->moved;
+	       (hash & table->old.mask) > (table->moved | FT_CONN_BLOCK_MASK);
+}
+
+// Its block is being emptied: it may be in either.
+static inline bool ft_conn_table_is_in_either(const struct ft_conn_table *table, uint64_t hash)
+{
+	return unlikely(ft_conn_table_is_resizing(table)) &&
+	       ((hash & table->old.mask) ^ table->moved) <= FT_CONN_BLOCK_MASK;
+}
+
+// The generation to ask first. There is a second only when it may be in either, which is then the old one.
+static inline const struct ft_conn_half *ft_conn_table_half_for(
+	const struct ft_conn_table *table, uint64_t hash)
+{
+	return unlikely(ft_conn_table_is_old(table, hash)) ? &table->old : &table->current;
 }
 
 static inline const struct ft_conn_bucket *ft_conn_table_likely_bucket(
 	const struct ft_conn_table *table, uint64_t hash)
 {
-	const struct ft_conn_half *half =
-		unlikely(ft_conn_table_is_likely_old(table, hash)) ? &table->old : &table->current;
+	const struct ft_conn_half *half = ft_conn_table_half_for(table, hash);
 
 	return &half->buckets[hash & half->mask];
 }
@@ -86,14 +110,16 @@ static inline void ft_conn_table_expect(const struct ft_conn_table *table, uint6
 	rte_prefetch0(ft_conn_table_likely_bucket(table, hash));
 }
 
-// No candidate, but the object may be elsewhere: the bucket has overflowed, or the table is resizing.
+// No candidate, but the object may be elsewhere: the bucket has overflowed, or it may be in either
+// generation.
 #define FT_CONN_ELSEWHERE (UINT32_MAX - 1)
 
 static inline uint32_t ft_conn_table_no_candidate(
-	const struct ft_conn_table *table, const struct ft_conn_bucket *bucket)
+	const struct ft_conn_table *table, const struct ft_conn_bucket *bucket, uint64_t hash)
 {
-	return bucket->overflow == 0 && !ft_conn_table_is_resizing(table) ? FT_CONN_NONE
-									  : FT_CONN_ELSEWHERE;
+	return bucket->overflow == 0 && !ft_conn_table_is_in_either(table, hash)
+		       ? FT_CONN_NONE
+		       : FT_CONN_ELSEWHERE;
 }
 
 // Second: the first index in the bucket whose tag agrees. It and the others (one lookup in fifty has another, by
@@ -105,7 +131,7 @@ static inline uint32_t ft_conn_table_candidate(const struct ft_conn_table *table
 	uint32_t index;
 
 	if (unlikely(matches == 0))
-		return ft_conn_table_no_candidate(table, bucket);
+		return ft_conn_table_no_candidate(table, bucket, hash);
 	index = bucket->indices[__builtin_ctz(matches)];
 	rte_prefetch0(ft_pool_at(table->objects, index));
 	while (unlikely((matches &= matches - 1) != 0))
@@ -152,6 +178,7 @@ void ft_conn_table_find_burst(const struct ft_conn_table *table,
 // How a search went, for the trace: where it began, and what it found. Not for the packet path.
 struct ft_conn_explanation {
 	uint64_t bucket, buckets; // the first one asked, and how many there are
+	uint32_t asked;		  // so many of them, in all
 	uint32_t compared;	  // candidates: those whose tags agreed
 	uint32_t index;		  // FT_CONN_NONE: not found
 	uint8_t tag;
@@ -160,7 +187,7 @@ void ft_conn_table_explain(const struct ft_conn_table *table, const struct ft_tu
 	uint64_t hash, struct ft_conn_explanation *explanation) __attribute__((cold));
 
 // Adds an object whose tuple is in place and not in the table yet. Returns 0, or -ENOMEM when the
-// table is full and there is no memory for it to grow.
+// table, or the block, is full: there is no memory for it to grow, or was none for long.
 int ft_conn_table_insert(struct ft_conn_table *table, uint64_t hash, uint32_t index);
 
 // Removes an object; it must be there, its tuple as it was when inserted.

@@ -8,7 +8,6 @@
 #include <string.h>
 
 #include "base/random.h"
-#include "demux/conn_bucket.h"
 #include "demux/conn_table.h"
 
 #define TUPLES (1u << 20)
@@ -126,29 +125,14 @@ static void empty(struct setting *setting)
 	ft_pool_free(&setting->pool);
 }
 
-// The way of a lookup through the buckets, as half_find() in conn_table.c goes it.
 static struct work count_lookup(const struct setting *setting, uint32_t number)
 {
 	const struct ft_tuple *tuple = ft_pool_at(&setting->pool, number);
-	uint64_t hash = ft_tuple_hash(&setting->key, tuple);
-	uint8_t tag = ft_conn_bucket_tag(hash);
-	struct work work = { 0 };
+	struct ft_conn_explanation found;
 
-	assert_null(setting->table.old.buckets);
-	assert_int_equal(ft_conn_table_find(&setting->table, tuple, hash), number);
-	for (;; hash += 2u * tag + 1) {
-		const struct ft_conn_bucket *bucket =
-			&setting->table.current.buckets[hash & setting->table.current.mask];
-		uint32_t matches = ft_conn_bucket_match(bucket, tag);
-
-		work.buckets++;
-		for (; matches != 0; matches &= matches - 1) {
-			work.candidates++;
-			if (bucket->indices[__builtin_ctz(matches)] == number)
-				return work;
-		}
-		assert_true(bucket->overflow > 0 && work.buckets <= setting->table.current.mask);
-	}
+	ft_conn_table_explain(&setting->table, tuple, ft_tuple_hash(&setting->key, tuple), &found);
+	assert_int_equal(found.index, number);
+	return (struct work){ .buckets = found.asked, .candidates = found.compared };
 }
 
 static struct work count_work(const struct setting *setting)
