@@ -136,17 +136,12 @@ static bool add_record(struct ft_ephemeral *ephemeral, const struct ft_tuple *ke
 	return true;
 }
 
-static bool is_ephemeral(const struct ft_ephemeral *ephemeral, uint16_t port)
-{
-	return port >= ephemeral->first && port <= ephemeral->last;
-}
-
 static void note(struct ft_ephemeral *ephemeral, const struct ft_tuple *key, uint16_t port)
 {
 	struct record *record;
 	uint32_t *link;
 
-	if (!is_ephemeral(ephemeral, port))
+	if (!ft_ephemeral_is_in_range(ephemeral, port))
 		return;
 	link = find_link(ephemeral, key);
 	if (*link == 0 && !add_record(ephemeral, key, link))
@@ -161,7 +156,7 @@ static void forget(struct ft_ephemeral *ephemeral, const struct ft_tuple *key, u
 	struct record *record;
 	uint32_t *link;
 
-	if (!is_ephemeral(ephemeral, port))
+	if (!ft_ephemeral_is_in_range(ephemeral, port))
 		return;
 	link = find_link(ephemeral, key);
 	if (*link == 0)

@@ -41,6 +41,12 @@ int ft_ephemeral_init(struct ft_ephemeral *ephemeral, uint16_t first, uint16_t l
 	uint32_t most_records, struct ft_random *random, const struct ft_hash_key *key);
 void ft_ephemeral_free(struct ft_ephemeral *ephemeral);
 
+// Ports outside are never chosen, and so not noted.
+static inline bool ft_ephemeral_is_in_range(const struct ft_ephemeral *ephemeral, uint16_t port)
+{
+	return port >= ephemeral->first && port <= ephemeral->last;
+}
+
 // Notes and forgets that tuple->local_port is in use towards tuple's destination, or at a local
 // address. Forgetting what is not noted is harmless.
 void ft_ephemeral_note_tuple(struct ft_ephemeral *ephemeral, const struct ft_tuple *tuple);

@@ -7,13 +7,15 @@
 
 #include <netinet/in.h>
 
+#include <rte_branch_prediction.h>
+
 #include "base/pages.h"
 #include "demux/ephemeral.h"
 
 #define FIRST_PLACES_BYTES (FT_PORT_COUNT * sizeof(uint32_t))
 
 // One local address at one port: it exists while something is bound there or uses it.
-struct place {
+struct ft_port_place {
 	struct ft_addr address;
 	uint16_t port;
 	uint32_t next;		   // place of the same port, FT_POOL_NONE at the end
@@ -33,12 +35,12 @@ int ft_port_table_init(struct ft_port_table *table, uint8_t protocol, uint16_t f
 	uint32_t most_places = most_uses + FT_PORT_COUNT;
 	int error;
 
-	*table = (struct ft_port_table){ .protocol = protocol };
+	*table = (struct ft_port_table){ .protocol = protocol, .changes = 1 };
 	table->first_places = ft_pages_map(FIRST_PLACES_BYTES);
 	table->ephemeral = calloc(1, sizeof(*table->ephemeral));
 	error = table->first_places == NULL || table->ephemeral == NULL ? -ENOMEM : 0;
 	if (error == 0)
-		error = ft_pool_init(&table->places, most_places, sizeof(struct place), 8);
+		error = ft_pool_init(&table->places, most_places, sizeof(struct ft_port_place), 8);
 	// A connection is noted for its destination and, when it is the first, for its local
 	// address.
 	if (error == 0)
@@ -53,60 +55,62 @@ int ft_port_table_init(struct ft_port_table *table, uint8_t protocol, uint16_t f
 
 // ---- places ----
 
-static struct place *place_at(const struct ft_port_table *table, uint32_t index)
+static struct ft_port_place *place_at(const struct ft_port_table *table, uint32_t index)
 {
 	return index == FT_POOL_NONE ? NULL : ft_pool_at(&table->places, index);
 }
 
-static struct place *first_place(const struct ft_port_table *table, uint16_t port)
+static struct ft_port_place *first_place(const struct ft_port_table *table, uint16_t port)
 {
 	return place_at(table, table->first_places[port]);
 }
 
-static struct place *next_place(const struct ft_port_table *table, const struct place *place)
+static struct ft_port_place *next_place(
+	const struct ft_port_table *table, const struct ft_port_place *place)
 {
 	return place_at(table, place->next);
 }
 
-static struct place *find_place(
+static struct ft_port_place *find_place(
 	const struct ft_port_table *table, const struct ft_addr *address, uint16_t port)
 {
-	struct place *place = first_place(table, port);
+	struct ft_port_place *place = first_place(table, port);
 
 	while (place != NULL && !ft_addr_is_equal(&place->address, address))
 		place = next_place(table, place);
 	return place;
 }
 
-static struct place *add_place(
+static struct ft_port_place *add_place(
 	struct ft_port_table *table, const struct ft_addr *address, uint16_t port)
 {
 	struct ft_ephemeral *ephemeral = table->ephemeral;
-	struct place *place = ft_pool_take(&table->places);
+	struct ft_port_place *place = ft_pool_take(&table->places);
 
 	if (place == NULL)
 		return NULL;
-	*place = (struct place){
+	*place = (struct ft_port_place){
 		.address = *address,
 		.port = port,
 		.next = table->first_places[port],
 	};
 	ft_list_init(&place->bindings);
 	table->first_places[port] = ft_pool_index(&table->places, place);
+	table->changes++;
 	ft_port_set_add(&ephemeral->chunks, &ephemeral->used, port);
 	ft_ephemeral_note_local(ephemeral, address, port);
 	return place;
 }
 
-static struct place *find_or_add_place(
+static struct ft_port_place *find_or_add_place(
 	struct ft_port_table *table, const struct ft_addr *address, uint16_t port)
 {
-	struct place *place = find_place(table, address, port);
+	struct ft_port_place *place = find_place(table, address, port);
 
 	return place != NULL ? place : add_place(table, address, port);
 }
 
-static bool is_place_used(const struct place *place)
+static bool is_place_used(const struct ft_port_place *place)
 {
 	uint32_t uses = 0;
 
@@ -115,7 +119,7 @@ static bool is_place_used(const struct place *place)
 	return uses != 0 || !ft_list_is_empty(&place->bindings);
 }
 
-static void remove_place(struct ft_port_table *table, struct place *place)
+static void remove_place(struct ft_port_table *table, struct ft_port_place *place)
 {
 	struct ft_ephemeral *ephemeral = table->ephemeral;
 	uint32_t index = ft_pool_index(&table->places, place);
@@ -124,6 +128,7 @@ static void remove_place(struct ft_port_table *table, struct place *place)
 	while (*link != index)
 		link = &place_at(table, *link)->next;
 	*link = place->next;
+	table->changes++;
 	if (table->first_places[place->port] == FT_POOL_NONE)
 		ft_port_set_remove(&ephemeral->chunks, &ephemeral->used, place->port);
 	ft_ephemeral_forget_local(ephemeral, &place->address, place->port);
@@ -132,7 +137,7 @@ static void remove_place(struct ft_port_table *table, struct place *place)
 	ft_pool_give(&table->places, place);
 }
 
-static void remove_place_if_unused(struct ft_port_table *table, struct place *place)
+static void remove_place_if_unused(struct ft_port_table *table, struct ft_port_place *place)
 {
 	if (!is_place_used(place))
 		remove_place(table, place);
@@ -140,7 +145,7 @@ static void remove_place_if_unused(struct ft_port_table *table, struct place *pl
 
 static bool is_bound(const struct ft_port_table *table, uint16_t port)
 {
-	const struct place *place = first_place(table, port);
+	const struct ft_port_place *place = first_place(table, port);
 
 	while (place != NULL && ft_list_is_empty(&place->bindings))
 		place = next_place(table, place);
@@ -186,7 +191,7 @@ static bool may_share(const struct ft_port_table *table, const struct ft_binding
 	return table->protocol == IPPROTO_UDP || !other->is_listening;
 }
 
-static bool conflicts_at(const struct ft_port_table *table, const struct place *place,
+static bool conflicts_at(const struct ft_port_table *table, const struct ft_port_place *place,
 	const struct ft_binding *binding)
 {
 	for (uint8_t reuse = 0; reuse < FT_PORT_REUSE_COMBINATIONS; reuse++) {
@@ -205,7 +210,7 @@ static bool conflicts_at(const struct ft_port_table *table, const struct place *
 static bool has_conflict(
 	const struct ft_port_table *table, const struct ft_binding *binding, uint16_t port)
 {
-	for (const struct place *place = first_place(table, port); place != NULL;
+	for (const struct ft_port_place *place = first_place(table, port); place != NULL;
 		place = next_place(table, place)) {
 		if (overlaps(&place->address, &binding->address) &&
 			conflicts_at(table, place, binding))
@@ -217,7 +222,7 @@ static bool has_conflict(
 const struct ft_binding *ft_port_holder(
 	const struct ft_port_table *table, const struct ft_binding *binding, uint16_t port)
 {
-	for (const struct place *place = first_place(table, port); place != NULL;
+	for (const struct ft_port_place *place = first_place(table, port); place != NULL;
 		place = next_place(table, place)) {
 		if (!overlaps(&place->address, &binding->address))
 			continue;
@@ -241,7 +246,7 @@ static bool is_receiver(const struct ft_port_table *table, const struct ft_bindi
 
 // Room in the group for one more binding with SO_REUSEPORT, when it is bound: so it can join whenever it
 // begins to receive.
-static bool add_seat(struct place *place)
+static bool add_seat(struct ft_port_place *place)
 {
 	if (place->group_seats == place->group_room) {
 		uint32_t room = place->group_room == 0 ? 4 : 2 * place->group_room;
@@ -256,13 +261,13 @@ static bool add_seat(struct place *place)
 	return true;
 }
 
-static void join_group(struct place *place, struct ft_binding *binding)
+static void join_group(struct ft_port_place *place, struct ft_binding *binding)
 {
 	assert(place->group_count < place->group_seats);
 	place->group[place->group_count++] = binding;
 }
 
-static void leave_group(struct place *place, const struct ft_binding *binding)
+static void leave_group(struct ft_port_place *place, const struct ft_binding *binding)
 {
 	for (uint32_t i = 0; i < place->group_count; i++) {
 		if (place->group[i] == binding)
@@ -272,24 +277,28 @@ static void leave_group(struct place *place, const struct ft_binding *binding)
 
 // To the head of the list when it receives, else to its end.
 static void enter(
-	const struct ft_port_table *table, struct place *place, struct ft_binding *binding)
+	struct ft_port_table *table, struct ft_port_place *place, struct ft_binding *binding)
 {
 	bool receives = is_receiver(table, binding);
 
+	table->changes++;
 	if (receives && binding->reuse_port)
 		join_group(place, binding);
 	ft_list_insert_before(receives ? place->bindings.next : &place->bindings, &binding->node);
 }
 
-static void leave(struct place *place, struct ft_binding *binding)
+static void leave(
+	struct ft_port_table *table, struct ft_port_place *place, struct ft_binding *binding)
 {
+	table->changes++;
 	leave_group(place, binding);
 	ft_list_remove(&binding->node);
 }
 
-static struct place *place_of(const struct ft_port_table *table, const struct ft_binding *binding)
+static struct ft_port_place *place_of(
+	const struct ft_port_table *table, const struct ft_binding *binding)
 {
-	struct place *place = find_place(table, &binding->address, binding->port);
+	struct ft_port_place *place = find_place(table, &binding->address, binding->port);
 
 	assert(place != NULL);
 	return place;
@@ -311,7 +320,7 @@ static uint16_t choose_for(const struct ft_port_table *table, const struct ft_bi
 
 static int bind_to(struct ft_port_table *table, struct ft_binding *binding, uint16_t port)
 {
-	struct place *place = find_or_add_place(table, &binding->address, port);
+	struct ft_port_place *place = find_or_add_place(table, &binding->address, port);
 
 	if (place == NULL)
 		return -ENOMEM;
@@ -339,9 +348,9 @@ int ft_port_bind(struct ft_port_table *table, struct ft_binding *binding)
 void ft_port_unbind(struct ft_port_table *table, struct ft_binding *binding)
 {
 	struct ft_ephemeral *ephemeral = table->ephemeral;
-	struct place *place = place_of(table, binding);
+	struct ft_port_place *place = place_of(table, binding);
 
-	leave(place, binding);
+	leave(table, place, binding);
 	place->group_seats -= binding->reuse_port;
 	remove_place_if_unused(table, place);
 	if (!is_bound(table, binding->port))
@@ -355,9 +364,9 @@ void ft_port_unbind(struct ft_port_table *table, struct ft_binding *binding)
 // The binding is the same, but receives now, or no longer does.
 static void enter_anew(struct ft_port_table *table, struct ft_binding *binding)
 {
-	struct place *place = place_of(table, binding);
+	struct ft_port_place *place = place_of(table, binding);
 
-	leave(place, binding);
+	leave(table, place, binding);
 	enter(table, place, binding);
 }
 
@@ -388,7 +397,7 @@ void ft_port_mark_connected(struct ft_port_table *table, struct ft_binding *bind
 // ---- finding ----
 
 static struct ft_binding *first_receiver(
-	const struct ft_port_table *table, const struct place *place)
+	const struct ft_port_table *table, const struct ft_port_place *place)
 {
 	struct ft_binding *first;
 
@@ -399,7 +408,7 @@ static struct ft_binding *first_receiver(
 }
 
 // The high half of the product: every member gets its share of the hash's values.
-static struct ft_binding *member_for(const struct place *place, uint64_t hash)
+static struct ft_binding *member_for(const struct ft_port_place *place, uint64_t hash)
 {
 	return place->group[((hash >> 32) * place->group_count) >> 32];
 }
@@ -411,32 +420,54 @@ static unsigned specificity(const struct ft_addr *bound)
 	return ft_addr_is_ip4(bound) ? 2 : 1;
 }
 
-struct ft_binding *ft_port_find(
-	const struct ft_port_table *table, const struct ft_tuple *tuple, uint64_t hash)
+static struct ft_port_recent *recent_of(struct ft_port_table *table, uint16_t port)
 {
-	struct ft_binding *best = NULL;
-	const struct place *best_place = NULL;
+	return &table->recent[port % FT_PORT_RECENT];
+}
+
+static bool is_recent(const struct ft_port_table *table, const struct ft_port_recent *recent,
+	const struct ft_tuple *tuple)
+{
+	return recent->changes == table->changes && recent->port == tuple->local_port &&
+	       ft_addr_is_equal(&recent->local, &tuple->local);
+}
+
+static __attribute__((noinline)) void find_anew(struct ft_port_table *table,
+	struct ft_port_recent *recent, const struct ft_addr *local, uint16_t port)
+{
 	unsigned most = 0;
 
-	for (const struct place *place = first_place(table, tuple->local_port); place != NULL;
+	*recent =
+		(struct ft_port_recent){ .local = *local, .port = port, .changes = table->changes };
+	recent->used_at = find_place(table, local, port);
+	for (struct ft_port_place *place = first_place(table, port); place != NULL;
 		place = next_place(table, place)) {
 		// Most have none: they stand for connections.
 		struct ft_binding *receiver = first_receiver(table, place);
 
 		if (receiver == NULL || specificity(&place->address) <= most ||
-			!covers(&place->address, &tuple->local))
+			!covers(&place->address, local))
 			continue;
-		best = receiver;
-		best_place = place;
+		recent->receiver = receiver;
+		recent->group = place;
 		most = specificity(&place->address);
 	}
-	if (best != NULL && best->reuse_port)
-		return member_for(best_place, hash);
-	return best;
+}
+
+struct ft_binding *ft_port_find(
+	struct ft_port_table *table, const struct ft_tuple *tuple, uint64_t hash)
+{
+	struct ft_port_recent *recent = recent_of(table, tuple->local_port);
+
+	if (unlikely(!is_recent(table, recent, tuple)))
+		find_anew(table, recent, &tuple->local, tuple->local_port);
+	if (recent->receiver != NULL && recent->receiver->reuse_port)
+		return member_for(recent->group, hash);
+	return recent->receiver;
 }
 
 static struct ft_binding *next_receiver(const struct ft_port_table *table,
-	const struct place *place, const struct ft_binding *previous)
+	const struct ft_port_place *place, const struct ft_binding *previous)
 {
 	struct ft_binding *next;
 
@@ -449,7 +480,7 @@ static struct ft_binding *next_receiver(const struct ft_port_table *table,
 struct ft_binding *ft_port_find_next(const struct ft_port_table *table,
 	const struct ft_tuple *tuple, const struct ft_binding *previous)
 {
-	const struct place *place = first_place(table, tuple->local_port);
+	const struct ft_port_place *place = first_place(table, tuple->local_port);
 	struct ft_binding *next = NULL;
 
 	if (previous != NULL) {
@@ -466,20 +497,33 @@ struct ft_binding *ft_port_find_next(const struct ft_port_table *table,
 
 // ---- connections ----
 
+// As find_place(), but a listener's is at hand. What is no listener's would drive that out, so it is not noted.
+static struct ft_port_place *recall_place(struct ft_port_table *table, const struct ft_tuple *tuple)
+{
+	const struct ft_port_recent *recent = recent_of(table, tuple->local_port);
+
+	return is_recent(table, recent, tuple)
+		       ? recent->used_at
+		       : find_place(table, &tuple->local, tuple->local_port);
+}
+
 // A bound port is never chosen, so there is no need to note which destinations it has connections
 // to: a server's ten million cost nothing here.
 static void note_tuple(struct ft_port_table *table, const struct ft_tuple *tuple)
 {
 	struct ft_ephemeral *ephemeral = table->ephemeral;
 
-	if (!ft_port_set_has(&ephemeral->chunks, &ephemeral->bound, tuple->local_port))
+	if (ft_ephemeral_is_in_range(ephemeral, tuple->local_port) &&
+		!ft_port_set_has(&ephemeral->chunks, &ephemeral->bound, tuple->local_port))
 		ft_ephemeral_note_tuple(ephemeral, tuple);
 }
 
 int ft_port_hold(struct ft_port_table *table, const struct ft_tuple *tuple, uint8_t reuse)
 {
-	struct place *place = find_or_add_place(table, &tuple->local, tuple->local_port);
+	struct ft_port_place *place = recall_place(table, tuple);
 
+	if (unlikely(place == NULL))
+		place = add_place(table, &tuple->local, tuple->local_port);
 	if (place == NULL)
 		return -ENOMEM;
 	place->uses[reuse]++;
@@ -489,12 +533,13 @@ int ft_port_hold(struct ft_port_table *table, const struct ft_tuple *tuple, uint
 
 void ft_port_release(struct ft_port_table *table, const struct ft_tuple *tuple, uint8_t reuse)
 {
-	struct place *place = find_place(table, &tuple->local, tuple->local_port);
+	struct ft_port_place *place = recall_place(table, tuple);
 
 	assert(place != NULL && place->uses[reuse] > 0);
-	place->uses[reuse]--;
-	remove_place_if_unused(table, place);
-	ft_ephemeral_forget_tuple(table->ephemeral, tuple);
+	if (--place->uses[reuse] == 0)
+		remove_place_if_unused(table, place);
+	if (ft_ephemeral_is_in_range(table->ephemeral, tuple->local_port))
+		ft_ephemeral_forget_tuple(table->ephemeral, tuple);
 }
 
 static bool is_in_use(const struct ft_conn_table *connections, const struct ft_tuple *tuple)

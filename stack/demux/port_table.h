@@ -53,11 +53,27 @@ static inline uint8_t ft_port_reuse_of(const struct ft_binding *binding)
 }
 
 struct ft_ephemeral;
+struct ft_port_place;
+
+// What was found last at a local address and port: a listener's next connection is a comparison away from it.
+struct ft_port_recent {
+	struct ft_addr local;
+	uint64_t changes;	     // the table's when it was found: good until there is another
+	struct ft_binding *receiver; // or NULL
+	struct ft_port_place *group; // where the receiver stands
+	struct ft_port_place
+		*used_at; // where the uses of this very address are counted; NULL: none yet
+	uint16_t port;
+};
+
+#define FT_PORT_RECENT 16 // a power of two
 
 struct ft_port_table {
-	uint8_t protocol;	// IPPROTO_TCP or IPPROTO_UDP
+	uint8_t protocol;			      // IPPROTO_TCP or IPPROTO_UDP
+	uint64_t changes;			      // of places, and of who receives where
+	struct ft_port_recent recent[FT_PORT_RECENT]; // by the last bits of the port
 	uint32_t *first_places; // FT_PORT_COUNT: an index into places, FT_POOL_NONE for a free port
-	struct ft_pool places;	// struct place: one local address at one port
+	struct ft_pool places;	// struct ft_port_place: one local address at one port
 	struct ft_ephemeral *ephemeral; // which ports are free for whom: ephemeral.h
 };
 
@@ -94,7 +110,7 @@ void ft_port_mark_connected(
 // address wins, then the one bound last, and if that has SO_REUSEPORT, all at its address that have
 // share by `hash`. NULL when there is none.
 struct ft_binding *ft_port_find(
-	const struct ft_port_table *table, const struct ft_tuple *tuple, uint64_t hash);
+	struct ft_port_table *table, const struct ft_tuple *tuple, uint64_t hash);
 
 // For datagrams to a broadcast or multicast address, which every matching socket receives: the
 // match after `previous` (NULL: the first), or NULL.

@@ -247,6 +247,36 @@ static void one_use_without_reuse_among_many_blocks(void **state)
 	assert_int_equal(table.places.in_use, 1);
 }
 
+// The first has no place to be counted at, the second finds it; the last takes it away, and the next one needs it anew.
+static void uses_found_again_are_counted_where_they_were(void **state)
+{
+	struct ft_tuple here = to_us(US, 80), there = to_us(US_2, 80);
+	struct ft_tuple other_port = to_us(US, 80 + FT_PORT_RECENT);
+	struct ft_binding listener, other;
+
+	assert_int_equal(listen_on(&listener, ANY, 80, 0), 0);
+	assert_int_equal(listen_on(&other, ANY, 80 + FT_PORT_RECENT, 0), 0);
+	for (int round = 0; round < 3; round++) {
+		for (int i = 0; i < 2; i++) {
+			assert_ptr_equal(ft_port_find(&table, &here, 0), &listener);
+			assert_int_equal(ft_port_hold(&table, &here, 0), 0);
+			assert_int_equal(table.places.in_use, 3);
+		}
+		assert_int_equal(ft_port_hold(&table, &there, 0), 0);
+		assert_ptr_equal(ft_port_find(&table, &here, 0), &listener);
+		assert_int_equal(ft_port_hold(&table, &other_port, 0), 0);
+		assert_int_equal(table.places.in_use, 5);
+		ft_port_release(&table, &other_port, 0);
+		ft_port_release(&table, &there, 0);
+		ft_port_release(&table, &here, 0);
+		assert_int_equal(table.places.in_use, 3);
+		assert_ptr_equal(ft_port_find(&table, &here, 0), &listener);
+		ft_port_release(&table, &here, 0);
+		assert_int_equal(table.places.in_use, 2);
+		assert_ptr_equal(ft_port_find(&table, &other_port, 0), &other);
+	}
+}
+
 static void server_restarts_over_time_wait_but_not_over_listener(void **state)
 {
 	struct ft_tuple accepted = to_us(US, 80);
@@ -837,6 +867,7 @@ int main(void)
 		tcp_test(listen_twice_changes_nothing),
 		tcp_test(use_allows_bind_when_both_allow_reuse),
 		tcp_test(one_use_without_reuse_among_many_blocks),
+		tcp_test(uses_found_again_are_counted_where_they_were),
 		tcp_test(server_restarts_over_time_wait_but_not_over_listener),
 		tcp_test(most_specific_address_wins),
 		tcp_test(bound_without_listening_is_not_found),
