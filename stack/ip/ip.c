@@ -33,19 +33,6 @@ bool ft_ip_verify_checksum(struct ft_stack *stack, struct rte_mbuf *pkt)
 	return ft_checksum_is_good(pkt, info->ip_offset, info->transport_offset);
 }
 
-uint16_t ft_ip_header_bytes(const struct ft_addr *destination)
-{
-	return ft_addr_is_ip4(destination) ? sizeof(struct rte_ipv4_hdr)
-					   : sizeof(struct rte_ipv6_hdr);
-}
-
-uint16_t ft_ip_default_payload(const struct ft_addr *destination)
-{
-	uint16_t smallest_mtu = ft_addr_is_ip4(destination) ? 576 : 1280;
-
-	return smallest_mtu - ft_ip_header_bytes(destination);
-}
-
 // IPv6's length field does not count the header.
 uint32_t ft_ip_largest_payload(const struct ft_addr *destination)
 {

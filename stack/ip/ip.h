@@ -4,6 +4,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include <rte_ip.h>
+
 #include "base/budget.h"
 #include "base/list.h"
 #include "base/pkt.h"
@@ -72,11 +74,20 @@ static inline bool ft_ip_has_good_checksum(struct ft_stack *stack, struct rte_mb
 }
 
 // Header bytes that IP adds for this destination (20 for IPv4): what TCP's MSS is computed with.
-uint16_t ft_ip_header_bytes(const struct ft_addr *destination);
+static inline uint16_t ft_ip_header_bytes(const struct ft_addr *destination)
+{
+	return ft_addr_is_ip4(destination) ? sizeof(struct rte_ipv4_hdr)
+					   : sizeof(struct rte_ipv6_hdr);
+}
 
 // The largest IP payload that any path to this family's hosts carries whole: what TCP may send to a
 // peer that does not say (RFC 9293 3.7.1; less 20 bytes of TCP header: 536 for IPv4).
-uint16_t ft_ip_default_payload(const struct ft_addr *destination);
+static inline uint16_t ft_ip_default_payload(const struct ft_addr *destination)
+{
+	uint16_t smallest_mtu = ft_addr_is_ip4(destination) ? 576 : 1280;
+
+	return smallest_mtu - ft_ip_header_bytes(destination);
+}
 
 // The largest payload of one IP packet, cut on the way or not (65,515 for IPv4).
 uint32_t ft_ip_largest_payload(const struct ft_addr *destination);

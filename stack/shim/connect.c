@@ -8,6 +8,7 @@
 #include "shim/thread.h"
 #include "shim/wait.h"
 #include "stack.h"
+#include "tcp/listener.h"
 
 // The local half of the tuple: the address bound, or the one the route says; the port bound, or one
 // chosen for this destination.
@@ -223,7 +224,8 @@ static int take_connection(
 	socket->may_broadcast = listening->may_broadcast;
 	socket->mtu_discover = listening->mtu_discover;
 	socket->binds_no_port = listening->binds_no_port;
-	if (unlikely(!ft_tcp_has_options(socket->conn, &socket->settings->options)))
+	if (unlikely(listener->was_told &&
+		     !ft_tcp_has_options(socket->conn, &socket->settings->options)))
 		keep_own_options(stack, socket);
 	*accepted = socket;
 	return 0;
@@ -232,20 +234,19 @@ static int take_connection(
 static int await_peer(
 	struct ft_stack *stack, struct ft_socket *listening, struct ft_socket **accepted)
 {
-	int result = take_connection(stack, listening, accepted);
 	struct ft_wait wait;
+	bool is_waiting = false;
+	int result, error;
 
-	if (result != -EAGAIN)
-		return result;
-	ft_wait_begin(
-		&wait, listening->description.is_nonblocking, listening->settings->receive_timeout);
-	do {
-		int error = ft_wait_turn(&wait);
-
+	while ((result = take_connection(stack, listening, accepted)) == -EAGAIN) {
+		if (!is_waiting)
+			ft_wait_begin(&wait, listening->description.is_nonblocking,
+				listening->settings->receive_timeout);
+		is_waiting = true;
+		error = ft_wait_turn(&wait);
 		if (error != 0)
 			return error;
-		result = take_connection(stack, listening, accepted);
-	} while (result == -EAGAIN);
+	}
 	return result;
 }
 

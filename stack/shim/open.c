@@ -102,6 +102,6 @@ int ft_close(int fd)
 			result = linger(stack, socket);
 	}
 	ft_call_trace(stack, NULL, result, "close(fd %d)", fd);
-	ft_socket_close(stack, fd, ft_thread_now());
+	ft_socket_close_number(stack, fd, ft_thread_now());
 	return ft_call_result(result);
 }

@@ -4,6 +4,9 @@
 #include <errno.h>
 #include <stddef.h>
 
+#include <rte_branch_prediction.h>
+#include <rte_common.h>
+
 #include "base/pages.h"
 
 static uint32_t words_for(uint32_t bits)
@@ -45,6 +48,7 @@ int ft_descriptor_init(struct ft_descriptors *descriptors, uint32_t maximum)
 
 	assert(maximum <= INT32_MAX); // so that a number below 0, as unsigned, is none
 	descriptors->maximum = maximum;
+	descriptors->lowest = FT_DESCRIPTOR_FIRST;
 	descriptors->table = ft_pages_map(maximum * sizeof(struct ft_descriptor));
 	descriptors->used = ft_pages_map(words * sizeof(uint64_t));
 	descriptors->full = ft_pages_map(words_for(words) * sizeof(uint64_t));
@@ -64,7 +68,8 @@ void ft_descriptor_free(struct ft_descriptors *descriptors)
 	ft_pages_unmap(descriptors->full, words_for(words) * sizeof(uint64_t));
 }
 
-static uint32_t find_free(const struct ft_descriptors *descriptors, uint32_t lowest)
+static __attribute__((noinline)) uint32_t search(
+	const struct ft_descriptors *descriptors, uint32_t lowest)
 {
 	uint32_t words = words_for(descriptors->maximum);
 	uint32_t limit = descriptors->maximum;
@@ -76,6 +81,15 @@ static uint32_t find_free(const struct ft_descriptors *descriptors, uint32_t low
 		return fd;
 	word = find_zero(descriptors->full, lowest / 64 + 1, words);
 	return word < words ? find_zero(descriptors->used, word * 64, limit) : limit;
+}
+
+// Nearly always the one asked for.
+static inline uint32_t find_free(const struct ft_descriptors *descriptors, uint32_t lowest)
+{
+	bool is_free = lowest < descriptors->maximum &&
+		       !(descriptors->used[lowest / 64] >> (lowest % 64) & 1);
+
+	return likely(is_free) ? lowest : search(descriptors, lowest);
 }
 
 static void link_to(struct ft_descriptors *descriptors, struct ft_description *description, int fd)
@@ -108,11 +122,13 @@ static void unlink_from(
 int ft_descriptor_take(
 	struct ft_descriptors *descriptors, struct ft_description *description, uint32_t lowest)
 {
-	uint32_t fd =
-		find_free(descriptors, lowest < FT_DESCRIPTOR_FIRST ? FT_DESCRIPTOR_FIRST : lowest);
+	const bool is_lowest = lowest <= descriptors->lowest;
+	const uint32_t fd = find_free(descriptors, is_lowest ? descriptors->lowest : lowest);
 
 	if (fd >= descriptors->maximum)
 		return -EMFILE;
+	if (is_lowest)
+		descriptors->lowest = fd + 1;
 	set_bit(descriptors->used, fd);
 	if (descriptors->used[fd / 64] == ~0ull)
 		set_bit(descriptors->full, fd / 64);
@@ -126,6 +142,7 @@ struct ft_description *ft_descriptor_give(struct ft_descriptors *descriptors, in
 
 	clear_bit(descriptors->used, fd);
 	clear_bit(descriptors->full, fd / 64);
+	descriptors->lowest = RTE_MIN(descriptors->lowest, (uint32_t)fd);
 	unlink_from(descriptors, description, fd);
 	return description;
 }

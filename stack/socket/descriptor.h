@@ -34,6 +34,7 @@ struct ft_descriptors {
 	struct ft_descriptor *table;
 	uint64_t *used;
 	uint64_t *full;
+	uint32_t lowest;  // no number below it is free
 	uint32_t maximum; // numbers below this, at most INT32_MAX
 };
 

@@ -9,6 +9,7 @@
 
 #include "socket/interest.h"
 #include "stack.h"
+#include "tcp/listener.h"
 
 static int init_pools(struct ft_sockets *sockets, uint32_t count)
 {
@@ -185,22 +186,25 @@ static void close_socket(struct ft_stack *stack, struct ft_socket *socket, ft_ti
 	ft_pool_give(&stack->sockets->sockets, socket);
 }
 
-int ft_socket_close(struct ft_stack *stack, int fd, ft_time now)
+void ft_socket_close_number(struct ft_stack *stack, int fd, ft_time now)
 {
-	struct ft_descriptors *descriptors = &stack->sockets->descriptors;
-	struct ft_description *description;
+	struct ft_description *description = ft_descriptor_give(&stack->sockets->descriptors, fd);
 
-	if (ft_descriptor_find(descriptors, fd) == NULL)
-		return -EBADF;
-	description = ft_descriptor_give(descriptors, fd);
 	if (description->descriptors > 0)
-		return 0;
+		return;
 	if (description->kind == FT_DESCRIPTION_EPOLL)
 		ft_interest_destroy(
 			stack, ft_container_of(description, struct ft_epoll, description));
 	else
 		close_socket(
 			stack, ft_container_of(description, struct ft_socket, description), now);
+}
+
+int ft_socket_close(struct ft_stack *stack, int fd, ft_time now)
+{
+	if (ft_descriptor_find(&stack->sockets->descriptors, fd) == NULL)
+		return -EBADF;
+	ft_socket_close_number(stack, fd, now);
 	return 0;
 }
 

@@ -100,6 +100,9 @@ static inline struct ft_tcp_listener *ft_socket_listener(const struct ft_socket 
 // its protocol says. Returns 0 or -EBADF.
 int ft_socket_close(struct ft_stack *stack, int fd, ft_time now);
 
+// What it does with a number in use.
+void ft_socket_close_number(struct ft_stack *stack, int fd, ft_time now);
+
 // A descriptor that leads here, -1 when there is none.
 int ft_socket_number(const struct ft_socket *socket);
 

@@ -1,23 +1,19 @@
 #include "tcp/conn.h"
 
-#include <assert.h>
 #include <string.h>
 #include <sys/epoll.h>
 
-#include "socket/socket.h"
 #include "stack.h"
 #include "tcp/listener.h"
 #include "tcp/tcp_timers.h"
-#include "tcp/tcp_trace.h"
 
 #define BLOCKS_EXAMINED 64
 
 #define TO(state) (1u << FT_TCP_##state)
 
-// RFC 9293 figure 5. CLOSED can be reached from everywhere: resets, timeouts, aborts. TIME-WAIT
-// never follows FIN-WAIT-1 directly, because "fifth, check the ACK" comes before "eighth, check the
-// FIN".
-static const uint16_t legal_moves[FT_TCP_STATE_COUNT] = {
+// CLOSED can be reached from everywhere: resets, timeouts, aborts. TIME-WAIT never follows FIN-WAIT-1
+// directly, because "fifth, check the ACK" comes before "eighth, check the FIN".
+const uint16_t ft_conn_legal_moves[FT_TCP_STATE_COUNT] = {
 	[FT_TCP_CLOSED] = TO(SYN_SENT) | TO(SYN_RECEIVED),
 	[FT_TCP_SYN_SENT] = TO(CLOSED) | TO(SYN_RECEIVED) | TO(ESTABLISHED),
 	[FT_TCP_SYN_RECEIVED] = TO(CLOSED) | TO(ESTABLISHED),
@@ -47,18 +43,6 @@ static const char *const state_names[FT_TCP_STATE_COUNT] = {
 const char *ft_tcp_state_name(enum ft_tcp_state state)
 {
 	return (unsigned)state < FT_TCP_STATE_COUNT ? state_names[state] : "unknown";
-}
-
-void ft_conn_set_state(struct ft_stack *stack, struct ft_tcp_conn *conn, enum ft_tcp_state state)
-{
-	assert(legal_moves[conn->state] & (1u << state));
-	if (unlikely(stack->trace & FT_TRACE_TCP))
-		ft_tcp_trace_move(stack, conn, state);
-	stack->tcp.in_state[conn->state]--;
-	stack->tcp.in_state[state]++;
-	conn->state = state;
-	if (state == FT_TCP_ESTABLISHED)
-		ft_stack_count(stack, FT_COUNTER_TCP_ESTABLISHED);
 }
 
 // ---- beginning ----
@@ -208,12 +192,10 @@ static void discard_reorder(struct ft_stack *stack, struct ft_tcp_conn *conn)
 		ft_stack_drop_late(stack, pkt, FT_DROP_OWNER_GONE);
 }
 
-void ft_conn_discard_received(struct ft_stack *stack, struct ft_tcp_conn *conn)
+void ft_conn_discard_unread(struct ft_stack *stack, struct ft_tcp_conn *conn)
 {
 	struct rte_mbuf *pkt;
 
-	if (likely(ft_receive_queue_is_empty(&conn->receive_queue)))
-		return;
 	if (conn->receive_queue.few_end > 0) // their packet is gone already
 		stack->counters.dropped_late[FT_DROP_OWNER_GONE]++;
 	while ((pkt = ft_receive_queue_pop(&conn->receive_queue, &conn->receive_memory)) != NULL)
@@ -286,10 +268,4 @@ void ft_conn_challenge(struct ft_stack *stack, struct ft_tcp_conn *conn, ft_time
 		return;
 	ft_stack_count(stack, FT_COUNTER_TCP_CHALLENGE_ACKS);
 	ft_conn_owe(stack, conn, FT_OWE_ACK, "challenge ACK");
-}
-
-void ft_conn_notify(struct ft_stack *stack, struct ft_tcp_conn *conn, uint32_t events)
-{
-	if (conn->socket != NULL)
-		ft_socket_notify(stack, conn->socket, events);
 }

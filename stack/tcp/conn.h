@@ -2,6 +2,7 @@
 // read and change its fields, but its state changes through ft_conn_set_state() alone, and it ends
 // through ft_conn_end() alone. While nothing goes on there is no block, only the anchor (anchor.h).
 #pragma once
+#include <assert.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -10,6 +11,7 @@
 #include "base/timer.h"
 #include "base/trace.h"
 #include "demux/tuple.h"
+#include "socket/socket.h"
 #include "stack.h"
 #include "tcp/anchor.h"
 #include "tcp/cc.h"
@@ -172,8 +174,26 @@ void ft_conn_init(struct ft_stack *stack, struct ft_tcp_conn *conn, const struct
 struct ft_tcp_conn *ft_conn_create(struct ft_stack *stack, const struct ft_tuple *tuple,
 	uint64_t hash, const struct ft_tcp_options *options, uint8_t reuse);
 
-// The one gate for state changes: asserts that RFC 9293 figure 5 has the move, counts, traces.
-void ft_conn_set_state(struct ft_stack *stack, struct ft_tcp_conn *conn, enum ft_tcp_state state);
+// RFC 9293 figure 5: of the state that is left, a bit for each that may follow.
+extern const uint16_t ft_conn_legal_moves[FT_TCP_STATE_COUNT];
+
+// tcp_trace.c: it is about to move to `state`.
+void ft_tcp_trace_move(struct ft_stack *stack, const struct ft_tcp_conn *conn,
+	enum ft_tcp_state state) __attribute__((cold));
+
+// The one gate for state changes: asserts that the move is legal, counts, traces.
+static inline void ft_conn_set_state(
+	struct ft_stack *stack, struct ft_tcp_conn *conn, enum ft_tcp_state state)
+{
+	assert(ft_conn_legal_moves[conn->state] & (1u << state));
+	if (unlikely(stack->trace & FT_TRACE_TCP))
+		ft_tcp_trace_move(stack, conn, state);
+	stack->tcp.in_state[conn->state]--;
+	stack->tcp.in_state[state]++;
+	conn->state = state;
+	if (state == FT_TCP_ESTABLISHED)
+		ft_stack_count(stack, FT_COUNTER_TCP_ESTABLISHED);
+}
 
 // The connection is over: into CLOSED, out of the table, nothing owed, timers stopped, send queue
 // and gaps thrown away. `error` (a positive errno or 0) is for the application, which may still
@@ -220,7 +240,11 @@ static inline void ft_conn_owe(
 }
 
 // Tells the socket, if there is one.
-void ft_conn_notify(struct ft_stack *stack, struct ft_tcp_conn *conn, uint32_t events);
+static inline void ft_conn_notify(struct ft_stack *stack, struct ft_tcp_conn *conn, uint32_t events)
+{
+	if (conn->socket != NULL)
+		ft_socket_notify(stack, conn->socket, events);
+}
 
 // One of the states in which both sides know each other's numbers (RFC 9293 3.3.2).
 static inline bool ft_conn_is_synchronized(const struct ft_tcp_conn *conn)
@@ -324,7 +348,13 @@ void ft_conn_info(
 struct ft_tcp_volume ft_conn_volume(const struct ft_tcp_conn *conn);
 
 // Throws away what was received and not read.
-void ft_conn_discard_received(struct ft_stack *stack, struct ft_tcp_conn *conn);
+void ft_conn_discard_unread(struct ft_stack *stack, struct ft_tcp_conn *conn);
+
+static inline void ft_conn_discard_received(struct ft_stack *stack, struct ft_tcp_conn *conn)
+{
+	if (unlikely(!ft_receive_queue_is_empty(&conn->receive_queue)))
+		ft_conn_discard_unread(stack, conn);
+}
 
 // Whether an ACK that a stranger may have provoked is within its limit (RFC 5961 7). The limit is
 // each connection's own and random, so that it tells nothing about another (CVE-2016-5696).

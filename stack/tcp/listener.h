@@ -9,10 +9,15 @@
 // connection stays in SYN-RECEIVED, its SYN-ACK is retransmitted, and the ACK that answers tries
 // again.
 #pragma once
+#include <assert.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/epoll.h>
 
 #include "base/list.h"
+#include "socket/interest.h"
+#include "stack.h"
+#include "tcp/conn.h"
 #include "tcp/tcp.h"
 
 struct ft_tcp_listener {
@@ -22,18 +27,63 @@ struct ft_tcp_listener {
 	uint32_t backlog;
 	uint32_t syn_count;
 	uint32_t accept_count;
-	struct ft_list syn_queue;    // struct ft_tcp_conn by queue_node, oldest first
+	bool was_told;		  // since it listens: not all that wait here need have its options
+	struct ft_list syn_queue; // struct ft_tcp_conn by queue_node, oldest first
 	struct ft_list accept_queue; // the same
 };
 
-// A connection of the SYN queue has reached ESTABLISHED: moves it to the accept queue and tells the
-// socket. Ask ft_listener_can_accept() before the step that establishes it.
-void ft_listener_established(struct ft_stack *stack, struct ft_tcp_conn *conn);
 static inline bool ft_listener_can_accept(const struct ft_tcp_listener *listener)
 {
 	return listener->accept_count <= listener->backlog;
 }
 
+static inline void ft_listener_notify(struct ft_stack *stack, struct ft_socket *socket)
+{
+	if (ft_is_traced(stack, FT_TRACE_SOCKET))
+		ft_socket_notify(stack, socket, EPOLLIN);
+	else
+		ft_socket_notify_readable(stack, socket);
+}
+
+// A connection of the SYN queue has reached ESTABLISHED: moves it to the accept queue and tells the
+// socket. Ask ft_listener_can_accept() before the step that establishes it.
+static inline void ft_listener_established(struct ft_stack *stack, struct ft_tcp_conn *conn)
+{
+	struct ft_tcp_listener *listener = conn->listener;
+
+	ft_list_remove(&conn->queue_node);
+	listener->syn_count--;
+	ft_list_append(&listener->accept_queue, &conn->queue_node);
+	listener->accept_count++;
+	if (listener->socket != NULL)
+		ft_listener_notify(stack, listener->socket);
+}
+
 // Takes a connection that ended out of the SYN queue. In the accept queue it stays: accept()
 // returns it, and its first receive tells what happened.
 void ft_listener_forget(struct ft_tcp_conn *conn);
+
+// ---- for the shim ----
+
+// A connection to accept.
+static inline bool ft_tcp_has_waiting(const struct ft_tcp_listener *listener)
+{
+	return listener->accept_count > 0;
+}
+
+// The oldest connection waiting, while ft_tcp_has_waiting(): it is the socket's, which is from then on told of its
+// events. It may have been reset meanwhile: its first receive says so. (What is in a queue has its block: it could
+// not rest.)
+static inline struct ft_tcp_anchor *ft_tcp_accept(
+	struct ft_stack *stack, struct ft_tcp_listener *listener, struct ft_socket *socket)
+{
+	struct ft_tcp_conn *conn =
+		ft_container_of(listener->accept_queue.next, struct ft_tcp_conn, queue_node);
+
+	assert(listener->accept_count > 0);
+	ft_list_remove(&conn->queue_node);
+	listener->accept_count--;
+	conn->listener = NULL;
+	conn->socket = socket;
+	return conn->anchor;
+}

@@ -150,10 +150,7 @@ void ft_tcp_set_backlog(struct ft_tcp_listener *listener, uint32_t backlog);
 // Resets what was not accepted, frees the listener; the binding stays the caller's.
 void ft_tcp_close_listener(struct ft_stack *stack, struct ft_tcp_listener *listener, ft_time now);
 
-// The oldest connection waiting, while ft_tcp_has_waiting(): it is the socket's, which is from then on told of its
-// events. It may have been reset meanwhile: its first receive says so.
-struct ft_tcp_anchor *ft_tcp_accept(
-	struct ft_stack *stack, struct ft_tcp_listener *listener, struct ft_socket *socket);
+// Who accepts, and whether there is something to accept: listener.h.
 
 enum ft_tcp_send_flag { FT_TCP_SEND_MORE = 1, FT_TCP_SEND_URGENT = 2 };
 // SEND: queues up to the bytes of `iov`, as much as fits the send buffer; returns how many, or
@@ -198,7 +195,6 @@ const char *ft_tcp_state_name(enum ft_tcp_state state); // "ESTABLISHED", RFC 92
 // EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLHUP | EPOLLERR | EPOLLPRI, as Linux's tcp_poll() says
 // them.
 uint32_t ft_tcp_readiness(const struct ft_tcp_anchor *conn);
-bool ft_tcp_has_waiting(const struct ft_tcp_listener *listener); // a connection to accept
 
 int ft_tcp_take_error(struct ft_tcp_anchor *conn); // SO_ERROR: a positive errno or 0, cleared
 const struct ft_tuple *ft_tcp_tuple(const struct ft_tcp_anchor *conn);

@@ -1,8 +1,6 @@
 #include "tcp/tcp_listen.h"
 
-#include <assert.h>
 #include <errno.h>
-#include <sys/epoll.h>
 
 #include "socket/socket.h"
 #include "stack.h"
@@ -91,18 +89,6 @@ enum ft_drop ft_tcp_listen_input(struct ft_stack *stack, struct ft_tcp_listener 
 
 // ---- the queues ----
 
-void ft_listener_established(struct ft_stack *stack, struct ft_tcp_conn *conn)
-{
-	struct ft_tcp_listener *listener = conn->listener;
-
-	ft_list_remove(&conn->queue_node);
-	listener->syn_count--;
-	ft_list_append(&listener->accept_queue, &conn->queue_node);
-	listener->accept_count++;
-	if (listener->socket != NULL)
-		ft_socket_notify(stack, listener->socket, EPOLLIN);
-}
-
 void ft_listener_forget(struct ft_tcp_conn *conn)
 {
 	if (conn->listener == NULL || conn->state != FT_TCP_SYN_RECEIVED)
@@ -136,6 +122,7 @@ void ft_tcp_set_listener_options(
 	struct ft_tcp_listener *listener, const struct ft_tcp_options *options)
 {
 	listener->options = options;
+	listener->was_told = true;
 }
 
 void ft_tcp_set_backlog(struct ft_tcp_listener *listener, uint32_t backlog)
@@ -163,24 +150,4 @@ void ft_tcp_close_listener(struct ft_stack *stack, struct ft_tcp_listener *liste
 	listener->socket = NULL; // how a listing tells a free block
 	stack->tcp.in_state[FT_TCP_LISTEN]--;
 	ft_pool_give(&stack->tcp.listeners, listener);
-}
-
-bool ft_tcp_has_waiting(const struct ft_tcp_listener *listener)
-{
-	return listener->accept_count > 0;
-}
-
-// What is in a queue has its block: it could not rest.
-struct ft_tcp_anchor *ft_tcp_accept(
-	struct ft_stack *stack, struct ft_tcp_listener *listener, struct ft_socket *socket)
-{
-	struct ft_tcp_conn *conn =
-		ft_container_of(listener->accept_queue.next, struct ft_tcp_conn, queue_node);
-
-	assert(listener->accept_count > 0);
-	ft_list_remove(&conn->queue_node);
-	listener->accept_count--;
-	conn->listener = NULL;
-	conn->socket = socket;
-	return conn->anchor;
 }

@@ -2,10 +2,6 @@
 #pragma once
 #include "tcp/conn.h"
 
-// The connection is about to move to `state`.
-void ft_tcp_trace_move(struct ft_stack *stack, const struct ft_tcp_conn *conn,
-	enum ft_tcp_state state) __attribute__((cold));
-
 // A segment received for this connection: its numbers beside what is expected.
 void ft_tcp_trace_arrival(struct ft_stack *stack, const struct ft_tcp_conn *conn,
 	const struct ft_segment *seg) __attribute__((cold));

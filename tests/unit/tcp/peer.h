@@ -17,6 +17,7 @@
 #include "base/drop.h"
 #include "socket/socket.h"
 #include "stack.h"
+#include "tcp/listener.h"
 
 #include "../support.h"
 
