@@ -270,10 +270,10 @@ static void uses_found_again_are_counted_where_they_were(void **state)
 		ft_port_release(&table, &there, 0);
 		ft_port_release(&table, &here, 0);
 		assert_int_equal(table.places.in_use, 3);
+		assert_ptr_equal(ft_port_find(&table, &other_port, 0), &other);
 		assert_ptr_equal(ft_port_find(&table, &here, 0), &listener);
 		ft_port_release(&table, &here, 0);
 		assert_int_equal(table.places.in_use, 2);
-		assert_ptr_equal(ft_port_find(&table, &other_port, 0), &other);
 	}
 }
 
@@ -370,6 +370,19 @@ static void reuse_port_member_gets_nothing_before_it_listens(void **state)
 	assert_int_equal(bind_to(&bound, US, 80, PORT), 0);
 	for (unsigned i = 0; i < 100; i++)
 		assert_ptr_equal(ft_port_find(&table, &tuple, ft_random_next(&chance)), &listening);
+}
+
+static void udp_bound_last_receives_first_until_it_goes(void **state)
+{
+	struct ft_tuple datagram = to_us(US, 80);
+	struct ft_binding first, last;
+
+	assert_int_equal(bind_to(&first, ANY, 80, ADDRESS), 0);
+	assert_ptr_equal(ft_port_find(&table, &datagram, 0), &first);
+	assert_int_equal(bind_to(&last, ANY, 80, ADDRESS), 0);
+	assert_ptr_equal(ft_port_find(&table, &datagram, 0), &last);
+	ft_port_unbind(&table, &last);
+	assert_ptr_equal(ft_port_find(&table, &datagram, 0), &first);
 }
 
 static void udp_connected_socket_leaves_the_rest_to_the_others(void **state)
@@ -874,6 +887,7 @@ int main(void)
 		tcp_test(ip6_any_takes_both_families_after_ip4_any),
 		tcp_test(reuse_port_group_shares_evenly_and_firmly),
 		tcp_test(reuse_port_member_gets_nothing_before_it_listens),
+		udp_test(udp_bound_last_receives_first_until_it_goes),
 		udp_test(udp_connected_socket_leaves_the_rest_to_the_others),
 		udp_test(udp_broadcast_visits_each_receiver_once),
 		tcp_test(bind_to_port_zero_takes_each_free_port_once),
