@@ -43,7 +43,7 @@ void ft_pages_unmap(void *pages, size_t bytes)
 
 // It looks again after so long, and a millisecond later each time that there is nothing to do.
 #define SHORTEST_PAUSE_US 2000
-#define LONGEST_PAUSE_US  64000
+#define LONGEST_PAUSE_US  16000
 
 struct request {
 	char *start;
