@@ -32,6 +32,7 @@ CLIENT_CORE, SERVER_CORE = "0", "1"
 RIVAL = "kernel, spinning"
 SUBJECTS = ["kernel, sleeping", RIVAL, "fourtuple, af_packet", "fourtuple, af_xdp"]
 BULK_SUBJECTS = [RIVAL, "fourtuple, af_packet", "fourtuple, af_xdp"]
+KINDS = ["requests", "bulk"]
 HUGEPAGES = 128  # for ft-echo's packets and tables
 SINK, SOURCE = 9, 19  # discard (RFC 863), chargen (RFC 864)
 
@@ -45,12 +46,23 @@ FIGURES = {
 }
 
 
+def choose_congestion_control():
+    """In the namespace of the calling thread: what fourtuple has (RFC 5681), and which every kernel has. A machine may be
+    set up otherwise, and BBR for one paces what it sends."""
+    pathlib.Path("/proc/sys/net/ipv4/tcp_congestion_control").write_text("reno")
+
+
 class OurWire(wire.Wire):
     """A wire with fourtuple at one end. On a veth it is the kernel that delivers, whoever polls: there AF_XDP is
     quicker without the system calls that ask for it."""
 
     def device_string(self):
         return super().device_string() + (",busy_budget=0" if self.device == "af_xdp" else "")
+
+    def make_veth(self):
+        super().make_veth()
+        with wire.inside(self.namespace):
+            choose_congestion_control()
 
 
 class KernelWire(wire.Wire):
@@ -61,7 +73,10 @@ class KernelWire(wire.Wire):
         self.server_namespace = f"{self.namespace}s"
         wire.run("ip", "netns", "add", self.server_namespace)
         wire.run("ip", "link", "set", self.our_link, "netns", self.server_namespace)
+        with wire.inside(self.namespace):
+            choose_congestion_control()
         with wire.inside(self.server_namespace):
+            choose_congestion_control()
             self.make_quiet(self.our_link)
             wire.run("ip", "address", "add", f"{self.OURS}/24", "dev", self.our_link)
             wire.run("ip", "link", "set", self.our_link, "up")
@@ -177,11 +192,12 @@ def measure_bulk(subject, seconds):
     return figures
 
 
-def measure(name, seconds):
+def measure(name, seconds, kinds):
     figures = {}
     with Subject(name) as subject:
-        figures.update(measure_echo(subject, seconds))
-        if name in BULK_SUBJECTS:
+        if "requests" in kinds:
+            figures.update(measure_echo(subject, seconds))
+        if "bulk" in kinds and name in BULK_SUBJECTS:
             figures.update(measure_bulk(subject, seconds))
     return figures
 
@@ -206,11 +222,12 @@ def summary(rounds):
 
 def report(table, rounds):
     """Markdown."""
+    measured = [figure for figure in FIGURES if any(figure in figures for figures in table.values())]
     lines = [f"Ratios to \"{RIVAL}\" in the same round, the median of {rounds} rounds (least to greatest).",
-             "", "| | " + " | ".join(FIGURES) + " |", "|---" * (len(FIGURES) + 1) + "|"]
+             "", "| | " + " | ".join(measured) + " |", "|---" * (len(measured) + 1) + "|"]
     for subject, figures in table.items():
         cells = [f"{figures[f]['ratio']:.2f} ({figures[f]['min']:.2f} to {figures[f]['max']:.2f})"
-                 if f in figures else "" for f in FIGURES]
+                 if f in figures else "" for f in measured]
         lines.append(f"| {subject} | " + " | ".join(cells) + " |")
     return "\n".join(lines) + "\n"
 
@@ -243,6 +260,7 @@ def main():
                                      epilog="FT_BENCH_BUILD is the build folder (build).")
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--seconds", type=int, default=3, help="of each measurement")
+    parser.add_argument("--only", choices=KINDS, help="not the other")
     parser.add_argument("--json", type=pathlib.Path, help="all figures of all rounds, for programs")
     options = parser.parse_args()
     if os.geteuid() != 0:
@@ -256,7 +274,7 @@ def main():
             rounds.append({})
             for name in SUBJECTS:
                 print(f"round {number + 1} of {options.rounds}: {name}", file=sys.stderr)
-                rounds[-1][name] = measure(name, options.seconds)
+                rounds[-1][name] = measure(name, options.seconds, [options.only] if options.only else KINDS)
     table = summary(rounds)
     if options.json:
         options.json.write_text(json.dumps({"rounds": rounds, "summary": table, "figures": FIGURES}, indent=1))
