@@ -93,13 +93,6 @@ static inline bool ft_anchor_is_at_rest(const struct ft_tcp_anchor *anchor)
 	return anchor->state != FT_TCP_CLOSED;
 }
 
-// Of a free one the tuple is still there.
-static inline bool ft_anchor_is_of(const struct ft_tcp_anchor *anchor, const struct ft_tuple *tuple)
-{
-	return (ft_anchor_is_at_rest(anchor) || anchor->conn != NULL) &&
-	       ft_tuple_is_equal(&anchor->tuple, tuple);
-}
-
 // Makes the block of a connection at rest again, for ft_anchor_wake().
 struct ft_tcp_conn *ft_anchor_unfold(
 	struct ft_stack *stack, struct ft_tcp_anchor *anchor, bool is_call);

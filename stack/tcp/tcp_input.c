@@ -342,14 +342,16 @@ static inline struct ft_tcp_conn *conn_of(struct ft_stack *stack, const struct f
 }
 
 // The same, after the table has seen more than `changes`; apart, so that nothing is kept over it in the loop below.
-// Nearly always what was found is what it was. (If its connection has ended, it is not for the short ways, and
+// Nearly always what was found is still this tuple's. (If its connection has ended, it is not for the short ways, and
 // ft_tcp_input() is told what the table has now.)
 static __attribute__((noinline)) struct ft_tcp_conn *conn_now(
 	struct ft_stack *stack, struct ft_pkt_info *info, uint64_t changes)
 {
+	const struct ft_tcp_anchor *anchor = info->found;
+
 	if (info->kind != FT_PKT_TCP)
 		return NULL;
-	if (unlikely(info->found == NULL || !ft_anchor_is_of(info->found, &info->tuple)))
+	if (unlikely(anchor == NULL || !ft_tuple_is_equal(&anchor->tuple, &info->tuple)))
 		info->found = ft_conn_table_find_again(
 			&stack->tcp.connections, changes, info->found, &info->tuple, info->hash);
 	return conn_of(stack, info);

@@ -205,6 +205,20 @@ static void close_wait_repeated_fin_is_acked_again(void **state)
 	ASSERT_STATE("CLOSE-WAIT");
 }
 
+// The first has given back all that the second was found to belong to.
+static void last_ack_acked_twice_in_one_burst_the_second_is_a_strangers(void **state)
+{
+	peer_enter(FT_TCP_LAST_ACK);
+	peer_close();
+	QUEUE(.seq = 2, .ack = 2, .flags = ACK);
+	QUEUE(.seq = 2, .ack = 2, .flags = ACK);
+	peer_turn();
+	EXPECT(.seq = 2, .flags = RST);
+	EXPECT_NOTHING;
+	assert_int_equal(peer.stack.tcp.anchors.in_use, 0);
+	assert_int_equal(peer.stack.tcp.conns.in_use, 0);
+}
+
 static void last_ack_lost_fin_is_sent_again(void **state)
 {
 	peer_enter(FT_TCP_LAST_ACK);
@@ -311,6 +325,7 @@ static void time_wait_newer_timestamp_opens_anew(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		PEER_TEST(last_ack_acked_twice_in_one_burst_the_second_is_a_strangers),
 		PEER_TEST(established_shutdown_sends_fin_behind_the_data),
 		PEER_TEST(fin_wait_1_lost_fin_is_sent_again),
 		PEER_TEST(fin_wait_1_fin_closes_simultaneously),
