@@ -187,6 +187,9 @@ static void serve(void *arg)
 	const struct worker *worker = arg;
 	int listener = ft_traffic_listen(worker->port, 2);
 
+	// Accepted connections have it from their beginning: what is urgent may come, and be overtaken by what is urgent
+	// then, before the application knows of the connection.
+	ft_traffic_set(listener, SOL_SOCKET, SO_OOBINLINE, 1);
 	while (clients_left > 0) {
 		struct pollfd wait = { .fd = listener, .events = POLLIN };
 
