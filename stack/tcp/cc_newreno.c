@@ -16,11 +16,12 @@ static void grow(struct ft_cc *cc, uint32_t bytes)
 	cc->cwnd = RTE_MIN(cc->cwnd + bytes, CWND_MAXIMUM);
 }
 
-// An ACK may count at most L segments, 2 so that delayed ACKs do not slow the start, or 1 when
-// after a timeout an ACK can cover much that had long left the network (RFC 3465 2.2, 2.3).
+// An ACK may count at most L segments: 8, as RFC 9406 4.3 has it, since receivers that merge segments answer many
+// with one ACK, and 2 would keep their sender from doubling in a round trip; or 1 when after a timeout an ACK can
+// cover much that had long left the network (RFC 3465 2.3).
 static void slow_start(struct ft_cc *cc, uint32_t acked_bytes)
 {
-	const uint32_t limit = (cc->is_after_timeout ? 1 : 2) * cc->mss;
+	const uint32_t limit = (cc->is_after_timeout ? 1 : 8) * cc->mss;
 
 	grow(cc, RTE_MIN(acked_bytes, limit));
 }

@@ -37,14 +37,14 @@ static void initial_window_follows_rfc_6928(void **state)
 	assert_int_equal(initial(1460, 1), 1460);
 }
 
-static void slow_start_counts_two_segments_an_ack(void **state)
+static void slow_start_counts_eight_segments_an_ack(void **state)
 {
 	struct ft_cc cc = begin();
 
 	ft_cc_ack(&cc, 1000, true, 0);
 	assert_int_equal(cc.cwnd, 14600 + 1000);
 	ft_cc_ack(&cc, 10 * MSS, true, 0);
-	assert_int_equal(cc.cwnd, 14600 + 1000 + 2 * MSS);
+	assert_int_equal(cc.cwnd, 14600 + 1000 + 8 * MSS);
 }
 
 static void unused_window_does_not_grow(void **state)
@@ -182,7 +182,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(name_finds_algorithm),
 		cmocka_unit_test(initial_window_follows_rfc_6928),
-		cmocka_unit_test(slow_start_counts_two_segments_an_ack),
+		cmocka_unit_test(slow_start_counts_eight_segments_an_ack),
 		cmocka_unit_test(unused_window_does_not_grow),
 		cmocka_unit_test(congestion_avoidance_grows_one_segment_a_window),
 		cmocka_unit_test(loss_halves_inflates_and_deflates),
