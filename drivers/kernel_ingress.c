@@ -17,8 +17,9 @@
 #define TCX_INGRESS 46 // BPF_TCX_INGRESS of <linux/bpf.h>, TCX_NEXT and TCX_DROP: since Linux 6.6
 #define NEXT	    (-1)
 #define DROP	    2
+#define VLAN_ID	    0xfff // the bits of a tag that tell which (IEEE 802.1Q); 0 is none
 
-#define MOST (FT_CONFIG_ADDRESSES + 8) // instructions
+#define MOST (FT_CONFIG_ADDRESSES + 10) // instructions
 
 static int bpf(enum bpf_cmd command, union bpf_attr *attributes)
 {
@@ -27,10 +28,22 @@ static int bpf(enum bpf_cmd command, union bpf_attr *attributes)
 	return fd < 0 ? -errno : fd;
 }
 
-// Loads from the frame into R0, in host byte order. A frame that is shorter ends the program with 0: it passes.
+// Loads from the frame into R0, in host byte order. A frame that is shorter ends the program with 0 (TCX_PASS): no IP
+// packet is.
 static struct bpf_insn load(uint8_t size, int32_t offset)
 {
 	return (struct bpf_insn){ .code = BPF_LD | BPF_ABS | size, .imm = offset };
+}
+
+// Into R0, the VLAN tag, which the kernel has taken off the frame; without one 0.
+static struct bpf_insn load_tag(void)
+{
+	return (struct bpf_insn){
+		.code = BPF_LDX | BPF_MEM | BPF_W,
+		.dst_reg = BPF_REG_0,
+		.src_reg = BPF_REG_6,
+		.off = offsetof(struct __sk_buff, vlan_tci),
+	};
 }
 
 static struct bpf_insn move(uint8_t source, uint8_t to, uint8_t from, int32_t value)
@@ -63,6 +76,8 @@ static uint32_t write_program(
 	uint32_t n = 0;
 
 	to[n++] = move(BPF_X, BPF_REG_6, BPF_REG_1, 0); // loads expect the packet there
+	to[n++] = load_tag();
+	to[n++] = jump(BPF_JSET, VLAN_ID, count + 3); // to "next": of a VLAN, and so not ours
 	to[n++] = load(BPF_H, offsetof(struct ethhdr, h_proto));
 	to[n++] = jump(BPF_JNE, ETH_P_IP, count + 1); // to "next"
 	to[n++] = load(BPF_W, ETH_HLEN + offsetof(struct iphdr, daddr));

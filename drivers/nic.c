@@ -501,7 +501,8 @@ static void keep_kernel_out(
 		nic->interface, config->ip.address, config->ip.address_count);
 	if (nic->kernel_ingress < 0)
 		ft_log_info(
-			"the kernel's own IP receives what is for us, too, and throws it away (%s)",
+			"the kernel's own IP receives what is for us, too, and throws it away (%s): "
+			"to keep it out takes Linux 6.6 and CAP_BPF",
 			rte_strerror(-nic->kernel_ingress));
 }
 

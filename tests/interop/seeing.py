@@ -10,6 +10,7 @@ import select
 import shutil
 import signal
 import socket
+import struct
 import subprocess
 import threading
 import time
@@ -17,7 +18,7 @@ import urllib.error
 import urllib.request
 
 from kernel_client import echo_megabytes, echo_once, expect_echo, receive_exactly, tcp, udp
-from wire import PROGRAMS, Skip, kernel_counter, run, test, test_everywhere, wait_for
+from wire import PROGRAMS, Skip, inside, kernel_counter, run, test, test_everywhere, wait_for
 
 
 def ss(*arguments):
@@ -301,6 +302,44 @@ def kernel_at_our_end_hears_nothing_of_ours(wire):
         echo_once(wire)
     heard = kernel_counter("Ip", "InAddrErrors") - before
     assert heard < 100, f"{heard} packets of at least 500"
+
+
+@contextlib.contextmanager
+def counting_behind_us(wire):
+    """Counts what netfilter sees of frames at our end, behind our program: yields a function that tells how many."""
+    run("nft", f"add table netdev {wire.namespace}; add chain netdev {wire.namespace} seen "
+        f"{{ type filter hook ingress device {wire.our_link} priority 0; }}; "
+        f"add rule netdev {wire.namespace} seen ip daddr {wire.OURS} counter")
+    try:
+        yield lambda: int(re.search(r"packets (\d+)", run("nft", "list", "table", "netdev", wire.namespace))[1])
+    finally:
+        run("nft", "delete", "table", "netdev", wire.namespace)
+
+
+def send_tagged(wire, vlan, count):
+    """IPv4 packets to our address with an IEEE 802.1Q tag, from the kernel's end."""
+    header = struct.pack("!BBHHHBBH4s4s", 0x45, 0, 20, 0, 0, 64, 253, 0, socket.inet_aton(wire.KERNEL),
+                         socket.inet_aton(wire.OURS))
+    with inside(wire.namespace), socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0) as link:
+        link.bind((wire.kernel_link, 0))
+        for _ in range(count):
+            link.send(b"\xff" * 6 + b"\x02" + bytes(5) + struct.pack("!HHH", 0x8100, vlan, 0x0800) + header)
+
+
+@test
+def kernel_at_our_end_keeps_its_vlans(wire):
+    """What is of a VLAN is not ours, whatever its address; a tag that names none changes nothing."""
+    if tuple(map(int, os.uname().release.split(".")[:2])) < (6, 6):
+        raise Skip("the kernel is older than Linux 6.6")
+    wire.start("--name", wire.namespace)
+    with counting_behind_us(wire) as count:
+        echo_once(wire)
+        assert count() == 0, count()
+        send_tagged(wire, 20, 50)
+        wait_for(lambda: count() == 50, 5)
+        send_tagged(wire, 0, 50)
+        echo_once(wire)
+        assert count() == 50, count()
 
 
 @test
