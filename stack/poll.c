@@ -11,6 +11,7 @@
 #include "story.h"
 #include "tcp/tcp_hoarders.h"
 #include "tcp/tcp_prefetch.h"
+#include "tcp/tcp_timers.h"
 #include "usual_frame_take.h"
 
 // A stack with work left over asks for its next turn this soon.
@@ -320,6 +321,9 @@ static void run_timers(struct ft_stack *stack, ft_time now)
 {
 	struct ft_timer *timer;
 
+	// After a turn that took so long, what the turn before left to ride on an answer is due.
+	if (unlikely(now - stack->wheel.now >= stack->config.tcp.delayed_ack))
+		ft_tcp_timers_start_acks(stack);
 	while ((timer = ft_wheel_expire(&stack->wheel, now)) != NULL)
 		expire[timer->kind](stack, timer, now);
 }

@@ -116,7 +116,7 @@ void ft_tcp_pay(struct ft_stack *stack, ft_time now)
 {
 	pay_peers(stack, now);
 	tell_of_room(stack, now);
-	ft_tcp_timers_paid(stack);
+	ft_tcp_timers_start_acks(stack);
 }
 
 // ---- beginning and end ----

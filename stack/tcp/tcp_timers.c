@@ -336,7 +336,7 @@ static void expire_deadlines(struct ft_stack *stack, struct ft_tcp_conn *conn, f
 		expired[which](stack, conn, now);
 	}
 	ft_timer_set(&stack->wheel, &conn->timer, earliest_deadline(conn));
-	if (is_any_due)
+	if (is_any_due) // else it has been reaped since it last changed
 		ft_conn_reap(stack, conn);
 }
 

@@ -167,15 +167,15 @@ static inline void ft_tcp_timers_ack_waits(
 	fresh->conns[fresh->count++] = conn;
 }
 
-// All that is owed in this turn was paid.
-static inline void ft_tcp_timers_paid(struct ft_stack *stack)
+// The turn has paid all that is owed, or comes late: the wheel hears of the ACKs that have waited since the turn before.
+static inline void ft_tcp_timers_start_acks(struct ft_stack *stack)
 {
 	struct ft_tcp_fresh_acks *fresh = &stack->tcp.fresh_acks;
 
 	for (uint32_t i = 0; i < fresh->old_count; i++) {
 		struct ft_tcp_conn *conn = fresh->conns[i];
 
-		if (unlikely(ft_tcp_timers_is_running(conn, FT_TCP_TIMER_DELAYED_ACK)))
+		if (unlikely(ft_tcp_timers_is_running(conn, FT_TCP_TIMER_DELAYED_ACK))) // rare
 			ft_tcp_timers_start_by(
 				stack, conn, conn->deadlines[FT_TCP_TIMER_DELAYED_ACK]);
 	}

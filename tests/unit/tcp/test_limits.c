@@ -477,6 +477,16 @@ static void ack_that_is_not_answered_in_the_next_turn_comes_in_time(void **state
 	EXPECT(.seq = 1, .ack = 2, .flags = ACK);
 }
 
+// The application has computed meanwhile, and nobody turned the loop.
+static void ack_whose_time_came_between_two_turns_goes_with_the_second(void **state)
+{
+	peer_enter(FT_TCP_ESTABLISHED);
+	TAKES(.seq = 1, .ack = 1, .flags = PSH | ACK, .text = "x");
+	peer.now += 300 * FT_MILLISECOND;
+	peer_turn();
+	EXPECT(.seq = 1, .ack = 2, .flags = ACK);
+}
+
 static void acks_that_wait_since_different_turns_come_each_in_time(void **state)
 {
 	uint32_t first_iss, second_iss;
@@ -640,6 +650,7 @@ int main(void)
 		PEER_TEST(delayed_ack_of_zero_acks_at_once),
 		PEER_TEST(ack_that_rides_on_the_answer_never_was_in_the_wheel),
 		PEER_TEST(ack_that_is_not_answered_in_the_next_turn_comes_in_time),
+		PEER_TEST(ack_whose_time_came_between_two_turns_goes_with_the_second),
 		PEER_TEST(acks_that_wait_since_different_turns_come_each_in_time),
 		PEER_TEST(ack_that_waits_with_many_others_comes_in_time),
 		PEER_TEST(ack_that_waits_dies_with_its_connection),
