@@ -277,6 +277,32 @@ static void uses_found_again_are_counted_where_they_were(void **state)
 	}
 }
 
+// Nothing was found or held in between: what was found last had it there.
+static void place_that_went_with_its_last_use_is_not_used_again(void **state)
+{
+	struct ft_tuple here = to_us(US, 80);
+	struct ft_binding listener;
+
+	assert_int_equal(listen_on(&listener, ANY, 80, 0), 0);
+	assert_int_equal(ft_port_hold(&table, &here, 0), 0);
+	assert_ptr_equal(ft_port_find(&table, &here, 0), &listener);
+	ft_port_release(&table, &here, 0);
+	assert_int_equal(table.places.in_use, 1);
+	assert_int_equal(ft_port_hold(&table, &here, 0), 0);
+	assert_int_equal(table.places.in_use, 2);
+	ft_port_release(&table, &here, 0);
+}
+
+static void socket_bound_after_another_was_found_is_found(void **state)
+{
+	struct ft_binding first, second;
+
+	assert_int_equal(bind_to(&first, US, 53, ADDRESS), 0);
+	assert_ptr_equal(find(US, 53), &first);
+	assert_int_equal(bind_to(&second, US, 53, ADDRESS), 0);
+	assert_ptr_equal(find(US, 53), &second);
+}
+
 static void server_restarts_over_time_wait_but_not_over_listener(void **state)
 {
 	struct ft_tuple accepted = to_us(US, 80);
@@ -881,6 +907,8 @@ int main(void)
 		tcp_test(use_allows_bind_when_both_allow_reuse),
 		tcp_test(one_use_without_reuse_among_many_blocks),
 		tcp_test(uses_found_again_are_counted_where_they_were),
+		tcp_test(place_that_went_with_its_last_use_is_not_used_again),
+		udp_test(socket_bound_after_another_was_found_is_found),
 		tcp_test(server_restarts_over_time_wait_but_not_over_listener),
 		tcp_test(most_specific_address_wins),
 		tcp_test(bound_without_listening_is_not_found),

@@ -140,6 +140,14 @@ static void cursor_dropped_with_its_mbuf_is_forgotten(void **state)
 	assert_copy(5000, 1000, 14000);
 }
 
+static void cursor_behind_what_is_dropped_stays_where_it_is(void **state)
+{
+	assert_int_equal(append(0, 20000), 20000);
+	assert_copy(7000, 100, 7000);
+	ft_send_queue_drop(&queue, 3000, &memory);
+	assert_copy(10000, 1000, 13000);
+}
+
 static void emptied_queue_starts_again(void **state)
 {
 	assert_int_equal(append(0, 5000), 5000);
@@ -389,6 +397,8 @@ int main(void)
 			acked_bytes_are_dropped_and_the_rest_stays, begin, end),
 		cmocka_unit_test_setup_teardown(
 			cursor_dropped_with_its_mbuf_is_forgotten, begin, end),
+		cmocka_unit_test_setup_teardown(
+			cursor_behind_what_is_dropped_stays_where_it_is, begin, end),
 		cmocka_unit_test_setup_teardown(emptied_queue_starts_again, begin, end),
 		cmocka_unit_test_setup_teardown(one_call_takes_many_mbufs, begin, end),
 		cmocka_unit_test_setup_teardown(exhausted_budget_takes_what_fits, begin, end),
