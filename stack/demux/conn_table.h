@@ -30,7 +30,7 @@
 
 #define FT_CONN_NONE UINT32_MAX
 
-// Of a block's 12,288 slots 10,700 are used at the most, on average: that one is full is fifteen
+// Of a block's 12,288 slots 10,800 are used at the most, on average: that one is full is fourteen
 // standard deviations away.
 #define FT_CONN_BLOCK_MASK UINT64_C(1023)
 

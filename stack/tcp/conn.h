@@ -37,7 +37,8 @@ enum ft_tcp_owed {
 	FT_OWE_ROOM = 0x20,	  // to the application: word that there are packet buffers again
 };
 
-// The deadlines of a connection; tcp_timers.c says in words what each is for.
+// The deadlines of a connection, in the order in which those due at once expire; tcp_timers.c says in words what each is
+// for.
 enum ft_tcp_timer {
 	FT_TCP_TIMER_RETRANSMIT,
 	FT_TCP_TIMER_DELAYED_ACK,

@@ -7,11 +7,13 @@
 
 #include "tcp/conn.h"
 
+#define FT_TCP_LINE 64 // bytes, as conn.h counts
+
 static inline void ft_tcp_prefetch_lines(const void *object, uint32_t first, uint32_t end)
 {
 #pragma GCC unroll 8
 	for (uint32_t line = first; line < end; line++)
-		rte_prefetch0((const char *)object + line * RTE_CACHE_LINE_SIZE);
+		rte_prefetch0((const char *)object + line * FT_TCP_LINE);
 }
 
 // Of a connection that was found those lines of its block that a request of few bytes needs (conn.h). Returns how many
