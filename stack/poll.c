@@ -330,13 +330,16 @@ static void run_timers(struct ft_stack *stack, ft_time now)
 
 // ---- out ----
 
-static uint64_t bytes_of(struct rte_mbuf *const *pkts, uint32_t count)
+// Of the first frames in the queue, also once the NIC has them. (When it takes few at a time of many that wait, only
+// these few may be looked at.)
+static uint64_t bytes_of_first(const struct ft_stack *stack, uint32_t count)
 {
-	uint64_t bytes = 0;
+	const uint32_t first = stack->tx_first % FT_TX_QUEUE;
+	const uint32_t next = (stack->tx_first + count) % FT_TX_QUEUE;
+	const uint64_t end =
+		count < stack->tx_count ? stack->tx_bytes_before[next] : stack->tx_bytes;
 
-	for (uint32_t i = 0; i < count; i++)
-		bytes += rte_pktmbuf_pkt_len(pkts[i]);
-	return bytes;
+	return end - stack->tx_bytes_before[first];
 }
 
 static void discard_queue(struct ft_stack *stack, enum ft_drop reason)
@@ -373,20 +376,17 @@ static void flush(struct ft_stack *stack)
 		discard_queue(stack, FT_DROP_LINK_DOWN);
 	while (stack->tx_count > 0) {
 		uint32_t first = stack->tx_first % FT_TX_QUEUE;
-		uint64_t bytes;
 
 		run = RTE_MIN(stack->tx_count, FT_TX_QUEUE - first);
 		if (netif->prepare != NULL && (run = prepare(stack, run)) == 0)
 			continue;
 		if (unlikely(stack->recorder != NULL))
 			run = ft_recorder_send(stack->recorder, stack->tx + first, run, stack->now);
-		bytes = bytes_of(stack->tx + first, run);
 		sent = netif->transmit(netif->driver, stack->tx + first, run);
 		if (unlikely(stack->recorder != NULL))
 			ft_recorder_sent(stack->recorder, (uint16_t)sent);
-		bytes -= bytes_of(stack->tx + first + sent, run - sent);
 		stack->counters.count[FT_COUNTER_TX_PACKETS] += sent;
-		stack->counters.count[FT_COUNTER_TX_BYTES] += bytes;
+		stack->counters.count[FT_COUNTER_TX_BYTES] += bytes_of_first(stack, sent);
 		stack->tx_first += sent;
 		stack->tx_count -= sent;
 		stack->tx_prepared -= RTE_MIN(stack->tx_prepared, sent);

@@ -55,7 +55,9 @@ struct ft_stack {
 	struct rte_mbuf *tx[FT_TX_QUEUE]; // a ring: tx_first .. tx_first + tx_count
 	uint32_t tx_first;
 	uint32_t tx_count;
-	uint32_t tx_prepared; // of these, at the front: netif.prepare has said yes
+	uint32_t tx_prepared;		       // of these, at the front: netif.prepare has said yes
+	uint64_t tx_bytes;		       // of all frames ever queued
+	uint64_t tx_bytes_before[FT_TX_QUEUE]; // [i]: of those queued before tx[i]
 	struct ft_pkt_queue loopback;
 
 	struct ft_arp arp;
@@ -104,7 +106,11 @@ static inline bool ft_stack_may_transmit(struct ft_stack *stack)
 // Queues a frame where that is known to be possible; the caller tells the trace.
 static inline void ft_stack_queue_frame(struct ft_stack *stack, struct rte_mbuf *pkt)
 {
-	stack->tx[(stack->tx_first + stack->tx_count) % FT_TX_QUEUE] = pkt;
+	const uint32_t place = (stack->tx_first + stack->tx_count) % FT_TX_QUEUE;
+
+	stack->tx[place] = pkt;
+	stack->tx_bytes_before[place] = stack->tx_bytes;
+	stack->tx_bytes += pkt->pkt_len;
 	stack->tx_count++;
 }
 

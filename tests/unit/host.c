@@ -149,6 +149,8 @@ static uint16_t nic_transmit(void *driver, struct rte_mbuf **pkts, uint16_t coun
 {
 	if (host.is_nic_full)
 		return 0;
+	if (host.nic_room > 0)
+		count = RTE_MIN(count, host.nic_room);
 	for (uint16_t i = 0; i < count; i++) {
 		const char *reason;
 
@@ -218,6 +220,7 @@ int test_host_start(void **state)
 	host.now = 1000 * FT_SECOND;
 	host.is_link_up = true;
 	host.is_nic_full = false;
+	host.nic_room = 0;
 	host.segment_bytes = 0;
 	host.error_answer = FT_TAKEN;
 	init_stack();

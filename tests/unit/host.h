@@ -29,7 +29,8 @@ struct test_host {
 	struct rte_mempool *send_pool;
 	ft_time now;
 	bool is_link_up;
-	bool is_nic_full; // it takes no frame
+	bool is_nic_full;  // it takes no frame
+	uint16_t nic_room; // frames that it takes at a time; 0: all
 	struct ft_pkt_queue arriving;
 	struct rte_mbuf *sent[TEST_SENT_MAX]; // frames, not yet forgotten
 	uint32_t sent_count;

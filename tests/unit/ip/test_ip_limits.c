@@ -210,6 +210,32 @@ static void loopback_full_packet_to_ourselves_is_dropped(void **state)
 	assert_int_equal(dropped(FT_DROP_LOOPBACK_FULL), 1);
 }
 
+static uint64_t counted(enum ft_counter counter)
+{
+	return host.stack.counters.count[counter];
+}
+
+// Of frames of different sizes, more than the queue has places for, in turns that each leave some behind.
+static void bytes_are_counted_when_the_nic_takes_a_part(void **state)
+{
+	const uint64_t before = counted(FT_COUNTER_TX_BYTES);
+	uint64_t bytes = 0;
+	uint32_t seen = host.sent_count;
+
+	for (uint32_t i = 0; i < FT_TX_QUEUE + 100; i++) {
+		host.nic_room = 1 + i % 5;
+		for (uint32_t more = 0; more < 1 + i % 4 && host.stack.tx_count < 50; more++)
+			output(make_udp(8 + (i + more) % 90), TEST_PEER);
+		test_host_pass(0);
+		for (; seen < host.sent_count; seen++)
+			bytes += test_host_sent_bytes(seen);
+		assert_int_equal(counted(FT_COUNTER_TX_BYTES) - before, bytes);
+		test_host_forget();
+		seen = 0;
+	}
+	assert_true(bytes > FT_TX_QUEUE * 50);
+}
+
 static void transmit_queue_full_packet_is_dropped(void **state)
 {
 	host.is_nic_full = true;
@@ -322,6 +348,7 @@ int main(void)
 		TEST(no_packet_left_to_receive_in_packet_to_ourselves_is_dropped),
 		TEST(loopback_full_packet_to_ourselves_is_dropped),
 		TEST(transmit_queue_full_packet_is_dropped),
+		TEST(bytes_are_counted_when_the_nic_takes_a_part),
 		TEST(transmit_refused_packet_is_dropped_and_the_others_go),
 		TEST(transmit_prepared_packets_wait_for_a_full_nic),
 		TEST(link_down_packets_are_dropped_until_it_is_up),
