@@ -23,7 +23,7 @@ static int program;
 // 192.0.2.0 and on.
 static rte_be32_t address(uint32_t number)
 {
-	return rte_cpu_to_be_32(RTE_IPV4(192, 0, 2, number));
+	return rte_cpu_to_be_32(RTE_IPV4(192u, 0, 2, number));
 }
 
 static void load_or_skip(uint32_t count)
@@ -77,8 +77,8 @@ static void packet_to_another_address_goes_on(void **state)
 {
 	load_or_skip(3);
 	assert_int_equal(verdict_on_ip(address(3)), NEXT);
-	assert_int_equal(verdict_on_ip(RTE_BE32(RTE_IPV4(255, 255, 255, 255))), NEXT);
-	assert_int_equal(verdict_on_ip(RTE_BE32(RTE_IPV4(224, 0, 0, 1))), NEXT);
+	assert_int_equal(verdict_on_ip(RTE_BE32(RTE_IPV4(255u, 255, 255, 255))), NEXT);
+	assert_int_equal(verdict_on_ip(RTE_BE32(RTE_IPV4(224u, 0, 0, 1))), NEXT);
 }
 
 static void packet_to_any_of_many_addresses_is_dropped(void **state)
