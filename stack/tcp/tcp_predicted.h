@@ -38,8 +38,7 @@ static inline bool ft_tcp_predicted_is_next(
 {
 	const uint8_t controls = FT_TCP_FIN | FT_TCP_SYN | FT_TCP_RST | FT_TCP_URG | FT_TCP_ACK;
 
-	if (conn->state != FT_TCP_ESTABLISHED || conn->has_urgent || conn->is_read_shut ||
-		conn->has_gap)
+	if (conn->state != FT_TCP_ESTABLISHED || conn->has_urgent || conn->is_read_shut)
 		return false;
 	return (seg->flags & controls) == FT_TCP_ACK && ft_tcp_predicted_is_in_order(conn, seg);
 }

@@ -175,7 +175,7 @@ static inline void ft_tcp_timers_start_acks(struct ft_stack *stack)
 	for (uint32_t i = 0; i < fresh->old_count; i++) {
 		struct ft_tcp_conn *conn = fresh->conns[i];
 
-		if (unlikely(ft_tcp_timers_is_running(conn, FT_TCP_TIMER_DELAYED_ACK))) // rare
+		if (unlikely(ft_tcp_timers_is_running(conn, FT_TCP_TIMER_DELAYED_ACK)))
 			ft_tcp_timers_start_by(
 				stack, conn, conn->deadlines[FT_TCP_TIMER_DELAYED_ACK]);
 	}
