@@ -14,7 +14,7 @@
 
 #include <rte_eal.h>
 
-#define MOST_RUNNERS (2 * BENCH_VALUES + 1)
+#define MOST_RUNNERS (3 * BENCH_VALUES + 1) // three subjects, and the kernel
 
 volatile sig_atomic_t bench_stop_signal;
 
@@ -113,6 +113,7 @@ static double fourtuple_ns(const struct bench_runner *runners, unsigned count, u
 struct tables {
 	struct bench_subject fourtuple;
 	struct bench_subject rte_hash;
+	struct bench_subject floor;
 	double fourtuple_bytes;
 	double rte_hash_bytes;
 };
@@ -130,6 +131,8 @@ static unsigned run_group(const struct bench_options *options, const struct grou
 	for (unsigned i = 0; options->against_rte_hash && i < options->bursts.count; i++)
 		add_runner(runners, &count, group, &tables->rte_hash, options->bursts.values[i])
 			->bytes_per_connection = tables->rte_hash_bytes;
+	for (unsigned i = 0; options->against_floor && i < options->bursts.count; i++)
+		add_runner(runners, &count, group, &tables->floor, options->bursts.values[i]);
 	if (options->against_kernel)
 		add_kernel(runners, &count, group);
 	bench_measure(options, runners, count);
@@ -169,6 +172,7 @@ static unsigned run_tables(
 	const struct bench_options *options, struct group group, struct bench_result *results)
 {
 	struct bench_rte_hash *rte_hash = NULL;
+	struct bench_floor *floor;
 	struct bench_fourtuple *fourtuple;
 	struct tables tables = { 0 };
 	struct ft_pool pool;
@@ -178,6 +182,8 @@ static unsigned run_tables(
 	bench_progress("%lu connections are opened", group.connections);
 	bench_connections_make(&pool, group.connections, options->object_bytes);
 	fourtuple = bench_fourtuple_make(&pool, options);
+	floor = bench_floor_make(&pool, options);
+	tables.floor = bench_floor_subject(floor);
 	tables.fourtuple = bench_fourtuple_subject(fourtuple);
 	tables.fourtuple_bytes = bench_fourtuple_bytes(fourtuple);
 	if (options->against_rte_hash) {
@@ -188,6 +194,7 @@ static unsigned run_tables(
 	count = run_patterns(options, group, &tables, results);
 	if (rte_hash != NULL)
 		bench_rte_hash_free(rte_hash);
+	bench_floor_free(floor);
 	bench_fourtuple_free(fourtuple);
 	ft_pool_free(&pool);
 	return count;

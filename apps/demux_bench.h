@@ -7,6 +7,7 @@
 //	demux_bench_fourtuple.c  the subject: demux/conn_table.h as stack/poll.c uses it
 //	demux_bench_rte_hash.c   the rivals: DPDK's hash table,
 //	demux_bench_kernel.c     and real sockets of the kernel, found by a BPF program
+//	demux_bench_floor.c      what is left when finding costs nothing
 //	demux_bench_growth.c     what insertions cost while the table grows
 //	demux_bench_ports.c      listeners, SO_REUSEPORT groups, UDP and the choice of a port,
 //	demux_bench_connect.c    which is also the kernel's in connect()
@@ -51,6 +52,7 @@ struct bench_options {
 	struct bench_list pages; // enum bench_pages
 	bool against_kernel;
 	bool against_rte_hash;
+	bool against_floor;
 	uint64_t repeat;  // rounds
 	uint64_t lookups; // of each subject in a round
 	uint64_t object_bytes;
@@ -179,6 +181,12 @@ struct bench_rte_hash *bench_rte_hash_make(
 void bench_rte_hash_free(struct bench_rte_hash *table);
 struct bench_subject bench_rte_hash_subject(struct bench_rte_hash *table);
 double bench_rte_hash_bytes(const struct bench_rte_hash *table);
+
+struct bench_floor;
+struct bench_floor *bench_floor_make(
+	const struct ft_pool *pool, const struct bench_options *options);
+void bench_floor_free(struct bench_floor *floor);
+struct bench_subject bench_floor_subject(struct bench_floor *floor);
 
 // The kernel: sockets in a network namespace that nobody else is in.
 void bench_kernel_open(void); // ends the program, saying why, where it can't be

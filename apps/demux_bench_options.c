@@ -12,7 +12,8 @@
 
 const char *const bench_pattern_names[BENCH_PATTERNS] = { "uniform", "zipf", "sweep", "hot" };
 const char *const bench_pages_names[BENCH_PAGE_KINDS] = { "huge", "small" };
-static const char *const rival_names[] = { "kernel", "rte_hash" };
+static const char *const rival_names[] = { "kernel", "rte_hash", "floor" };
+#define RIVALS (sizeof(rival_names) / sizeof(rival_names[0]))
 
 enum {
 	CONNECTIONS = 1,
@@ -69,7 +70,7 @@ static void print_help(void)
 	       "                        hot      nine times of ten, one of a hundred\n"
 	       "  --misses PERCENT,...  of packets for which none is open (0)\n"
 	       "  --burst N,...         packets looked up at once, 1 to %d (1,32)\n"
-	       "  --against WORD,...    rivals: kernel (root), rte_hash\n"
+	       "  --against WORD,...    rivals: kernel (root), rte_hash; floor: as if finding cost nothing\n"
 	       "  --pages WORD,...      huge, small: the memory of table and connections (huge)\n"
 	       "  --object-bytes N      distance of two connections in memory (%zu, ours)\n"
 	       "  --repeat N            rounds, of which the median is told (7)\n"
@@ -132,7 +133,7 @@ static uint64_t read_value(int option, const char *text)
 	case PAGES:
 		return read_word(text, bench_pages_names, BENCH_PAGE_KINDS);
 	default: // AGAINST
-		return read_word(text, rival_names, 2);
+		return read_word(text, rival_names, RIVALS);
 	}
 }
 
@@ -158,6 +159,7 @@ static void read_rivals(struct bench_options *options, char *text)
 	for (unsigned i = 0; i < rivals.count; i++) {
 		options->against_kernel |= rivals.values[i] == 0;
 		options->against_rte_hash |= rivals.values[i] == 1;
+		options->against_floor |= rivals.values[i] == 2;
 	}
 }
 

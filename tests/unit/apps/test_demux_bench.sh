@@ -15,7 +15,7 @@ expect 2 'a burst of 1 to 64' --burst 65
 expect 2 'from 1 to 100M' --connections 0
 expect 2 'from 1 to 100M' --connections 1x
 expect 2 'a percentage' --misses 101
-expect 2 'kernel or rte_hash' --against everyone
+expect 2 'kernel, rte_hash or floor' --against everyone
 expect 2 'expected an option' now
 expect 1 'No such file or directory' --connections 100 --lookups 1k --repeat 1 --json /nowhere/file
 expect 1 'is the disk full' --connections 100,1k --lookups 1k --repeat 1 --plot /dev/full
@@ -26,16 +26,16 @@ expect 1 'is the disk full' --connections 100,1k --lookups 1k --repeat 1 --plot 
 	expect 0 '99.99 % of 60000 in use' --ports --repeat 1 --json "$directory/ports"
 	expect 0 'every lookup found what it should' --connections 100,5k --burst 1,33,64 \
 		--pattern uniform,zipf,sweep,hot --misses 0,30 --pages huge,small $quick \
-		--against rte_hash --json "$directory/json" --csv "$directory/csv"
+		--against rte_hash,floor --json "$directory/json" --csv "$directory/csv"
 }
-# 2 x 3 x 4 x 2 x 2, for two subjects, and the title.
-[ "$(wc -l <"$directory/csv")" -eq 193 ] || fail 'rows of CSV'
+# 2 x 3 x 4 x 2 x 2, for three subjects, and the title.
+[ "$(wc -l <"$directory/csv")" -eq 289 ] || fail 'rows of CSV'
 python3 - "$directory" >"$log" 2>&1 <<-END || fail 'JSON or CSV'
 	import csv, json, sys
 	data = json.load(open(sys.argv[1] + "/json"))
-	assert set(data) == {"machine", "results"} and len(data["results"]) == 192
+	assert set(data) == {"machine", "results"} and len(data["results"]) == 288
 	for row in data["results"]:
-	    assert row["subject"] in ("fourtuple", "rte_hash")
+	    assert row["subject"] in ("fourtuple", "rte_hash", "floor")
 	    assert row["connections"] in (100, 5000) and row["burst"] in (1, 33, 64)
 	    assert row["pattern"] in ("uniform", "zipf", "sweep", "hot") and row["includes"]
 	    assert row["miss_percent"] in (0, 30)
