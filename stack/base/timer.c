@@ -13,6 +13,9 @@
 // than one round away, so that there too no timer stands in the hand's slot.
 #include "base/timer.h"
 
+#include <rte_common.h>
+#include <rte_prefetch.h>
+
 #define SLOT_MASK (FT_WHEEL_SLOTS - 1)
 #define TOP_LEVEL (FT_WHEEL_LEVELS - 1)
 #define REACH	  ((uint64_t)SLOT_MASK << (TOP_LEVEL * FT_WHEEL_SLOT_BITS)) // ticks
@@ -44,6 +47,12 @@ static inline unsigned lowest_bit(uint64_t bits)
 	return (unsigned)__builtin_ctzll(bits);
 }
 
+static void init_slot(struct ft_wheel_slot *slot)
+{
+	for (unsigned i = 0; i < FT_WHEEL_CHAINS; i++)
+		ft_list_init(&slot->chains[i]);
+}
+
 void ft_wheel_init(struct ft_wheel *wheel, ft_time now)
 {
 	*wheel = (struct ft_wheel){
@@ -51,7 +60,7 @@ void ft_wheel_init(struct ft_wheel *wheel, ft_time now)
 	};
 	for (unsigned level = 0; level < FT_WHEEL_LEVELS; level++) {
 		for (unsigned slot = 0; slot < FT_WHEEL_SLOTS; slot++)
-			ft_list_init(&wheel->slots[level][slot]);
+			init_slot(&wheel->slots[level][slot]);
 	}
 }
 
@@ -66,21 +75,28 @@ static unsigned level_for(const struct ft_wheel *wheel, uint64_t tick)
 	return level < TOP_LEVEL ? level : TOP_LEVEL;
 }
 
+static inline struct ft_list *chain_at(struct ft_wheel_slot *slot, uint32_t turn)
+{
+	return &slot->chains[turn % FT_WHEEL_CHAINS];
+}
+
 static inline void link_at(struct ft_wheel *wheel, struct ft_timer *timer, uint64_t tick)
 {
 	unsigned level = level_for(wheel, tick);
-	unsigned slot = tick >> level_shift(level) & SLOT_MASK;
+	unsigned number = tick >> level_shift(level) & SLOT_MASK;
+	struct ft_wheel_slot *slot = &wheel->slots[level][number];
 
 	timer->level = (uint8_t)level;
-	timer->slot = (uint8_t)slot;
-	ft_list_append(&wheel->slots[level][slot], &timer->node);
-	wheel->used[level] |= UINT64_C(1) << slot;
+	timer->slot = (uint8_t)number;
+	ft_list_append(chain_at(slot, slot->taken + slot->count), &timer->node);
+	slot->count++;
+	wheel->used[level] |= UINT64_C(1) << number;
 }
 
 static void unlink_timer(struct ft_wheel *wheel, struct ft_timer *timer)
 {
 	ft_list_remove(&timer->node);
-	if (ft_list_is_empty(&wheel->slots[timer->level][timer->slot]))
+	if (--wheel->slots[timer->level][timer->slot].count == 0)
 		wheel->used[timer->level] &= ~(UINT64_C(1) << timer->slot);
 }
 
@@ -158,25 +174,44 @@ static bool find_next_slot(const struct ft_wheel *wheel, struct slot_place *plac
 	return true;
 }
 
-static inline struct ft_list *list_at(struct ft_wheel *wheel, const struct slot_place *place)
+static inline struct ft_wheel_slot *slot_at(struct ft_wheel *wheel, const struct slot_place *place)
 {
 	return &wheel->slots[place->level][place->slot];
 }
 
-static inline struct ft_timer *first_of(const struct ft_list *slot)
+// The one behind it in its chain, whose turn comes after those of the other chains. What its owner looks at then
+// stands near it, as in a connection.
+static inline void expect_next_of(const struct ft_timer *timer)
 {
-	return ft_container_of(slot->next, struct ft_timer, node);
+	const char *next = (const char *)timer->node.next;
+
+	rte_prefetch0(next);
+	rte_prefetch0(next + RTE_CACHE_LINE_SIZE);
+}
+
+// The timer whose turn it is, in a slot that has one: after some were cancelled the chains are not of one length.
+static inline struct ft_timer *next_in_turn(struct ft_wheel_slot *slot)
+{
+	struct ft_timer *timer;
+	struct ft_list *chain;
+
+	do
+		chain = chain_at(slot, slot->taken++);
+	while (ft_list_is_empty(chain));
+	timer = ft_container_of(chain->next, struct ft_timer, node);
+	expect_next_of(timer);
+	return timer;
 }
 
 // The hand has come to the slot's beginning: now the digits below tell its timers apart. Moves as many down as may
 // move in this turn, up to a lazy one, which is returned instead. NULL: none is lazy.
 static struct ft_timer *move_down(struct ft_wheel *wheel, const struct slot_place *place)
 {
-	const struct ft_list *slot = list_at(wheel, place);
+	struct ft_wheel_slot *slot = slot_at(wheel, place);
 
 	wheel->moving_level = (uint8_t)place->level;
-	while (wheel->moves_left > 0 && !ft_list_is_empty(slot)) {
-		struct ft_timer *timer = first_of(slot);
+	while (wheel->moves_left > 0 && slot->count > 0) {
+		struct ft_timer *timer = next_in_turn(slot);
 
 		wheel->moves_left--;
 		if (timer->is_lazy)
@@ -196,9 +231,9 @@ static struct ft_timer *advance(struct ft_wheel *wheel)
 	while (find_next_slot(wheel, &place) && place.tick <= tick_at_or_before(wheel->now)) {
 		wheel->tick = place.tick;
 		if (place.level == 0)
-			return first_of(list_at(wheel, &place));
+			return next_in_turn(slot_at(wheel, &place));
 		timer = move_down(wheel, &place);
-		if (timer != NULL || !ft_list_is_empty(list_at(wheel, &place)))
+		if (timer != NULL || slot_at(wheel, &place)->count > 0)
 			return timer;
 	}
 	wheel->tick = tick_at_or_before(wheel->now);

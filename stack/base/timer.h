@@ -25,6 +25,7 @@
 #define FT_WHEEL_SLOT_BITS 6
 #define FT_WHEEL_SLOTS	   (1 << FT_WHEEL_SLOT_BITS)
 #define FT_WHEEL_LEVELS	   7
+#define FT_WHEEL_CHAINS	   8
 #define FT_WHEEL_MOVES	   256 // timers that a turn with nothing due moves down or hands out at most
 
 // What an expiry means. stack/poll.c has the table from kind to function.
@@ -47,6 +48,19 @@ struct ft_timer {
 	bool is_lazy; // may expire early, and is then set anew
 };
 
+// The timers of a slot are dealt to its chains in turn, and taken from them in turn, so that while one is looked at the
+// others' first ones are on their way to the cache. Of a single chain each would have to be there before it is known
+// where the next one is.
+//
+//	chains[0]  t0 - t8 - t16 ...
+//	chains[1]  t1 - t9 - t17 ...
+//	...
+struct ft_wheel_slot {
+	struct ft_list chains[FT_WHEEL_CHAINS];
+	uint32_t count; // in all of them
+	uint32_t taken; // ever: says whose turn it is
+};
+
 struct ft_wheel {
 	ft_time now;			// the latest time ft_wheel_expire() was given
 	uint64_t tick;			// the hand
@@ -54,7 +68,7 @@ struct ft_wheel {
 	uint64_t timer_count;
 	uint8_t moving_level; // where the hand last came to a slot whose timers move down
 	uint32_t moves_left;  // of FT_WHEEL_MOVES, in this turn
-	struct ft_list slots[FT_WHEEL_LEVELS][FT_WHEEL_SLOTS];
+	struct ft_wheel_slot slots[FT_WHEEL_LEVELS][FT_WHEEL_SLOTS];
 };
 
 void ft_wheel_init(struct ft_wheel *wheel, ft_time now);

@@ -320,8 +320,9 @@ static uint64_t count_below(unsigned level)
 
 	for (unsigned i = 0; i < level; i++)
 		for (unsigned slot = 0; slot < FT_WHEEL_SLOTS; slot++)
-			ft_list_for_each (node, &wheel.slots[i][slot])
-				count++;
+			for (unsigned chain = 0; chain < FT_WHEEL_CHAINS; chain++)
+				ft_list_for_each (node, &wheel.slots[i][slot].chains[chain])
+					count++;
 	return count;
 }
 
@@ -444,6 +445,45 @@ static void turn_hands_out_few_of_many_lazy_ones(void **state)
 	assert_null(ft_wheel_expire(&wheel, 2 * slot));
 }
 
+// Dealt to the chains and taken from them in the same turn, which no emptied slot may upset.
+static void timers_of_one_tick_expire_in_the_order_they_were_set(void **state)
+{
+	struct ft_timer timers[3 * FT_WHEEL_CHAINS + 1];
+
+	ft_wheel_init(&wheel, 0);
+	for (uint32_t round = 1; round <= 3; round++) {
+		const ft_time deadline = round * FT_WHEEL_SLOTS * TICK;
+
+		for (uint32_t i = 0; i < RTE_DIM(timers); i++) {
+			ft_timer_init(&timers[i], FT_TIMER_TEST);
+			ft_timer_set(&wheel, &timers[i], deadline);
+		}
+		for (uint32_t i = 0; i < RTE_DIM(timers); i++)
+			assert_ptr_equal(ft_wheel_expire(&wheel, deadline), &timers[i]);
+		assert_null(ft_wheel_expire(&wheel, deadline));
+	}
+}
+
+static void slot_with_all_but_one_chain_cancelled_expires_that_one(void **state)
+{
+	struct ft_timer timers[4 * FT_WHEEL_CHAINS];
+
+	for (uint32_t left = 0; left < FT_WHEEL_CHAINS; left++) {
+		ft_wheel_init(&wheel, 0);
+		for (uint32_t i = 0; i < RTE_DIM(timers); i++) {
+			ft_timer_init(&timers[i], FT_TIMER_TEST);
+			ft_timer_set(&wheel, &timers[i], 5 * TICK);
+		}
+		for (uint32_t i = 0; i < RTE_DIM(timers); i++)
+			if (i % FT_WHEEL_CHAINS != left)
+				ft_timer_cancel(&wheel, &timers[i]);
+		for (uint32_t i = left; i < RTE_DIM(timers); i += FT_WHEEL_CHAINS)
+			assert_ptr_equal(ft_wheel_expire(&wheel, 5 * TICK), &timers[i]);
+		assert_null(ft_wheel_expire(&wheel, 5 * TICK));
+		assert_true(ft_wheel_next(&wheel) == FT_NEVER);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -462,6 +502,8 @@ int main(void)
 		cmocka_unit_test(many_in_one_slot_expire_all_and_none_early),
 		cmocka_unit_test(lazy_timer_is_handed_out_early_and_goes_back_up),
 		cmocka_unit_test(turn_hands_out_few_of_many_lazy_ones),
+		cmocka_unit_test(timers_of_one_tick_expire_in_the_order_they_were_set),
+		cmocka_unit_test(slot_with_all_but_one_chain_cancelled_expires_that_one),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
