@@ -116,7 +116,8 @@ static void look_up(struct ft_stack *stack, struct rte_mbuf **pkts, uint16_t cou
 			continue;
 		info->found = ft_conn_table_proven(table, candidates[i], &info->tuple, info->hash);
 		if (likely(info->kind == FT_PKT_TCP && info->found != NULL))
-			conn_count += ft_tcp_prefetch_block(info->found, &conns[conn_count]);
+			conn_count += ft_tcp_prefetch_block(
+				info->found, info->payload_length, &conns[conn_count]);
 	}
 	ft_tcp_prefetch_around(stack, conns, conn_count);
 }

@@ -16,10 +16,19 @@ static inline void ft_tcp_prefetch_lines(const void *object, uint32_t first, uin
 		rte_prefetch0((const char *)object + line * FT_TCP_LINE);
 }
 
-// Of a connection that was found those lines of its block that a request of few bytes needs (conn.h). Returns how many
-// there are, 0 or 1: *conn.
+// So many bytes of a request, and of an answer, lie in lines that are needed anyway; more, or what notes the packets they
+// wait in, in the line behind.
+#define FT_TCP_NEAR_BYTES 30
+
+_Static_assert(
+	offsetof(struct ft_tcp_conn, receive_queue.few) + FT_TCP_NEAR_BYTES == 6 * FT_TCP_LINE &&
+		offsetof(struct ft_tcp_conn, send_queue.few) + FT_TCP_NEAR_BYTES <= 8 * FT_TCP_LINE,
+	"in lines 5 and 7");
+
+// Of a connection that was found those lines of its block that a request of few bytes needs (conn.h), `bytes` of
+// which have come; the answer may be as long. Returns how many there are, 0 or 1: *conn.
 static inline uint16_t ft_tcp_prefetch_block(
-	const struct ft_tcp_anchor *anchor, struct ft_tcp_conn **conn)
+	const struct ft_tcp_anchor *anchor, uint32_t bytes, struct ft_tcp_conn **conn)
 {
 	if (unlikely(ft_anchor_is_at_rest(anchor))) {
 		ft_tcp_prefetch_lines(anchor, 1, 2); // the first has been read
@@ -29,6 +38,10 @@ static inline uint16_t ft_tcp_prefetch_block(
 	ft_tcp_prefetch_lines(*conn, 0, 6);
 	ft_tcp_prefetch_lines(*conn, 7, 8);
 	ft_tcp_prefetch_lines(*conn, 10, 11);
+	if (bytes > FT_TCP_NEAR_BYTES) {
+		ft_tcp_prefetch_lines(*conn, 6, 7);
+		ft_tcp_prefetch_lines(*conn, 8, 9);
+	}
 	return 1;
 }
 
