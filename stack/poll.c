@@ -98,8 +98,8 @@ static uint16_t parse_burst(struct ft_stack *stack, struct rte_mbuf **pkts, uint
 static void look_up(struct ft_stack *stack, struct rte_mbuf **pkts, uint16_t count)
 {
 	uint32_t candidates[FT_RX_BURST];
-	struct ft_tcp_conn *conns[FT_RX_BURST];
-	uint16_t conn_count = 0;
+	struct ft_tcp_anchor *hearing[FT_RX_BURST]; // those whose applications will hear of it
+	uint16_t hearing_count = 0;
 
 	for (uint16_t i = 0; i < count; i++) {
 		const struct ft_pkt_info *info = ft_pkt_info(pkts[i]);
@@ -115,11 +115,13 @@ static void look_up(struct ft_stack *stack, struct rte_mbuf **pkts, uint16_t cou
 		if (unlikely(table == NULL))
 			continue;
 		info->found = ft_conn_table_proven(table, candidates[i], &info->tuple, info->hash);
-		if (likely(info->kind == FT_PKT_TCP && info->found != NULL))
-			conn_count += ft_tcp_prefetch_block(
-				info->found, info->payload_length, &conns[conn_count]);
+		if (unlikely(info->kind != FT_PKT_TCP || info->found == NULL))
+			continue;
+		ft_tcp_prefetch_block(info->found, info->seg.length);
+		hearing[hearing_count] = info->found;
+		hearing_count += info->seg.length > 0;
 	}
-	ft_tcp_prefetch_around(stack, conns, conn_count);
+	ft_tcp_prefetch_around(stack, hearing, hearing_count);
 }
 
 // The object that a packet's tuple names.

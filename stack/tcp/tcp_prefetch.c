@@ -23,13 +23,26 @@ static inline void prefetch_around(struct ft_stack *stack, const struct ft_socke
 	rte_prefetch0(&stack->sockets->descriptors.table[socket->description.first]);
 }
 
-void ft_tcp_prefetch_around(
-	struct ft_stack *stack, struct ft_tcp_conn *const *conns, uint16_t count)
+// One that is just opening has none.
+static inline struct ft_socket *socket_of(
+	const struct ft_stack *stack, const struct ft_tcp_anchor *anchor)
 {
-	for (uint16_t i = 0; i < count; i++)
-		prefetch_object(conns[i]->socket, sizeof(struct ft_socket));
+	if (unlikely(ft_anchor_is_at_rest(anchor)))
+		return ft_pool_at(&stack->sockets->sockets, anchor->socket);
+	return anchor->conn->socket;
+}
+
+void ft_tcp_prefetch_around(
+	struct ft_stack *stack, struct ft_tcp_anchor *const *anchors, uint16_t count)
+{
+	struct ft_socket *sockets[FT_RX_BURST];
+
 	for (uint16_t i = 0; i < count; i++) {
-		if (likely(conns[i]->socket != NULL))
-			prefetch_around(stack, conns[i]->socket);
+		sockets[i] = socket_of(stack, anchors[i]);
+		prefetch_object(sockets[i], sizeof(*sockets[i]));
+	}
+	for (uint16_t i = 0; i < count; i++) {
+		if (likely(sockets[i] != NULL))
+			prefetch_around(stack, sockets[i]);
 	}
 }

@@ -25,26 +25,23 @@ _Static_assert(
 		offsetof(struct ft_tcp_conn, send_queue.few) + FT_TCP_NEAR_BYTES <= 8 * FT_TCP_LINE,
 	"in lines 5 and 7");
 
-// Of a connection that was found those lines of its block that a request of few bytes needs (conn.h), `bytes` of
-// which have come; the answer may be as long. Returns how many there are, 0 or 1: *conn.
-static inline uint16_t ft_tcp_prefetch_block(
-	const struct ft_tcp_anchor *anchor, uint32_t bytes, struct ft_tcp_conn **conn)
+// Of a connection that was found those lines of its block that a request of few bytes needs (conn.h), or what it left at
+// rest. The segment is `length` long; the answer may be, too.
+static inline void ft_tcp_prefetch_block(const struct ft_tcp_anchor *anchor, uint32_t length)
 {
 	if (unlikely(ft_anchor_is_at_rest(anchor))) {
 		ft_tcp_prefetch_lines(anchor, 1, 2); // the first has been read
-		return 0;
+		return;
 	}
-	*conn = anchor->conn;
-	ft_tcp_prefetch_lines(*conn, 0, 6);
-	ft_tcp_prefetch_lines(*conn, 7, 8);
-	ft_tcp_prefetch_lines(*conn, 10, 11);
-	if (bytes > FT_TCP_NEAR_BYTES) {
-		ft_tcp_prefetch_lines(*conn, 6, 7);
-		ft_tcp_prefetch_lines(*conn, 8, 9);
+	ft_tcp_prefetch_lines(anchor->conn, 0, 6);
+	ft_tcp_prefetch_lines(anchor->conn, 7, 8);
+	ft_tcp_prefetch_lines(anchor->conn, 10, 11);
+	if (length > FT_TCP_NEAR_BYTES) {
+		ft_tcp_prefetch_lines(anchor->conn, 6, 7);
+		ft_tcp_prefetch_lines(anchor->conn, 8, 9);
 	}
-	return 1;
 }
 
-// Of blocks that were fetched the socket, and what that points to.
+// Then, of those whose applications will hear of the segment, the socket and what that points to. At most FT_RX_BURST.
 void ft_tcp_prefetch_around(
-	struct ft_stack *stack, struct ft_tcp_conn *const *conns, uint16_t count);
+	struct ft_stack *stack, struct ft_tcp_anchor *const *anchors, uint16_t count);
