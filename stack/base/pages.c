@@ -1,32 +1,53 @@
 #include "base/pages.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <stdint.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
 #include <rte_alarm.h>
 #include <rte_common.h>
-#include <rte_errno.h>
-#include <rte_ring.h>
-
-#define HUGE_BYTES ((size_t)2 << 20)
 
 static size_t mapped_bytes(size_t bytes)
 {
 	return bytes == 0 ? 1 : bytes;
 }
 
-void *ft_pages_map(size_t bytes)
+// MAP_NORESERVE: a large maximum costs address space, not memory.
+static void *map(size_t bytes)
 {
-	// MAP_NORESERVE: a large maximum costs address space, not memory.
-	void *pages = mmap(NULL, mapped_bytes(bytes), PROT_READ | PROT_WRITE,
+	void *pages = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
 		MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 
-	if (pages == MAP_FAILED)
+	return pages == MAP_FAILED ? NULL : pages;
+}
+
+// What is too much at both ends goes back.
+static void *map_aligned(size_t bytes)
+{
+	size_t page = (size_t)sysconf(_SC_PAGESIZE);
+	size_t kept = RTE_ALIGN_CEIL(bytes, page);
+	char *pages = map(kept + FT_PAGES_HUGE_BYTES), *start;
+
+	if (pages == NULL)
 		return NULL;
+	start = RTE_PTR_ALIGN_CEIL(pages, FT_PAGES_HUGE_BYTES);
+	if (start != pages)
+		munmap(pages, (size_t)(start - pages));
+	munmap(start + kept, (size_t)(pages + FT_PAGES_HUGE_BYTES - start));
+	return start;
+}
+
+void *ft_pages_map(size_t bytes)
+{
+	void *pages;
+
+	if (bytes < FT_PAGES_HUGE_BYTES)
+		return map(mapped_bytes(bytes));
+	pages = map_aligned(bytes);
 	// Only advice: a kernel without transparent huge pages refuses, and small pages do as well.
-	if (bytes >= HUGE_BYTES)
+	if (pages != NULL)
 		(void)madvise(pages, bytes, MADV_HUGEPAGE);
 	return pages;
 }
@@ -37,52 +58,76 @@ void ft_pages_unmap(void *pages, size_t bytes)
 		munmap(pages, mapped_bytes(bytes));
 }
 
-// ---- the service ----
+void ft_pages_keep_small(void *pages, size_t bytes)
+{
+	(void)madvise(pages, bytes, MADV_NOHUGEPAGE);
+}
 
-#define MOST_REQUESTS 1024
+// A kernel before 5.14 refuses; then pages come at the touch.
+void ft_pages_give(void *pages, size_t bytes)
+{
+	size_t before = (uintptr_t)pages % (size_t)sysconf(_SC_PAGESIZE);
+
+	(void)madvise((char *)pages - before, before + bytes, MADV_POPULATE_WRITE);
+}
+
+void ft_pages_take(void *pages, size_t bytes)
+{
+	(void)madvise(pages, bytes, MADV_DONTNEED);
+}
+
+// ---- the service ----
 
 // It looks again after so long, and a millisecond later each time that there is nothing to do.
 #define SHORTEST_PAUSE_US 2000
 #define LONGEST_PAUSE_US  16000
 
-struct request {
-	char *start;
-	size_t bytes;
-	enum { GIVE, UNMAP } what;
+static struct {
+	pthread_mutex_t lock; // of the list, and held while it is gone through
+	struct ft_list watches;
+	bool is_running;
+	uint64_t pause_us;
+} service = {
+	.lock = PTHREAD_MUTEX_INITIALIZER,
+	.watches = { &service.watches, &service.watches },
 };
 
-static struct {
-	struct rte_ring *requests; // NULL: nobody serves
-	uint64_t pause_us;
-} service;
-
-// A kernel before 5.14 refuses; then pages come at the touch.
-static void give(char *start, size_t bytes)
+void ft_pages_watch(struct ft_pages_watch *watch, bool (*tend)(struct ft_pages_watch *watch))
 {
-	size_t before = (uintptr_t)start % (size_t)sysconf(_SC_PAGESIZE);
-
-	(void)madvise(start - before, before + bytes, MADV_POPULATE_WRITE);
+	watch->tend = tend;
+	pthread_mutex_lock(&service.lock);
+	ft_list_append(&service.watches, &watch->link);
+	pthread_mutex_unlock(&service.lock);
 }
 
-static bool serve_all(void)
+void ft_pages_unwatch(struct ft_pages_watch *watch)
 {
-	struct request request;
-	bool has_served = false;
+	if (watch->tend == NULL)
+		return;
+	pthread_mutex_lock(&service.lock);
+	ft_list_remove(&watch->link);
+	pthread_mutex_unlock(&service.lock);
+	watch->tend = NULL;
+}
 
-	while (rte_ring_dequeue_elem(service.requests, &request, sizeof(request)) == 0) {
-		has_served = true;
-		if (request.what == UNMAP)
-			ft_pages_unmap(request.start, request.bytes);
-		else
-			give(request.start, request.bytes);
+bool ft_pages_tend_all(void)
+{
+	bool is_busy = false;
+
+	pthread_mutex_lock(&service.lock);
+	ft_list_for_each (link, &service.watches) {
+		struct ft_pages_watch *watch = ft_container_of(link, struct ft_pages_watch, link);
+
+		is_busy = watch->tend(watch) || is_busy;
 	}
-	return has_served;
+	pthread_mutex_unlock(&service.lock);
+	return is_busy;
 }
 
 static void serve(void *argument)
 {
-	service.pause_us = serve_all() ? SHORTEST_PAUSE_US
-				       : RTE_MIN(service.pause_us + 1000, LONGEST_PAUSE_US);
+	service.pause_us = ft_pages_tend_all() ? SHORTEST_PAUSE_US
+					       : RTE_MIN(service.pause_us + 1000, LONGEST_PAUSE_US);
 	rte_eal_alarm_set(service.pause_us, serve, NULL);
 }
 
@@ -90,75 +135,35 @@ int ft_pages_service_start(void)
 {
 	int error;
 
-	if (service.requests != NULL)
+	if (service.is_running)
 		return -EALREADY;
-	service.requests = rte_ring_create_elem(
-		"ft_pages", sizeof(struct request), MOST_REQUESTS, SOCKET_ID_ANY, RING_F_SC_DEQ);
-	if (service.requests == NULL)
-		return -rte_errno;
 	service.pause_us = SHORTEST_PAUSE_US;
 	error = rte_eal_alarm_set(service.pause_us, serve, NULL);
-	if (error != 0) {
-		rte_ring_free(service.requests);
-		service.requests = NULL;
-	}
+	service.is_running = error == 0;
 	return error;
 }
 
 void ft_pages_service_stop(void)
 {
-	if (service.requests == NULL)
+	if (!service.is_running)
 		return;
 	rte_eal_alarm_cancel(serve, NULL);
-	serve_all();
-	rte_ring_free(service.requests);
-	service.requests = NULL;
+	ft_pages_tend_all();
+	service.is_running = false;
 }
 
-// False when nobody serves, or is late.
-static bool ask(const struct request *request)
+bool ft_pages_are_tended(void)
 {
-	return service.requests != NULL &&
-	       rte_ring_enqueue_elem(service.requests, (void *)request, sizeof(*request)) == 0;
+	return service.is_running;
 }
 
-bool ft_pages_unmap_later(void *pages, size_t bytes)
+bool ft_pages_front_give(struct ft_pages_front *front, size_t until)
 {
-	return ask(&(struct request){ .start = pages, .bytes = bytes, .what = UNMAP });
-}
+	size_t wanted = RTE_MIN(front->bytes, RTE_ALIGN_CEIL(until, FT_PAGES_HUGE_BYTES));
 
-void ft_pages_give_soon(void *pages, size_t bytes)
-{
-	ask(&(struct request){ .start = pages, .bytes = bytes, .what = GIVE });
-}
-
-// ---- fronts ----
-
-// The first huge page comes with the first touch, whoever touches.
-void ft_pages_front_init(struct ft_pages_front *front, void *start, size_t bytes)
-{
-	*front = (struct ft_pages_front){
-		.start = start,
-		.bytes = bytes,
-		.asked = RTE_MIN(bytes, HUGE_BYTES),
-		.ask_at = bytes <= HUGE_BYTES ? SIZE_MAX : HUGE_BYTES / 2,
-	};
-}
-
-static void advance(struct ft_pages_front *front, size_t from, size_t until)
-{
-	ft_pages_give_soon(front->start + from, until - from);
-	front->asked = until;
-	front->ask_at = until == front->bytes ? SIZE_MAX : until - HUGE_BYTES;
-}
-
-void ft_pages_front_prepare(struct ft_pages_front *front)
-{
-	advance(front, 0, RTE_MIN(front->bytes, 2 * HUGE_BYTES));
-}
-
-void ft_pages_front_advance(struct ft_pages_front *front, size_t used_bytes)
-{
-	advance(front, front->asked,
-		RTE_MIN(front->bytes, RTE_MAX(used_bytes, front->asked) + HUGE_BYTES));
+	if (wanted <= front->given)
+		return false;
+	ft_pages_give(front->start + front->given, wanted - front->given);
+	front->given = wanted;
+	return true;
 }

@@ -3,7 +3,10 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include <rte_branch_prediction.h>
+#include "base/list.h"
+
+// What a huge page is. Whatever is larger begins on the border of one.
+#define FT_PAGES_HUGE_BYTES ((size_t)2 << 20)
 
 // Returns NULL when there is none. `bytes` may be 0: the result is then a page all the same.
 void *ft_pages_map(size_t bytes);
@@ -11,51 +14,52 @@ void *ft_pages_map(size_t bytes);
 // `bytes` as given to ft_pages_map(). NULL is allowed.
 void ft_pages_unmap(void *pages, size_t bytes);
 
+// For a part of it that is to take no more memory than is touched: no huge pages.
+void ft_pages_keep_small(void *pages, size_t bytes);
+
+// Has the kernel give the pages now, instead of when they are touched. What they hold stays as it is.
+void ft_pages_give(void *pages, size_t bytes);
+
+// Gives them back: until they are touched again they are zero and take no memory.
+void ft_pages_take(void *pages, size_t bytes);
+
 // ---- somebody who waits for the kernel ----
 //
 // Whoever touches a page first waits until the kernel has cleared it: a microsecond for a small one,
 // a hundred for a huge one, milliseconds where a hypervisor has to find memory first. Nor does giving
-// pages back cost nothing. So DPDK's own control thread does this waiting. It looks what there is to
-// do from time to time, as even waking it would cost the packets some microseconds.
+// pages back cost nothing. So DPDK's own control thread does this waiting. It looks from time to time
+// what there is to do, as even waking it would cost the packets some microseconds. Nobody has to ask:
+// whoever's pages are to be tended is watched.
 
-// From now on requests are served, for the whole process; DPDK has to run. Returns 0 or -errno: -EALREADY when they
-// are.
+struct ft_pages_watch {
+	struct ft_list link;
+	// Called by the control thread, one at a time: gives and takes pages, and returns whether to look again
+	// soon. What the packets change meanwhile it reads as what another thread changes.
+	bool (*tend)(struct ft_pages_watch *watch);
+};
+
+// To be called when its owner begins, and before it ends. May wait for the control thread; so may not be
+// called by tend(). Unwatching what is not watched, all zero, does nothing.
+void ft_pages_watch(struct ft_pages_watch *watch, bool (*tend)(struct ft_pages_watch *watch));
+void ft_pages_unwatch(struct ft_pages_watch *watch);
+
+// From now on all are tended, for the whole process; DPDK has to run. Returns 0 or -errno: -EALREADY when they are.
 int ft_pages_service_start(void);
 
-// Serves those that are left, and no more. Does nothing when it was not started.
+// Tends them once more, and no more. Does nothing when it was not started.
 void ft_pages_service_stop(void);
 
-// ft_pages_unmap(), later. False when nobody serves.
-bool ft_pages_unmap_later(void *pages, size_t bytes);
+bool ft_pages_are_tended(void);
 
-// Has pages given that will be touched soon. When nobody serves, or is late, they come at the touch.
-void ft_pages_give_soon(void *pages, size_t bytes);
+// What the control thread does whenever it looks.
+bool ft_pages_tend_all(void);
 
-// A region that is touched from its start onwards, and has its pages given some way ahead:
-//
-//	 start        used             asked                                  bytes
-//	 | touched     | given, or soon | address space                        |
-//	                <- 2 to 4 MiB ->
-//
-// Until the first huge page is half used nothing is asked for: what stays small costs nothing.
+// A region that is touched from its start onwards, and has its pages given ahead, whole huge ones.
 struct ft_pages_front {
 	char *start;
 	size_t bytes;
-	size_t asked;  // for so many of them
-	size_t ask_at; // ... and for more when so many are used
+	size_t given; // so many of them
 };
 
-// `bytes` at `start`, from ft_pages_map(), none of which are used yet.
-void ft_pages_front_init(struct ft_pages_front *front, void *start, size_t bytes);
-
-// Asks for the first pages although none are used yet: they will be soon.
-void ft_pages_front_prepare(struct ft_pages_front *front);
-
-void ft_pages_front_advance(struct ft_pages_front *front, size_t used_bytes);
-
-// To be called with how much is used whenever that has grown.
-static inline void ft_pages_front_use(struct ft_pages_front *front, size_t used_bytes)
-{
-	if (unlikely(used_bytes >= front->ask_at))
-		ft_pages_front_advance(front, used_bytes);
-}
+// Has those before `until` given that are not. Returns whether there were any.
+bool ft_pages_front_give(struct ft_pages_front *front, size_t until);

@@ -16,13 +16,14 @@ struct ft_pool {
 	uint32_t fresh; // objects from here on were never used
 	uint32_t maximum;
 	uint32_t in_use;
-	uint32_t stride; // bytes, a multiple of the alignment
+	uint32_t stride;	     // bytes, a multiple of the alignment
+	struct ft_pages_watch watch; // and what it has given:
 	struct ft_pages_front objects_front;
 	struct ft_pages_front free_front;
 };
 
 // `object_bytes` is rounded up to `alignment` (a power of two up to 4096). Huge pages are asked for
-// with madvise. Returns 0, or -ENOMEM.
+// with madvise. It may not be moved until ft_pool_free(). Returns 0, or -ENOMEM.
 int ft_pool_init(struct ft_pool *pool, uint32_t maximum, uint32_t object_bytes, uint32_t alignment);
 void ft_pool_free(struct ft_pool *pool);
 
@@ -36,9 +37,6 @@ static inline uint32_t ft_pool_index(const struct ft_pool *pool, const void *obj
 	return (uint32_t)(((const char *)object - pool->objects) / pool->stride);
 }
 
-// Only for ft_pool_take(): the index of an object that was never used.
-uint32_t ft_pool_take_fresh(struct ft_pool *pool);
-
 // An object, its bytes as the last user left them (zero when it is the first), or NULL when all are
 // in use. What was given back last is taken first: it is likely to be in the cache still.
 static inline void *ft_pool_take(struct ft_pool *pool)
@@ -48,7 +46,7 @@ static inline void *ft_pool_take(struct ft_pool *pool)
 	if (pool->free_count > 0)
 		index = pool->free_indices[--pool->free_count];
 	else if (pool->fresh < pool->maximum)
-		index = ft_pool_take_fresh(pool);
+		index = pool->fresh++;
 	else
 		return NULL;
 	pool->in_use++;
@@ -62,5 +60,4 @@ static inline void ft_pool_give(struct ft_pool *pool, void *object)
 	assert(index < pool->fresh && ft_pool_at(pool, index) == object && pool->in_use > 0);
 	pool->free_indices[pool->free_count++] = index;
 	pool->in_use--;
-	ft_pages_front_use(&pool->free_front, pool->free_count * sizeof(pool->free_indices[0]));
 }

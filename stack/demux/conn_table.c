@@ -9,18 +9,17 @@
 #include <rte_common.h>
 #include <rte_prefetch.h>
 
-#include "base/pages.h"
 #include "demux/conn_bucket.h"
 
 #define FEWEST_BUCKETS 64
 
-// Entries for each bucket of 12: above the first the next generation is mapped, so that its first
-// pages are there by then (pages.h), above the second the table grows, below the third it shrinks,
-// above the fourth it is full (when growing failed). After either change the load is between 4 and 6,
-// far from both.
-#define MOST_BEFORE_PREPARING  7
+// Entries for each bucket of 12. The table grows above the first and shrinks below the second; between these
+// two and the next two its pages are given ahead (conn_pages.h); above the last it is full (when it could
+// not begin to grow). After either change the load is between 2.5 and 6.
 #define MOST_BEFORE_GROWING    8
 #define LEAST_BEFORE_SHRINKING 2
+#define MOST_BEFORE_EXPECTING  6
+#define LEAST_BEFORE_EXPECTING 3
 #define MOST		       11
 
 // A step of resizing moves so many entries, or passes empty buckets instead. A table of n buckets
@@ -29,7 +28,10 @@
 // filling, by one for n insertions, up to 9 e^(1/4) - 1 = 10.6: that takes 2.6n steps. Halving takes 3n / 4.
 #define MOVED_AT_ONCE 4
 
-// Emptied buckets are given back so many at a time: 256 KiB.
+// But one in the first 1,024th: these steps find nothing in any cache, not even their own code.
+#define MOVED_SINGLY 1024
+
+// What has been emptied is given back in pieces of so many buckets.
 #define GIVEN_BACK_AT_ONCE 4096
 _Static_assert(GIVEN_BACK_AT_ONCE % (FT_CONN_BLOCK_MASK + 1) == 0, "whole blocks");
 
@@ -75,26 +77,6 @@ static inline uint64_t bucket_count(const struct ft_conn_half *half)
 static inline uint64_t probe_count(const struct ft_conn_half *half)
 {
 	return RTE_MIN(half->mask, FT_CONN_BLOCK_MASK) + 1;
-}
-
-static inline uint64_t half_bytes(const struct ft_conn_half *half)
-{
-	return bucket_count(half) * sizeof(struct ft_conn_bucket);
-}
-
-static int half_init(struct ft_conn_half *half, uint64_t buckets)
-{
-	*half = (struct ft_conn_half){
-		.buckets = ft_pages_map(buckets * sizeof(struct ft_conn_bucket)),
-		.mask = buckets - 1,
-	};
-	return half->buckets == NULL ? -ENOMEM : 0;
-}
-
-static void half_free(struct ft_conn_half *half)
-{
-	ft_pages_unmap(half->buckets, half_bytes(half));
-	*half = (struct ft_conn_half){ 0 };
 }
 
 static inline uint32_t half_find(const struct ft_conn_table *table, const struct ft_conn_half *half,
@@ -202,34 +184,11 @@ static void half_remove(const struct ft_conn_half *half, struct ft_conn_bucket *
 //
 // For the same reason nothing leads to a block of the old generation again that has been emptied.
 
-// Where what is not given back yet of the old generation begins.
-static uint64_t given_back_until(const struct ft_conn_table *table)
-{
-	return table->moved & ~(uint64_t)(GIVEN_BACK_AT_ONCE - 1);
-}
-
-static uint64_t bytes_left(const struct ft_conn_table *table)
-{
-	return half_bytes(&table->old) - given_back_until(table) * sizeof(struct ft_conn_bucket);
-}
-
-static void give_back(struct ft_conn_bucket *buckets, uint64_t count)
-{
-	uint64_t bytes = count * sizeof(*buckets);
-
-	if (!ft_pages_unmap_later(buckets, bytes))
-		ft_pages_unmap(buckets, bytes);
-}
-
 static void pass_bucket(struct ft_conn_table *table)
 {
-	uint64_t count = bucket_count(&table->old);
-	uint64_t at_once = RTE_MIN(count, GIVEN_BACK_AT_ONCE);
-
 	table->moved++;
-	if (table->moved % at_once == 0)
-		give_back(&table->old.buckets[table->moved - at_once], at_once);
-	if (table->moved == count)
+	ft_conn_pages_leave(&table->pages, table->moved);
+	if (table->moved == bucket_count(&table->old))
 		table->old = (struct ft_conn_half){ 0 };
 }
 
@@ -251,11 +210,28 @@ static void move_entry(struct ft_conn_table *table, struct ft_conn_bucket *bucke
 	half_insert(&table->current, half_find_room(&table->current, hash), hash, index);
 }
 
-// The tuples that the next step hashes are on their way to the cache until then.
+static struct ft_conn_half half_of(const struct ft_conn_table *table, uint64_t buckets)
+{
+	return (struct ft_conn_half){ table->pages.region + buckets, buckets - 1 };
+}
+
+// Lines that the next steps need are on their way to the cache until then: the bucket of the old generation and,
+// growing, those that its entries go to.
+static void prefetch_buckets(const struct ft_conn_table *table, uint64_t bucket)
+{
+	uint64_t mask = table->current.mask;
+
+	rte_prefetch0(&table->old.buckets[bucket]);
+	rte_prefetch0(&table->current.buckets[bucket & mask]);
+	rte_prefetch0(&table->current.buckets[(bucket + bucket_count(&table->old)) & mask]);
+}
+
+// And the tuples that it hashes.
 static void prefetch_next_step(const struct ft_conn_table *table)
 {
-	uint32_t used = ft_conn_table_is_resizing(table) ? to_be_moved(table) : 0;
+	uint32_t used = to_be_moved(table);
 
+	prefetch_buckets(table, table->moved + 1);
 	for (unsigned i = 0; i < MOVED_AT_ONCE && used != 0; i++, used &= used - 1) {
 		uint32_t slot = (uint32_t)__builtin_ctz(used);
 
@@ -263,19 +239,11 @@ static void prefetch_next_step(const struct ft_conn_table *table)
 	}
 }
 
-// Growing, the entries of old bucket b go to b and to b plus half the new ones. (Shrinking, the
-// second half is filled later than this says.)
-static void use_fronts(struct ft_conn_table *table)
-{
-	uint64_t bytes = table->moved * sizeof(struct ft_conn_bucket);
-
-	ft_pages_front_use(&table->fronts[0], bytes);
-	ft_pages_front_use(&table->fronts[1], bytes);
-}
-
 static void step_resizing(struct ft_conn_table *table)
 {
-	for (unsigned i = 0; i < MOVED_AT_ONCE && ft_conn_table_is_resizing(table); i++) {
+	unsigned most = table->moved < bucket_count(&table->old) / MOVED_SINGLY ? 1 : MOVED_AT_ONCE;
+
+	for (unsigned i = 0; i < most && ft_conn_table_is_resizing(table); i++) {
 		uint32_t used = to_be_moved(table);
 
 		if (used != 0)
@@ -284,45 +252,40 @@ static void step_resizing(struct ft_conn_table *table)
 		else
 			pass_bucket(table);
 	}
-	use_fronts(table);
-	prefetch_next_step(table);
+	if (ft_conn_table_is_resizing(table))
+		prefetch_next_step(table);
 }
 
-// Unless that is done already. Without memory for it there is no next generation.
-static void map_next(struct ft_conn_table *table, uint64_t buckets)
-{
-	if (bucket_count(&table->next) == buckets)
-		return;
-	half_free(&table->next);
-	if (half_init(&table->next, buckets) != 0)
-		return;
-	for (unsigned i = 0; i < 2; i++) {
-		ft_pages_front_init(&table->fronts[i], table->next.buckets + i * (buckets / 2),
-			buckets / 2 * sizeof(struct ft_conn_bucket));
-		ft_pages_front_prepare(&table->fronts[i]);
-	}
-}
-
-// Without memory for it the table stays as it is, and tries again at the next change.
+// When that is not possible now it stays as it is, and tries again at the next change.
 static void start_resizing(struct ft_conn_table *table, uint64_t buckets)
 {
-	map_next(table, buckets);
-	if (table->next.buckets == NULL)
+	if (!ft_conn_pages_begin(&table->pages, buckets))
 		return;
 	table->old = table->current;
-	table->current = table->next;
-	table->next = (struct ft_conn_half){ 0 };
+	table->current = half_of(table, buckets);
 	table->moved = 0;
+	prefetch_buckets(table, 0);
 }
 
+// A table of the largest size has room for all objects.
 static void note_calm(struct ft_conn_table *table)
 {
-	uint64_t buckets = bucket_count(&table->current);
-	bool is_resizing = ft_conn_table_is_resizing(table);
-	uint64_t least = buckets > FEWEST_BUCKETS ? LEAST_BEFORE_SHRINKING * buckets : 0;
+	uint64_t buckets = bucket_count(&table->current), next = table->pages.filling;
+	uint64_t least =
+		next != 0 && next < buckets ? LEAST_BEFORE_SHRINKING : LEAST_BEFORE_EXPECTING;
+	uint64_t most = next > buckets ? MOST_BEFORE_GROWING : MOST_BEFORE_EXPECTING;
 
-	table->calm_from = is_resizing ? UINT64_MAX : least;
-	table->calm_more = is_resizing ? 0 : MOST_BEFORE_PREPARING * buckets - least;
+	if (ft_conn_table_is_resizing(table)) {
+		table->calm_from = UINT64_MAX;
+		table->calm_more = 0;
+		return;
+	}
+	if (buckets == FEWEST_BUCKETS)
+		least = 0;
+	if (buckets == table->pages.most)
+		most = MOST;
+	table->calm_from = least * buckets;
+	table->calm_more = (most - least) * buckets;
 }
 
 static __attribute__((noinline)) void change_size(struct ft_conn_table *table)
@@ -333,10 +296,12 @@ static __attribute__((noinline)) void change_size(struct ft_conn_table *table)
 		step_resizing(table);
 	else if (table->entries > MOST_BEFORE_GROWING * buckets)
 		start_resizing(table, buckets * 2);
-	else if (table->entries > MOST_BEFORE_PREPARING * buckets)
-		map_next(table, buckets * 2);
-	else if (table->entries < LEAST_BEFORE_SHRINKING * buckets && buckets > FEWEST_BUCKETS)
+	else if (table->entries > MOST_BEFORE_EXPECTING * buckets)
+		ft_conn_pages_expect(&table->pages, buckets * 2);
+	else if (table->entries < LEAST_BEFORE_SHRINKING * buckets)
 		start_resizing(table, buckets / 2);
+	else if (table->entries < LEAST_BEFORE_EXPECTING * buckets)
+		ft_conn_pages_expect(&table->pages, buckets / 2);
 	note_calm(table);
 }
 
@@ -348,23 +313,30 @@ static inline void keep_size(struct ft_conn_table *table)
 
 // ---- the table ----
 
+// As many buckets as the table has at the most.
+static uint64_t most_buckets(const struct ft_pool *objects)
+{
+	uint64_t buckets = FEWEST_BUCKETS;
+
+	while (objects->maximum > MOST_BEFORE_GROWING * buckets)
+		buckets *= 2;
+	return buckets;
+}
+
 int ft_conn_table_init(
 	struct ft_conn_table *table, const struct ft_pool *objects, const struct ft_hash_key *key)
 {
-	int error;
-
 	*table = (struct ft_conn_table){ .objects = objects, .key = key };
-	error = half_init(&table->current, FEWEST_BUCKETS);
+	if (ft_conn_pages_init(&table->pages, FEWEST_BUCKETS, most_buckets(objects)) != 0)
+		return -ENOMEM;
+	table->current = half_of(table, FEWEST_BUCKETS);
 	note_calm(table);
-	return error;
+	return 0;
 }
 
 void ft_conn_table_free(struct ft_conn_table *table)
 {
-	half_free(&table->next);
-	if (ft_conn_table_is_resizing(table))
-		ft_pages_unmap(&table->old.buckets[given_back_until(table)], bytes_left(table));
-	half_free(&table->current);
+	ft_conn_pages_free(&table->pages);
 	*table = (struct ft_conn_table){ 0 };
 }
 
@@ -378,11 +350,17 @@ static uint64_t touched_buckets(const struct ft_conn_table *table)
 		       : current;
 }
 
+static uint64_t buckets_left(const struct ft_conn_table *table)
+{
+	return ft_conn_table_is_resizing(table)
+		       ? bucket_count(&table->old) -
+				 RTE_ALIGN_FLOOR(table->moved, GIVEN_BACK_AT_ONCE)
+		       : 0;
+}
+
 uint64_t ft_conn_table_bytes(const struct ft_conn_table *table)
 {
-	uint64_t old_bytes = ft_conn_table_is_resizing(table) ? bytes_left(table) : 0;
-
-	return touched_buckets(table) * sizeof(struct ft_conn_bucket) + old_bytes;
+	return (touched_buckets(table) + buckets_left(table)) * sizeof(struct ft_conn_bucket);
 }
 
 uint32_t ft_conn_table_find(

@@ -15,8 +15,8 @@
 //	| all in current  | in either | all in old                |
 //
 // Of the current generation nothing is read that is not being filled, so that no page of it is there
-// too early; and what has been emptied of the old one is given back. One table for TCP, another for
-// connected UDP.
+// too early; and what has been emptied of the old one is given back (conn_pages.h). One table for TCP,
+// another for connected UDP.
 #pragma once
 #include <stdbool.h>
 #include <stdint.h>
@@ -26,6 +26,7 @@
 
 #include "base/pool.h"
 #include "demux/conn_bucket.h"
+#include "demux/conn_pages.h"
 #include "demux/tuple.h"
 
 #define FT_CONN_NONE UINT32_MAX
@@ -44,18 +45,17 @@ struct ft_conn_table {
 	const struct ft_pool *objects;
 	const struct ft_hash_key *key;
 	struct ft_conn_half current;
-	struct ft_conn_half old;  // being emptied into current; buckets NULL when not resizing
-	uint64_t moved;		  // old buckets below this are empty
-	struct ft_conn_half next; // mapped already, as growing is near; else buckets NULL
-	struct ft_pages_front fronts[2]; // of its halves, and then those of current
+	struct ft_conn_half old; // being emptied into current; buckets NULL when not resizing
+	uint64_t moved;		 // old buckets below this are empty
 	uint64_t entries;
 	// With so many entries and up to so many more there is nothing to do about its size. Never: UINT64_MAX, 0.
 	uint64_t calm_from, calm_more;
 	uint64_t changes; // insertions and removals ever: tells a burst if its lookup still holds
+	struct ft_conn_pages pages;
 };
 
-// `objects` is the pool whose objects begin with their tuple, `key` what ft_tuple_hash() is called
-// with; both must outlive the table. Returns 0 or -ENOMEM.
+// `objects` is the pool whose objects begin with their tuple, each in the table once at the most; `key` what
+// ft_tuple_hash() is called with; both must outlive the table. It may not be moved. Returns 0 or -ENOMEM.
 int ft_conn_table_init(
 	struct ft_conn_table *table, const struct ft_pool *objects, const struct ft_hash_key *key);
 void ft_conn_table_free(struct ft_conn_table *table);
@@ -187,7 +187,7 @@ void ft_conn_table_explain(const struct ft_conn_table *table, const struct ft_tu
 	uint64_t hash, struct ft_conn_explanation *explanation) __attribute__((cold));
 
 // Adds an object whose tuple is in place and not in the table yet. Returns 0, or -ENOMEM when the
-// table, or the block, is full: there is no memory for it to grow, or was none for long.
+// table, or the block, is full: it could not begin to grow for long (conn_pages.h).
 int ft_conn_table_insert(struct ft_conn_table *table, uint64_t hash, uint32_t index);
 
 // Removes an object; it must be there, its tuple as it was when inserted.

@@ -2,7 +2,9 @@
 
 #include <errno.h>
 #include <sched.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -27,32 +29,23 @@ static size_t resident(const void *start, size_t bytes)
 	return found * page;
 }
 
-static void unserved_requests_change_nothing(void **state)
+static long mapped_pages(void)
 {
-	char *pages = ft_pages_map(8 * MIB);
-	struct ft_pages_front front;
+	FILE *file = fopen("/proc/self/statm", "r");
+	long pages = 0;
 
-	assert_false(ft_pages_unmap_later(pages, 8 * MIB));
-	ft_pages_give_soon(pages, 8 * MIB);
-	ft_pages_front_init(&front, pages, 8 * MIB);
-	ft_pages_front_prepare(&front);
-	for (size_t used = 0; used <= 8 * MIB; used += 4096)
-		ft_pages_front_use(&front, used);
-	assert_int_equal(front.asked, 8 * MIB);
-	assert_int_equal(resident(pages, 8 * MIB), 0);
-	ft_pages_service_stop(); // nothing to stop
-	ft_pages_unmap(pages, 8 * MIB);
+	assert_non_null(file);
+	assert_int_equal(fscanf(file, "%ld", &pages), 1);
+	fclose(file);
+	return pages;
 }
 
-// Stopping serves what is left; so no test need wait.
-static void served_pages_are_given_and_others_are_not(void **state)
+static void given_pages_are_there_and_others_are_not(void **state)
 {
 	char *pages = ft_pages_map(16 * MIB);
 
-	assert_int_equal(ft_pages_service_start(), 0);
-	ft_pages_give_soon(pages + 4 * MIB, 2 * MIB);
-	ft_pages_give_soon(pages + 12 * MIB - 1, 1); // no page's border
-	ft_pages_service_stop();
+	ft_pages_give(pages + 4 * MIB, 2 * MIB);
+	ft_pages_give(pages + 12 * MIB - 1, 1); // no page's border
 	assert_int_equal(resident(pages, 2 * MIB), 0);
 	assert_int_equal(resident(pages + 4 * MIB, 2 * MIB), 2 * MIB);
 	assert_int_equal(resident(pages + 8 * MIB, 2 * MIB), 0);
@@ -61,104 +54,139 @@ static void served_pages_are_given_and_others_are_not(void **state)
 	ft_pages_unmap(pages, 16 * MIB);
 }
 
-static void pages_unmapped_later_are_gone(void **state)
+static void taken_pages_are_gone_and_zero_when_touched_again(void **state)
+{
+	char *pages = ft_pages_map(8 * MIB);
+
+	memset(pages, 1, 8 * MIB);
+	ft_pages_give(pages, 8 * MIB); // changes nothing
+	ft_pages_take(pages + 2 * MIB, 4 * MIB);
+	assert_int_equal(resident(pages, 2 * MIB), 2 * MIB);
+	assert_int_equal(resident(pages + 2 * MIB, 4 * MIB), 0);
+	assert_int_equal(resident(pages + 6 * MIB, 2 * MIB), 2 * MIB);
+	assert_int_equal(pages[2 * MIB - 1], 1);
+	assert_int_equal(pages[2 * MIB], 0);
+	assert_int_equal(pages[6 * MIB - 1], 0);
+	assert_int_equal(pages[6 * MIB], 1);
+	ft_pages_unmap(pages, 8 * MIB);
+}
+
+// Nothing more stays mapped than was asked for, in whole pages.
+static void large_maps_begin_with_a_huge_page(void **state)
+{
+	static const size_t sizes[] = { 2 * MIB, 2 * MIB + 1, 4 * MIB, 5 * MIB - 1 };
+
+	for (size_t i = 0; i < RTE_DIM(sizes); i++) {
+		size_t page = (size_t)sysconf(_SC_PAGESIZE);
+		size_t bytes = RTE_ALIGN_CEIL(sizes[i], page);
+		long before = mapped_pages();
+		char *pages = ft_pages_map(sizes[i]);
+
+		assert_non_null(pages);
+		assert_int_equal((uintptr_t)pages % FT_PAGES_HUGE_BYTES, 0);
+		assert_int_equal(mapped_pages() - before, bytes / page);
+		pages[0] = pages[sizes[i] - 1] = 1;
+		ft_pages_unmap(pages, sizes[i]);
+		assert_int_equal(mapped_pages(), before);
+	}
+}
+
+static void pages_kept_small_come_one_by_one(void **state)
 {
 	char *pages = ft_pages_map(4 * MIB);
-	unsigned char in_core;
 
-	assert_int_equal(ft_pages_service_start(), 0);
-	assert_true(ft_pages_unmap_later(pages, 4 * MIB));
-	ft_pages_service_stop();
-	assert_int_equal(mincore(pages, 1, &in_core), -1);
+	ft_pages_keep_small(pages, 2 * MIB);
+	pages[0] = 1;
+	assert_int_equal(resident(pages, 4 * MIB), sysconf(_SC_PAGESIZE));
+	ft_pages_unmap(pages, 4 * MIB);
 }
 
-// DPDK's alarm serves, without anybody's help.
-static void service_serves_by_itself_again_and_again(void **state)
-{
-	char *pages = ft_pages_map(16 * MIB);
+// ---- the service ----
 
+struct watched {
+	struct ft_pages_watch watch;
+	unsigned tended;
+	bool is_busy;
+};
+
+static bool tend(struct ft_pages_watch *watch)
+{
+	struct watched *watched = ft_container_of(watch, struct watched, watch);
+
+	__atomic_add_fetch(&watched->tended, 1, __ATOMIC_RELAXED);
+	return watched->is_busy;
+}
+
+static unsigned times_tended(const struct watched *watched)
+{
+	return __atomic_load_n(&watched->tended, __ATOMIC_RELAXED);
+}
+
+static void watched_are_tended_and_others_are_not(void **state)
+{
+	struct watched first = { .is_busy = true }, second = { 0 };
+
+	ft_pages_unwatch(&first.watch); // it is not
+	assert_false(ft_pages_tend_all());
+	ft_pages_watch(&first.watch, tend);
+	ft_pages_watch(&second.watch, tend);
+	assert_true(ft_pages_tend_all());
+	ft_pages_unwatch(&first.watch);
+	ft_pages_unwatch(&first.watch);
+	assert_false(ft_pages_tend_all());
+	ft_pages_watch(&first.watch, tend); // now it is the last
+	assert_true(ft_pages_tend_all());
+	ft_pages_unwatch(&second.watch);
+	ft_pages_unwatch(&first.watch);
+	assert_false(ft_pages_tend_all());
+	assert_int_equal(first.tended, 2);
+	assert_int_equal(second.tended, 3);
+}
+
+// DPDK's alarm tends, without anybody's help.
+static void service_tends_by_itself_again_and_again_until_stopped(void **state)
+{
+	struct watched watched = { .is_busy = true };
+	unsigned tended;
+
+	ft_pages_service_stop(); // nothing to stop
+	assert_false(ft_pages_are_tended());
+	ft_pages_watch(&watched.watch, tend);
 	assert_int_equal(ft_pages_service_start(), 0);
 	assert_int_equal(ft_pages_service_start(), -EALREADY);
-	for (unsigned i = 0; i < 3; i++) {
-		char *next = pages + 4 * i * MIB;
-
-		ft_pages_give_soon(next, 2 * MIB);
-		while (resident(next, 2 * MIB) < 2 * MIB)
-			sched_yield();
-	}
+	assert_true(ft_pages_are_tended());
+	while (times_tended(&watched) < 3)
+		sched_yield();
+	tended = times_tended(&watched);
 	ft_pages_service_stop();
-	ft_pages_unmap(pages, 16 * MIB);
-}
-
-static void full_service_refuses(void **state)
-{
-	char *pages = ft_pages_map(4096);
-	unsigned asked = 0;
-
-	assert_int_equal(ft_pages_service_start(), 0);
-	while (asked < 1000000 && ft_pages_unmap_later(NULL, 0))
-		asked++;
-	// It may have served some meanwhile.
-	assert_in_range(asked, 1000, 999999);
-	ft_pages_give_soon(pages, 4096);
-	ft_pages_service_stop();
-	ft_pages_unmap(pages, 4096);
+	assert_true(times_tended(&watched) > tended); // once more
+	assert_false(ft_pages_are_tended());
+	ft_pages_unwatch(&watched.watch);
 }
 
 // ---- fronts ----
 
-static void use_served(struct ft_pages_front *front, size_t used_bytes)
+static void front_gives_whole_huge_pages_once(void **state)
 {
-	assert_int_equal(ft_pages_service_start(), 0);
-	ft_pages_front_use(front, used_bytes);
-	ft_pages_service_stop();
+	char *pages = ft_pages_map(9 * MIB);
+	struct ft_pages_front front = { .start = pages, .bytes = 9 * MIB };
+
+	assert_true(ft_pages_front_give(&front, 1));
+	assert_int_equal(resident(pages, 2 * MIB), 2 * MIB);
+	assert_int_equal(resident(pages + 2 * MIB, 6 * MIB), 0);
+	ft_pages_take(pages, 2 * MIB);
+	assert_false(ft_pages_front_give(&front, 2 * MIB));
+	assert_true(ft_pages_front_give(&front, 5 * MIB));
+	assert_int_equal(resident(pages, 2 * MIB), 0);
+	assert_int_equal(resident(pages + 2 * MIB, 4 * MIB), 4 * MIB);
+	assert_int_equal(resident(pages + 6 * MIB, 2 * MIB), 0);
+	assert_true(ft_pages_front_give(&front, 100 * MIB));
+	assert_int_equal(resident(pages + 6 * MIB, 3 * MIB), 3 * MIB);
+	assert_false(ft_pages_front_give(&front, 200 * MIB));
+	ft_pages_unmap(pages, 9 * MIB);
 }
 
-static void front_keeps_two_to_four_mib_ahead(void **state)
-{
-	char *pages = ft_pages_map(32 * MIB);
-	struct ft_pages_front front;
-
-	ft_pages_front_init(&front, pages, 32 * MIB);
-	use_served(&front, MIB - 1);
-	assert_int_equal(resident(pages, 32 * MIB), 0); // what stays small costs nothing
-	for (size_t used = 2 * MIB; used <= 26 * MIB; used += MIB / 2) {
-		use_served(&front, used);
-		assert_int_equal(resident(pages + used, 2 * MIB), 2 * MIB);
-		// A huge page may begin before, and end behind.
-		assert_int_equal(resident(pages + used + 6 * MIB, 26 * MIB - used), 0);
-	}
-	ft_pages_unmap(pages, 32 * MIB);
-}
-
-static void front_that_jumps_is_ahead_again(void **state)
-{
-	char *pages = ft_pages_map(32 * MIB);
-	struct ft_pages_front front;
-
-	ft_pages_front_init(&front, pages, 32 * MIB);
-	use_served(&front, 20 * MIB);
-	assert_int_equal(resident(pages + 20 * MIB, 2 * MIB), 2 * MIB);
-	use_served(&front, 32 * MIB);
-	assert_int_equal(front.ask_at, SIZE_MAX);
-	ft_pages_unmap(pages, 32 * MIB);
-}
-
-static void prepared_front_has_its_first_pages(void **state)
-{
-	char *pages = ft_pages_map(32 * MIB);
-	struct ft_pages_front front;
-
-	ft_pages_front_init(&front, pages, 32 * MIB);
-	assert_int_equal(ft_pages_service_start(), 0);
-	ft_pages_front_prepare(&front);
-	ft_pages_service_stop();
-	assert_int_equal(resident(pages, 4 * MIB), 4 * MIB);
-	assert_int_equal(resident(pages + 6 * MIB, 26 * MIB), 0);
-	ft_pages_unmap(pages, 32 * MIB);
-}
-
-// Both what it hands out and what it keeps of those that came back.
+// Of both what it hands out and what it keeps of those that came back 2 to 4 MiB are there ahead.
 static void pool_has_pages_given_ahead(void **state)
 {
 	const uint32_t count = 3 * 1024 * 1024;
@@ -167,32 +195,51 @@ static void pool_has_pages_given_ahead(void **state)
 
 	assert_non_null(taken);
 	assert_int_equal(ft_pool_init(&pool, count, 8, 8), 0);
-	assert_int_equal(ft_pages_service_start(), 0);
-	for (uint32_t i = 0; i < MIB; i++)
+	for (uint32_t i = 0; i < MIB; i++) {
 		taken[i] = ft_pool_take(&pool);
-	ft_pages_service_stop();
-	assert_int_equal(resident(RTE_PTR_ALIGN_CEIL(pool.objects + 8 * MIB, 4096), MIB), MIB);
-	assert_int_equal(ft_pages_service_start(), 0);
+		if (i % 65536 == 0)
+			ft_pages_tend_all();
+		if (i % 65536 == 0 && i >= 2 * 65536)
+			assert_int_equal(
+				resident(pool.objects + i * UINT64_C(8), 2 * MIB), 2 * MIB);
+	}
+	assert_int_equal(resident(pool.objects + 12 * MIB, 12 * MIB), 0);
 	for (uint32_t i = 0; i < MIB; i++)
 		ft_pool_give(&pool, taken[i]);
-	ft_pages_service_stop();
-	assert_int_equal(resident((char *)pool.free_indices + 4 * MIB, MIB), MIB);
+	assert_int_equal(resident((char *)pool.free_indices + 4 * MIB + 4096, MIB), 0);
+	assert_true(ft_pages_tend_all());
+	assert_false(ft_pages_tend_all());
+	assert_int_equal(resident((char *)pool.free_indices + 4 * MIB, 2 * MIB), 2 * MIB);
 	ft_pool_free(&pool);
+	assert_false(ft_pages_tend_all());
 	free(taken);
+}
+
+static void pool_of_which_little_is_used_has_nothing_given(void **state)
+{
+	struct ft_pool pool;
+
+	assert_int_equal(ft_pool_init(&pool, 1 << 20, 64, 64), 0);
+	for (uint32_t i = 1; i < MIB / 64; i++)
+		ft_pool_take(&pool);
+	assert_false(ft_pages_tend_all());
+	ft_pool_take(&pool);
+	assert_true(ft_pages_tend_all());
+	ft_pool_free(&pool);
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(unserved_requests_change_nothing),
-		cmocka_unit_test(served_pages_are_given_and_others_are_not),
-		cmocka_unit_test(pages_unmapped_later_are_gone),
-		cmocka_unit_test(service_serves_by_itself_again_and_again),
-		cmocka_unit_test(full_service_refuses),
-		cmocka_unit_test(front_keeps_two_to_four_mib_ahead),
-		cmocka_unit_test(front_that_jumps_is_ahead_again),
-		cmocka_unit_test(prepared_front_has_its_first_pages),
+		cmocka_unit_test(given_pages_are_there_and_others_are_not),
+		cmocka_unit_test(taken_pages_are_gone_and_zero_when_touched_again),
+		cmocka_unit_test(large_maps_begin_with_a_huge_page),
+		cmocka_unit_test(pages_kept_small_come_one_by_one),
+		cmocka_unit_test(watched_are_tended_and_others_are_not),
+		cmocka_unit_test(service_tends_by_itself_again_and_again_until_stopped),
+		cmocka_unit_test(front_gives_whole_huge_pages_once),
 		cmocka_unit_test(pool_has_pages_given_ahead),
+		cmocka_unit_test(pool_of_which_little_is_used_has_nothing_given),
 	};
 
 	ft_test_start_eal();
