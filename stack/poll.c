@@ -324,9 +324,7 @@ static void run_timers(struct ft_stack *stack, ft_time now)
 {
 	struct ft_timer *timer;
 
-	// After a turn that took so long, what the turn before left to ride on an answer is due.
-	if (unlikely(now - stack->wheel.now >= stack->config.tcp.delayed_ack))
-		ft_tcp_timers_start_acks(stack);
+	ft_tcp_timers_start_acks(stack, now);
 	while ((timer = ft_wheel_expire(&stack->wheel, now)) != NULL)
 		expire[timer->kind](stack, timer, now);
 }
@@ -417,12 +415,21 @@ void ft_stack_transmit(struct ft_stack *stack, struct rte_mbuf *pkt)
 
 // ---- the turn ----
 
+// The wheel's next expiry, or that of an ACK it has not heard of.
+static ft_time next_expiry(const struct ft_stack *stack)
+{
+	const struct ft_tcp_fresh_acks *fresh = &stack->tcp.fresh_acks;
+	const ft_time next = ft_wheel_next(&stack->wheel);
+
+	return fresh->first < fresh->end ? RTE_MIN(next, fresh->first->deadline) : next;
+}
+
 ft_time ft_stack_next_turn(const struct ft_stack *stack, ft_time now)
 {
 	bool has_work = stack->tx_count > 0 || stack->loopback.count > 0 ||
 			!ft_list_is_empty(&stack->tcp.owing) ||
-			!ft_list_is_empty(&stack->tcp.wanting) || stack->tcp.fresh_acks.count > 0;
-	ft_time next = ft_wheel_next(&stack->wheel);
+			!ft_list_is_empty(&stack->tcp.wanting);
+	ft_time next = next_expiry(stack);
 
 	if (has_work)
 		next = RTE_MIN(next, now + BUSY);

@@ -116,7 +116,7 @@ void ft_tcp_pay(struct ft_stack *stack, ft_time now)
 {
 	pay_peers(stack, now);
 	tell_of_room(stack, now);
-	ft_tcp_timers_start_acks(stack);
+	ft_tcp_timers_forget_acks(stack);
 }
 
 // ---- beginning and end ----
@@ -180,6 +180,7 @@ int ft_tcp_init(struct ft_stack *stack)
 	ft_list_init(&tcp->owing);
 	ft_list_init(&tcp->wanting);
 	ft_list_init(&tcp->lingering);
+	tcp->fresh_acks.first = tcp->fresh_acks.end = tcp->fresh_acks.acks;
 	tcp->congestion = ft_cc_find(stack->config.tcp.congestion);
 	if (tcp->congestion == NULL)
 		tcp->congestion = &ft_cc_newreno;

@@ -35,14 +35,19 @@ enum ft_tcp_state {
 	FT_TCP_STATE_COUNT
 };
 
-#define FT_TCP_FRESH_ACKS 64
+#define FT_TCP_FRESH_ACKS 256
 
-// Connections whose delayed ACK the wheel has not heard of yet (tcp_timers.h), oldest first. A block given back
+struct ft_tcp_fresh_ack {
+	struct ft_tcp_conn *conn;
+	ft_time deadline;
+};
+
+// Connections whose delayed ACK the wheel has not heard of yet (tcp_timers.h), the oldest first. A block given back
 // meanwhile, and whatever it is now, does no harm here: its deadlines say so.
 struct ft_tcp_fresh_acks {
-	struct ft_tcp_conn *conns[FT_TCP_FRESH_ACKS];
-	uint32_t count;
-	uint32_t old_count; // those of the turn before
+	struct ft_tcp_fresh_ack acks[FT_TCP_FRESH_ACKS];
+	struct ft_tcp_fresh_ack *first; // the oldest that still waits
+	struct ft_tcp_fresh_ack *end;
 };
 
 struct ft_tcp {

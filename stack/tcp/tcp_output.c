@@ -179,6 +179,8 @@ static bool send_segment(struct ft_stack *stack, struct ft_tcp_conn *conn, uint3
 	transmit(stack, conn, pkt, &seg, now);
 	if (flags & FT_TCP_ACK)
 		ft_tcp_output_note_ack(stack, conn);
+	if (flags & FT_TCP_SYN)
+		ft_tcp_timers_syn_sent(stack, conn, now);
 	if (end != seq)
 		ft_tcp_output_note(stack, conn, seq, end, now);
 	return true;

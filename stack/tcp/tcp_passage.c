@@ -167,6 +167,7 @@ static void make_syn_ack(struct ft_stack *stack, struct ft_tcp_conn *conn,
 	rte_pktmbuf_reset(pkt);
 	ft_segment_write(pkt, &seg, conn->tuple.local_port, conn->tuple.remote_port);
 	ft_ip_head_write(head, pkt);
+	ft_tcp_timers_syn_sent(stack, conn, now);
 	ft_tcp_output_note(stack, conn, conn->snd.iss, conn->snd.iss + 1, now);
 }
 

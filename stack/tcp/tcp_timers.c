@@ -85,6 +85,23 @@ void ft_tcp_timers_output_done(struct ft_stack *stack, struct ft_tcp_conn *conn,
 		ft_tcp_timers_start_user(stack, conn, now);
 }
 
+void ft_tcp_timers_tidy_acks(struct ft_stack *stack)
+{
+	struct ft_tcp_fresh_acks *fresh = &stack->tcp.fresh_acks;
+	struct ft_tcp_fresh_ack *kept = fresh->acks;
+
+	for (struct ft_tcp_fresh_ack *ack = fresh->first; ack < fresh->end; ack++) {
+		if (!ft_tcp_timers_does_wait(ack))
+			continue;
+		if (ack < fresh->acks + FT_TCP_FRESH_ACKS / 2)
+			ft_tcp_timers_start_by(stack, ack->conn, ack->deadline);
+		else
+			*kept++ = *ack;
+	}
+	fresh->first = fresh->acks;
+	fresh->end = kept;
+}
+
 // The peer may take back what it offered while data is in flight (RFC 9293 3.8.6: robust to that).
 void ft_tcp_timers_window_closed(struct ft_stack *stack, struct ft_tcp_conn *conn, ft_time now)
 {

@@ -2,7 +2,6 @@
 // stops.
 #pragma once
 #include <stdbool.h>
-#include <string.h>
 
 #include "stack.h"
 #include "tcp/conn.h"
@@ -132,6 +131,14 @@ static __rte_always_inline void ft_tcp_timers_sent(
 		ft_tcp_timers_start_user(stack, conn, now);
 }
 
+// It was a SYN, or ours of the answer to one. What follows soon has a shorter timeout: the node stands where that may
+// end, so that it need not be moved forward then.
+static inline void ft_tcp_timers_syn_sent(
+	struct ft_stack *stack, struct ft_tcp_conn *conn, ft_time now)
+{
+	ft_tcp_timers_start_by(stack, conn, now + stack->config.tcp.minimum_rto);
+}
+
 // SND.UNA moved (RFC 6298 5.2, 5.3). `may_restart` is false for the later partial ACKs of a fast recovery (RFC
 // 6582 3.2 step 3: they leave the retransmission timer running).
 static inline void ft_tcp_timers_acked(
@@ -149,8 +156,17 @@ static inline void ft_tcp_timers_acked(
 	ft_tcp_timers_start_user(stack, conn, now);
 }
 
+// Else it was sent, or its connection has ended or waits with another one.
+static inline bool ft_tcp_timers_does_wait(const struct ft_tcp_fresh_ack *ack)
+{
+	return ack->conn->deadlines[FT_TCP_TIMER_DELAYED_ACK] == ack->deadline;
+}
+
+// Makes room for more: of those in the older half that still wait the wheel hears.
+void ft_tcp_timers_tidy_acks(struct ft_stack *stack) __attribute__((noinline));
+
 // An ACK is due, but may wait for data to ride on. It hardly ever waits until its deadline, as the application
-// answers before the next turn has paid: so it is only then that the wheel hears of what still waits.
+// answers long before: so it is only then, or when many others wait, that the wheel hears of it.
 static inline void ft_tcp_timers_ack_waits(
 	struct ft_stack *stack, struct ft_tcp_conn *conn, ft_time now)
 {
@@ -159,30 +175,42 @@ static inline void ft_tcp_timers_ack_waits(
 
 	if (ft_tcp_timers_is_running(conn, FT_TCP_TIMER_DELAYED_ACK))
 		return;
-	if (unlikely(fresh->count == FT_TCP_FRESH_ACKS || ft_is_traced(stack, FT_TRACE_TIMER))) {
+	if (ft_is_traced(stack, FT_TRACE_TIMER)) {
 		ft_tcp_timers_set(stack, conn, FT_TCP_TIMER_DELAYED_ACK, deadline);
 		return;
 	}
 	conn->deadlines[FT_TCP_TIMER_DELAYED_ACK] = deadline;
-	fresh->conns[fresh->count++] = conn;
+	if (unlikely(fresh->end == fresh->acks + FT_TCP_FRESH_ACKS))
+		ft_tcp_timers_tidy_acks(stack);
+	*fresh->end++ = (struct ft_tcp_fresh_ack){ conn, deadline };
 }
 
-// The turn has paid all that is owed, or comes late: the wheel hears of the ACKs that have waited since the turn before.
-static inline void ft_tcp_timers_start_acks(struct ft_stack *stack)
+// The turn has sent what it could.
+static inline void ft_tcp_timers_forget_acks(struct ft_stack *stack)
+{
+	struct ft_tcp_fresh_acks *fresh = &stack->tcp.fresh_acks;
+	struct ft_tcp_fresh_ack *ack = fresh->first;
+
+	while (ack < fresh->end && !ft_tcp_timers_does_wait(ack))
+		ack++;
+	if (ack == fresh->end)
+		ack = fresh->end = fresh->acks;
+	fresh->first = ack;
+}
+
+// Before the wheel tells what is due by now: all have waited for the same time, so the oldest is due first.
+static inline void ft_tcp_timers_start_acks(struct ft_stack *stack, ft_time now)
 {
 	struct ft_tcp_fresh_acks *fresh = &stack->tcp.fresh_acks;
 
-	for (uint32_t i = 0; i < fresh->old_count; i++) {
-		struct ft_tcp_conn *conn = fresh->conns[i];
+	for (; fresh->first < fresh->end; fresh->first++) {
+		const struct ft_tcp_fresh_ack *oldest = fresh->first;
 
-		if (unlikely(ft_tcp_timers_is_running(conn, FT_TCP_TIMER_DELAYED_ACK)))
-			ft_tcp_timers_start_by(
-				stack, conn, conn->deadlines[FT_TCP_TIMER_DELAYED_ACK]);
+		if (likely(oldest->deadline > now))
+			return;
+		if (ft_tcp_timers_does_wait(oldest))
+			ft_tcp_timers_start_by(stack, oldest->conn, oldest->deadline);
 	}
-	fresh->count -= fresh->old_count;
-	memmove(fresh->conns, fresh->conns + fresh->old_count,
-		fresh->count * sizeof(fresh->conns[0]));
-	fresh->old_count = fresh->count;
 }
 
 static inline void ft_tcp_timers_ack_sent(struct ft_stack *stack, struct ft_tcp_conn *conn)

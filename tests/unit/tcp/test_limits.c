@@ -6,6 +6,7 @@
 
 #include "base/few.h"
 #include "tcp/tcp_at_once.h"
+#include "tcp/tcp_timers.h"
 
 #include "peer.h"
 
@@ -457,15 +458,18 @@ static void ack_that_rides_on_the_answer_never_was_in_the_wheel(void **state)
 	ft_time before;
 
 	peer_enter(FT_TCP_ESTABLISHED);
+	peer_pass(2 * peer.config.tcp.minimum_rto);
 	before = wheel_stands_at();
 	assert_true(before > peer.now + peer.config.tcp.minimum_rto);
 	TAKES(.seq = 1, .ack = 1, .flags = PSH | ACK, .text = "x");
-	assert_true(ft_stack_next_turn(&peer.stack, peer.now) <= peer.now + 10 * FT_MICROSECOND);
+	assert_true(ft_stack_next_turn(&peer.stack, peer.now) > peer.now + 10 * FT_MICROSECOND);
+	for (int turns = 0; turns < 5; turns++)
+		peer_turn();
 	assert_true(wheel_stands_at() == before);
 	peer_write("y");
 	EXPECT(.seq = 1, .ack = 2, .flags = PSH | ACK, .text = "y");
 	assert_true(wheel_stands_at() > peer.now + 2 * peer.config.tcp.delayed_ack);
-	assert_int_equal(peer.stack.tcp.fresh_acks.count, 0);
+	assert_ptr_equal(peer.stack.tcp.fresh_acks.end, peer.stack.tcp.fresh_acks.acks);
 	peer_expect_read("x");
 }
 
@@ -503,17 +507,59 @@ static void acks_that_wait_since_different_turns_come_each_in_time(void **state)
 	assert_int_equal(peer_take_all(), 2);
 }
 
-// More than one turn's NIC brings: those that talk to themselves come on top.
-static void ack_that_waits_with_many_others_comes_in_time(void **state)
+// As if there had been so many.
+static void fill_fresh_acks(struct ft_tcp_fresh_ack ack)
 {
 	struct ft_tcp_fresh_acks *fresh = &peer.stack.tcp.fresh_acks;
 
+	while (fresh->end < fresh->acks + FT_TCP_FRESH_ACKS)
+		*fresh->end++ = ack;
+}
+
+static void acks_that_wait_with_many_others_come_in_time(void **state)
+{
+	const ft_time start = peer.now;
+	struct ft_tcp_fresh_acks *fresh = &peer.stack.tcp.fresh_acks;
+	uint32_t first_iss, second_iss;
+	struct ft_tcp_fresh_ack oldest;
+
 	peer_enter(FT_TCP_ESTABLISHED);
-	for (fresh->count = 0; fresh->count < FT_TCP_FRESH_ACKS; fresh->count++)
-		fresh->conns[fresh->count] = ft_tcp_at_work(peer.conn);
+	first_iss = peer.iss;
+	peer_complete_from(50000);
+	second_iss = peer.iss;
+	peer.iss = first_iss;
 	TAKES(.seq = 1, .ack = 1, .flags = PSH | ACK, .text = "x");
-	assert_int_equal(fresh->count, FT_TCP_FRESH_ACKS);
-	assert_true(wheel_stands_at() == peer.now + peer.config.tcp.delayed_ack);
+	oldest = fresh->acks[0];
+	assert_ptr_equal(fresh->end, fresh->acks + 1);
+	fill_fresh_acks((struct ft_tcp_fresh_ack){ oldest.conn, start });
+	peer.now += 5 * FT_MILLISECOND;
+	peer.iss = second_iss;
+	TAKES(.seq = 1, .ack = 1, .flags = PSH | ACK, .text = "x", .from_port = 50000);
+	assert_ptr_equal(fresh->end, fresh->acks + 1);
+	assert_true(oldest.conn->timer.deadline == oldest.deadline);
+	peer_pass(peer.config.tcp.delayed_ack - 5 * FT_MILLISECOND + FT_MILLISECOND);
+	assert_int_equal(peer_take_all(), 1);
+	peer_pass(5 * FT_MILLISECOND);
+	assert_int_equal(peer_take_all(), 1);
+}
+
+// The younger half of them is kept, in its order.
+static void acks_that_wait_with_many_others_need_no_wheel_if_they_are_young(void **state)
+{
+	struct ft_tcp_fresh_acks *fresh = &peer.stack.tcp.fresh_acks;
+	struct ft_tcp_conn *conn;
+
+	peer_enter(FT_TCP_ESTABLISHED);
+	conn = ft_tcp_at_work(peer.conn);
+	TAKES(.seq = 1, .ack = 1, .flags = PSH | ACK, .text = "x");
+	fill_fresh_acks(fresh->acks[0]);
+	fresh->acks[0].conn = fresh->acks[1].conn = ft_pool_at(&peer.stack.tcp.conns, 1);
+	ft_tcp_timers_init(fresh->acks[0].conn);
+	fresh->first++;
+	ft_tcp_timers_tidy_acks(&peer.stack);
+	assert_ptr_equal(fresh->first, fresh->acks);
+	assert_ptr_equal(fresh->end, fresh->acks + FT_TCP_FRESH_ACKS / 2);
+	assert_true(conn->timer.deadline == fresh->acks[0].deadline);
 	QUIET(peer.config.tcp.delayed_ack);
 	EXPECT(.seq = 1, .ack = 2, .flags = ACK);
 }
@@ -652,7 +698,8 @@ int main(void)
 		PEER_TEST(ack_that_is_not_answered_in_the_next_turn_comes_in_time),
 		PEER_TEST(ack_whose_time_came_between_two_turns_goes_with_the_second),
 		PEER_TEST(acks_that_wait_since_different_turns_come_each_in_time),
-		PEER_TEST(ack_that_waits_with_many_others_comes_in_time),
+		PEER_TEST(acks_that_wait_with_many_others_come_in_time),
+		PEER_TEST(acks_that_wait_with_many_others_need_no_wheel_if_they_are_young),
 		PEER_TEST(ack_that_waits_dies_with_its_connection),
 		PEER_TEST(listen_hundred_thousand_half_open_pass),
 		PEER_TEST(listen_full_syn_queue_bounds_a_flood),
