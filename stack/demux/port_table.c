@@ -498,7 +498,8 @@ struct ft_binding *ft_port_find_next(const struct ft_port_table *table,
 // ---- connections ----
 
 // As find_place(), but a listener's is at hand. What is no listener's would drive that out, so it is not noted.
-static struct ft_port_place *recall_place(struct ft_port_table *table, const struct ft_tuple *tuple)
+static inline struct ft_port_place *recall_place(
+	struct ft_port_table *table, const struct ft_tuple *tuple)
 {
 	const struct ft_port_recent *recent = recent_of(table, tuple->local_port);
 

@@ -172,7 +172,8 @@ static void unfold(
 {
 	struct ft_socket *socket = ft_pool_at(&stack->sockets->sockets, anchor->socket);
 
-	ft_conn_init(stack, conn, &anchor->tuple, &socket->settings->options, anchor->reuse);
+	ft_conn_init(stack, conn, &socket->settings->options, anchor->reuse);
+	conn->tuple = anchor->tuple;
 	conn->socket = socket;
 	conn->state = anchor->state;
 	conn->snd_scale = anchor->snd_scale;
@@ -185,7 +186,7 @@ static void unfold(
 	conn->was_syn_lost = anchor->was_syn_lost;
 	conn->snd_laps = anchor->snd_laps;
 	conn->rcv_laps = anchor->rcv_laps;
-	conn->announced_mss = ft_handshake_announced_mss(stack, conn);
+	conn->announced_mss = ft_handshake_announced_mss(stack, conn, &conn->tuple.remote);
 	unfold_numbers(conn, &anchor->rest, stack->now);
 	unfold_path(stack, conn, anchor, &anchor->rest);
 }

@@ -78,24 +78,15 @@ static bool rest_one(struct ft_stack *stack)
 	return false;
 }
 
-// None is needed when there is a block for everybody.
-static uint32_t reserved_blocks(const struct ft_tcp *tcp)
+bool ft_conn_make_room(struct ft_stack *stack, uint32_t most)
 {
-	return tcp->conns.maximum < tcp->anchors.maximum ? tcp->conns.maximum / 8 : 0;
-}
-
-struct ft_tcp_conn *ft_conn_take_block(struct ft_stack *stack, bool leaves_reserve)
-{
-	struct ft_tcp *tcp = &stack->tcp;
-	uint32_t most = tcp->conns.maximum - (leaves_reserve ? reserved_blocks(tcp) : 0);
-
 	// One that still has a socket frees no block: the next may.
-	while (tcp->conns.in_use >= most && (rest_one(stack) || end_oldest_lingering(stack)))
+	while (stack->tcp.conns.in_use >= most && (rest_one(stack) || end_oldest_lingering(stack)))
 		;
-	return tcp->conns.in_use < most ? ft_pool_take(&tcp->conns) : NULL;
+	return stack->tcp.conns.in_use < most;
 }
 
-static struct ft_tcp_anchor *take_anchor(struct ft_stack *stack)
+static inline struct ft_tcp_anchor *take_anchor(struct ft_stack *stack)
 {
 	struct ft_tcp_anchor *anchor = ft_pool_take(&stack->tcp.anchors);
 
@@ -117,11 +108,21 @@ void ft_conn_set_receive_buffer(struct ft_tcp_conn *conn, uint64_t bytes)
 	conn->receive_memory.bytes.limit = receive_memory_limit(bytes);
 }
 
-void ft_conn_init(struct ft_stack *stack, struct ft_tcp_conn *conn, const struct ft_tuple *tuple,
+// Its lists are empty, not the model's.
+static inline void make_like(
+	struct ft_tcp_conn *conn, const struct ft_tcp_conn *model, const struct ft_tuple *tuple)
+{
+	memcpy(conn, model, sizeof(*conn));
+	conn->tuple = *tuple;
+	ft_list_init(&conn->timer.node);
+	ft_list_init(&conn->owing_node);
+	ft_list_init(&conn->queue_node);
+}
+
+void ft_conn_init(struct ft_stack *stack, struct ft_tcp_conn *conn,
 	const struct ft_tcp_options *options, uint8_t reuse)
 {
 	memset(conn, 0, sizeof(*conn)); // its queues: empty
-	conn->tuple = *tuple;
 	conn->options = *options;
 	conn->send_limit = (uint32_t)options->send_buffer;
 	conn->reuse = reuse;
@@ -133,8 +134,9 @@ void ft_conn_init(struct ft_stack *stack, struct ft_tcp_conn *conn, const struct
 	conn->challenge_second = UINT32_MAX;
 }
 
+// A free anchor's state says that it does not rest, and then no more of it counts than its tuple and its block.
 struct ft_tcp_conn *ft_conn_create(struct ft_stack *stack, const struct ft_tuple *tuple,
-	uint64_t hash, const struct ft_tcp_options *options, uint8_t reuse)
+	uint64_t hash, const struct ft_tcp_conn *model)
 {
 	struct ft_tcp *tcp = &stack->tcp;
 	struct ft_tcp_anchor *anchor = take_anchor(stack);
@@ -145,11 +147,12 @@ struct ft_tcp_conn *ft_conn_create(struct ft_stack *stack, const struct ft_tuple
 	conn = ft_conn_take_block(stack, true);
 	if (conn == NULL)
 		goto no_block;
-	*anchor = (struct ft_tcp_anchor){ .tuple = *tuple, .conn = conn };
+	anchor->tuple = *tuple;
+	anchor->conn = conn;
 	if (ft_conn_table_insert(&tcp->connections, hash, ft_pool_index(&tcp->anchors, anchor)) !=
 		0)
 		goto no_table;
-	ft_conn_init(stack, conn, tuple, options, reuse);
+	make_like(conn, model, tuple);
 	conn->anchor = anchor;
 	tcp->in_state[FT_TCP_CLOSED]++;
 	return conn;
@@ -204,6 +207,11 @@ void ft_conn_discard_unread(struct ft_stack *stack, struct ft_tcp_conn *conn)
 
 void ft_conn_end(struct ft_stack *stack, struct ft_tcp_conn *conn, int error)
 {
+	ft_conn_end_hashed(stack, conn, ft_tuple_hash(&stack->key, &conn->tuple), error);
+}
+
+void ft_conn_end_hashed(struct ft_stack *stack, struct ft_tcp_conn *conn, uint64_t hash, int error)
+{
 	struct ft_send_memory memory = ft_conn_send_memory(stack);
 	struct ft_tcp *tcp = &stack->tcp;
 
@@ -214,8 +222,7 @@ void ft_conn_end(struct ft_stack *stack, struct ft_tcp_conn *conn, int error)
 		ft_list_remove(&conn->queue_node);
 	ft_conn_set_state(stack, conn, FT_TCP_CLOSED);
 	ft_stack_count(stack, FT_COUNTER_TCP_CONNECTIONS_CLOSED);
-	ft_conn_table_remove(&tcp->connections, ft_tuple_hash(&stack->key, &conn->tuple),
-		ft_pool_index(&tcp->anchors, conn->anchor));
+	ft_conn_table_remove(&tcp->connections, hash, ft_pool_index(&tcp->anchors, conn->anchor));
 	ft_port_release(&tcp->ports, &conn->tuple, conn->reuse);
 	ft_tcp_timers_stop(stack, conn);
 	ft_list_remove(&conn->owing_node);

@@ -160,20 +160,32 @@ _Static_assert(offsetof(struct ft_tcp_conn, receive_queue) == 320 &&
 _Static_assert(sizeof(struct ft_tcp_conn) <= 768,
 	"a core's cache holds the blocks of a thousand connections at work");
 
-// A block, its bytes as the last user left them. When all are in use the connections that can rest do,
-// and what lingers ends. NULL: even so there is none, but for a reserve of an eighth that `leaves_reserve`
-// leaves.
-struct ft_tcp_conn *ft_conn_take_block(struct ft_stack *stack, bool leaves_reserve);
+// Whether there are fewer than `most` blocks in use, once the connections that can rest do, and what lingers has
+// ended, as far as it takes.
+bool ft_conn_make_room(struct ft_stack *stack, uint32_t most);
 
-// Fills a block with what every connection begins with.
-void ft_conn_init(struct ft_stack *stack, struct ft_tcp_conn *conn, const struct ft_tuple *tuple,
+// A block, its bytes as the last user left them. NULL: there is none, but for a reserve of an eighth that
+// `leaves_reserve` leaves.
+static inline struct ft_tcp_conn *ft_conn_take_block(struct ft_stack *stack, bool leaves_reserve)
+{
+	struct ft_tcp *tcp = &stack->tcp;
+	const uint32_t most = tcp->conns.maximum - (leaves_reserve ? tcp->conns_reserved : 0);
+
+	if (unlikely(tcp->conns.in_use >= most) && !ft_conn_make_room(stack, most))
+		return NULL;
+	return ft_pool_take(&tcp->conns);
+}
+
+// Fills a block with what every connection with these options begins with; or a model that blocks are copied from. It
+// has no tuple yet.
+void ft_conn_init(struct ft_stack *stack, struct ft_tcp_conn *conn,
 	const struct ft_tcp_options *options, uint8_t reuse);
 
-// A connection in CLOSED with its anchor, and its tuple in the table (`hash` is ft_tuple_hash() of it), in
-// no listener's queue. The caller has held the port with `reuse`; it is given back when the connection ends. NULL when a pool is empty
+// A connection like the model, in CLOSED with its anchor, and its tuple in the table (`hash` is ft_tuple_hash() of it),
+// in no listener's queue. The caller has held the port with model->reuse; it is given back when the connection ends. NULL when a pool is empty
 // (and nothing lingers that could end early) or the table full.
 struct ft_tcp_conn *ft_conn_create(struct ft_stack *stack, const struct ft_tuple *tuple,
-	uint64_t hash, const struct ft_tcp_options *options, uint8_t reuse);
+	uint64_t hash, const struct ft_tcp_conn *model);
 
 // RFC 9293 figure 5: of the state that is left, a bit for each that may follow.
 extern const uint16_t ft_conn_legal_moves[FT_TCP_STATE_COUNT];
@@ -200,6 +212,8 @@ static inline void ft_conn_set_state(
 // and gaps thrown away. `error` (a positive errno or 0) is for the application, which may still
 // read what was received in order. The block itself lives on until ft_conn_reap().
 void ft_conn_end(struct ft_stack *stack, struct ft_tcp_conn *conn, int error);
+// The same, by whoever has its tuple's hash at hand.
+void ft_conn_end_hashed(struct ft_stack *stack, struct ft_tcp_conn *conn, uint64_t hash, int error);
 
 // What ft_conn_reap() does once there may be something to do.
 void ft_conn_release(struct ft_stack *stack, struct ft_tcp_conn *conn);

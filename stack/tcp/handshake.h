@@ -4,29 +4,80 @@
 #include <stdint.h>
 
 #include "base/time.h"
+#include "stack.h"
+#include "tcp/conn.h"
 #include "tcp/isn.h"
 
-struct ft_segment;
-struct ft_stack;
-struct ft_tcp_conn;
+#define FT_HANDSHAKE_MINIMUM_MSS \
+	64 // a peer that says less wants to cost us packets (CVE-2019-11479)
 
-// Before our SYN: where numbers and timestamps begin, the window to offer, the first timeout.
-void ft_handshake_begin(
-	struct ft_stack *stack, struct ft_tcp_conn *conn, struct ft_isn isn, ft_time now);
+// Of what our SYN says that which does not depend on when and to whom in the family of `remote`: the window to offer,
+// the MSS; and the first timeout. May be done to a model (conn.h).
+void ft_handshake_prepare(
+	struct ft_stack *stack, struct ft_tcp_conn *conn, const struct ft_addr *remote);
+
+// Then, before our SYN: where numbers and timestamps begin.
+static inline void ft_handshake_begin(struct ft_tcp_conn *conn, struct ft_isn isn, ft_time now)
+{
+	const uint32_t iss = isn.sequence;
+
+	conn->snd.iss = iss;
+	conn->snd.una = iss;
+	conn->snd.nxt = iss;
+	conn->snd.max = iss;
+	conn->snd.sml = iss;
+	conn->ts_offset = isn.ts_offset;
+	conn->last_heard = now;
+	conn->last_sent = now;
+	conn->last_received = now;
+	conn->retransmit.recover = iss;
+}
 
 // The peer's SYN (or SYN-ACK): IRS, and its options.
-void ft_handshake_take_syn(struct ft_stack *stack, struct ft_tcp_conn *conn,
-	const struct ft_segment *seg, ft_time now);
+static inline void ft_handshake_take_syn(
+	struct ft_stack *stack, struct ft_tcp_conn *conn, const struct ft_segment *seg, ft_time now)
+{
+	conn->rcv.irs = seg->seq;
+	conn->rcv.nxt = seg->seq + 1;
+	conn->rcv.acked = conn->rcv.nxt;
+	if (seg->options & FT_TCP_HAS_MSS)
+		conn->offer_mss = RTE_MAX(seg->mss, FT_HANDSHAKE_MINIMUM_MSS);
+	conn->has_scaling =
+		stack->config.tcp.window_scaling && (seg->options & FT_TCP_HAS_WINDOW_SCALE);
+	conn->snd_scale = conn->has_scaling ? seg->window_scale : 0;
+	conn->rcv_scale = conn->has_scaling ? conn->rcv_scale : 0;
+	conn->has_timestamps =
+		stack->config.tcp.timestamps && (seg->options & FT_TCP_HAS_TIMESTAMP);
+	conn->rcv.ts_recent = seg->ts_value;
+	conn->ts_recent_age = ft_conn_age(now);
+	// The window of a SYN is never scaled (RFC 7323 2.2).
+	conn->snd.wnd = seg->window;
+	conn->snd.max_wnd = seg->window;
+	conn->snd.wl1 = seg->seq;
+	conn->snd.wl2 = seg->ack;
+}
 
 // The options of our SYN, or of our SYN-ACK, which answers only what the peer offered.
-void ft_handshake_offer(
-	const struct ft_stack *stack, const struct ft_tcp_conn *conn, struct ft_segment *seg);
+static inline void ft_handshake_offer(
+	const struct ft_stack *stack, const struct ft_tcp_conn *conn, struct ft_segment *seg)
+{
+	bool is_answer = conn->state == FT_TCP_SYN_RECEIVED;
+
+	seg->options = FT_TCP_HAS_MSS;
+	seg->mss = conn->announced_mss;
+	if (is_answer ? conn->has_timestamps : stack->config.tcp.timestamps)
+		seg->options |= FT_TCP_HAS_TIMESTAMP;
+	if (is_answer ? conn->has_scaling : stack->config.tcp.window_scaling)
+		seg->options |= FT_TCP_HAS_WINDOW_SCALE;
+	seg->window_scale = conn->rcv_scale;
+}
 
 // Our SYN is acknowledged and the peer's has come: SND.UNA moves behind it, ESTABLISHED.
 void ft_handshake_established(struct ft_stack *stack, struct ft_tcp_conn *conn, ft_time now);
 
-// The MSS our SYN announces: what the device's MTU allows, TCP_MAXSEG or the configuration permitting.
-uint16_t ft_handshake_announced_mss(const struct ft_stack *stack, const struct ft_tcp_conn *conn);
+// The MSS our SYN announces to `remote`: what the device's MTU allows, TCP_MAXSEG or the configuration permitting.
+uint16_t ft_handshake_announced_mss(
+	const struct ft_stack *stack, const struct ft_tcp_conn *conn, const struct ft_addr *remote);
 
 // conn->cc for a connection that has sent nothing yet, when its MSS is known.
 void ft_handshake_begin_congestion(const struct ft_stack *stack, struct ft_tcp_conn *conn);

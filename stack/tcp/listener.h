@@ -28,8 +28,10 @@ struct ft_tcp_listener {
 	uint32_t syn_count;
 	uint32_t accept_count;
 	bool was_told;		  // since it listens: not all that wait here need have its options
+	bool has_model;		  // of the options as they are now
 	struct ft_list syn_queue; // struct ft_tcp_conn by queue_node, oldest first
 	struct ft_list accept_queue; // the same
+	struct ft_tcp_conn model;    // what its connections begin with
 };
 
 static inline bool ft_listener_can_accept(const struct ft_tcp_listener *listener)

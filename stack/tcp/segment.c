@@ -169,17 +169,12 @@ enum ft_drop ft_tcp_parse(struct ft_stack *stack, struct rte_mbuf *pkt)
 
 // ---- to send ----
 
-static inline bool has_usual_syn_options(const struct ft_segment *seg)
-{
-	return (seg->options & FT_TCP_USUAL_SYN_OPTIONS) == FT_TCP_USUAL_SYN_OPTIONS;
-}
-
 static __attribute__((noinline)) uint16_t syn_header_bytes(const struct ft_segment *seg)
 {
 	const bool has_timestamp = seg->options & FT_TCP_HAS_TIMESTAMP;
 	uint16_t bytes = sizeof(struct rte_tcp_hdr);
 
-	if (likely(has_usual_syn_options(seg)))
+	if (likely(ft_segment_is_usual_syn(seg)))
 		return bytes + sizeof(struct ft_segment_syn_options);
 	if (seg->options & FT_TCP_HAS_MSS)
 		bytes += LENGTH_MSS;
@@ -214,22 +209,6 @@ static uint8_t *write_timestamp(uint8_t *to, const struct ft_segment *seg)
 	return write_32(write_32(to, seg->ts_value), seg->ts_echo);
 }
 
-static inline void write_usual_syn_options(
-	struct ft_segment_syn_options *to, const struct ft_segment *seg)
-{
-	const bool is_sack_permitted = seg->options & FT_TCP_HAS_SACK_PERMITTED;
-
-	*to = (struct ft_segment_syn_options){
-		.mss_word = RTE_BE16(FT_TCP_MSS_WORD),
-		.mss = rte_cpu_to_be_16(seg->mss),
-		.timestamp_word = is_sack_permitted ? RTE_BE32(FT_TCP_SYN_TIMESTAMP_WORD)
-						    : RTE_BE32(FT_TCP_TIMESTAMP_WORD),
-		.ts_value = rte_cpu_to_be_32(seg->ts_value),
-		.ts_echo = rte_cpu_to_be_32(seg->ts_echo),
-		.scale_word = rte_cpu_to_be_32(FT_TCP_SCALE_WORD | seg->window_scale),
-	};
-}
-
 static __attribute__((noinline)) void write_any_syn_options(
 	uint8_t *to, const struct ft_segment *seg)
 {
@@ -254,8 +233,8 @@ static __attribute__((noinline)) void write_any_syn_options(
 
 static inline void write_syn_options(struct rte_tcp_hdr *header, const struct ft_segment *seg)
 {
-	if (likely(has_usual_syn_options(seg)))
-		write_usual_syn_options((struct ft_segment_syn_options *)(header + 1), seg);
+	if (likely(ft_segment_is_usual_syn(seg)))
+		ft_segment_write_usual_syn_options(header, seg);
 	else
 		write_any_syn_options((uint8_t *)(header + 1), seg);
 }

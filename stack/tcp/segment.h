@@ -152,6 +152,30 @@ static inline void ft_segment_write_timestamp(
 	words[2] = htobe32(seg->ts_echo);
 }
 
+// Whether a SYN's options, which seg->options names, are laid out as struct ft_segment_syn_options, and to write them
+// behind the header.
+static inline bool ft_segment_is_usual_syn(const struct ft_segment *seg)
+{
+	return (seg->options & FT_TCP_USUAL_SYN_OPTIONS) == FT_TCP_USUAL_SYN_OPTIONS;
+}
+
+static inline void ft_segment_write_usual_syn_options(
+	struct rte_tcp_hdr *header, const struct ft_segment *seg)
+{
+	const bool is_sack_permitted = seg->options & FT_TCP_HAS_SACK_PERMITTED;
+	const struct ft_segment_syn_options options = {
+		.mss_word = RTE_BE16(FT_TCP_MSS_WORD),
+		.mss = htobe16(seg->mss),
+		.timestamp_word = is_sack_permitted ? RTE_BE32(FT_TCP_SYN_TIMESTAMP_WORD)
+						    : RTE_BE32(FT_TCP_TIMESTAMP_WORD),
+		.ts_value = htobe32(seg->ts_value),
+		.ts_echo = htobe32(seg->ts_echo),
+		.scale_word = htobe32(FT_TCP_SCALE_WORD | seg->window_scale),
+	};
+
+	memcpy(header + 1, &options, sizeof(options));
+}
+
 // ---- received: taking only a part (RFC 9293 3.10.7.4: "segments ... trimmed to the window") ----
 
 // Cuts the first `count` sequence numbers off a received segment: SYN, then payload, then FIN.

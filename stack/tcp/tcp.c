@@ -146,6 +146,12 @@ static uint32_t most_blocks(const struct ft_config *config)
 	return active != 0 ? RTE_MIN(active, config->tcp.connections) : config->tcp.connections;
 }
 
+// None need be when there is a block for everybody.
+static uint32_t reserved_blocks(const struct ft_tcp *tcp)
+{
+	return tcp->conns.maximum < tcp->anchors.maximum ? tcp->conns.maximum / 8 : 0;
+}
+
 static int init_pools(struct ft_stack *stack)
 {
 	struct ft_tcp *tcp = &stack->tcp;
@@ -156,6 +162,7 @@ static int init_pools(struct ft_stack *stack)
 	if (error == 0)
 		error = ft_pool_init(
 			&tcp->conns, most_blocks(config), sizeof(struct ft_tcp_conn), CACHE_LINE);
+	tcp->conns_reserved = reserved_blocks(tcp);
 	if (error == 0)
 		error = ft_pool_init(&tcp->alarms, most, sizeof(struct ft_tcp_alarm), 8);
 	if (error == 0)

@@ -52,9 +52,10 @@ struct ft_tcp_fresh_acks {
 
 struct ft_tcp {
 	struct ft_pool
-		anchors;       // struct ft_tcp_anchor, which begins with its tuple: all connections
-	struct ft_pool conns;  // struct ft_tcp_conn: of those that do not rest
-	struct ft_pool alarms; // struct ft_tcp_alarm
+		anchors;      // struct ft_tcp_anchor, which begins with its tuple: all connections
+	struct ft_pool conns; // struct ft_tcp_conn: of those that do not rest
+	uint32_t conns_reserved;  // of these, for what comes from outside
+	struct ft_pool alarms;	  // struct ft_tcp_alarm
 	struct ft_pool listeners; // struct ft_tcp_listener
 	struct ft_conn_table connections;
 	struct ft_port_table ports;

@@ -13,7 +13,7 @@ int ft_tcp_connect(struct ft_stack *stack, const struct ft_tuple *tuple, struct 
 	const struct ft_tcp_options *options, ft_time now, struct ft_tcp_anchor **conn)
 {
 	uint64_t hash = ft_tuple_hash(&stack->key, tuple);
-	struct ft_tcp_conn *opened;
+	struct ft_tcp_conn *opened, model;
 	struct ft_route route;
 
 	if (ft_route_find(stack, &tuple->remote, now, &route) != 0 || route.is_broadcast ||
@@ -21,12 +21,14 @@ int ft_tcp_connect(struct ft_stack *stack, const struct ft_tuple *tuple, struct 
 		return -ENETUNREACH;
 	if (ft_conn_table_find(&stack->tcp.connections, tuple, hash) != FT_CONN_NONE)
 		return -EADDRNOTAVAIL;
-	opened = ft_conn_create(stack, tuple, hash, options,
-		ft_port_reuse(options->reuse_address, options->reuse_port));
+	ft_conn_init(
+		stack, &model, options, ft_port_reuse(options->reuse_address, options->reuse_port));
+	ft_handshake_prepare(stack, &model, &tuple->remote);
+	opened = ft_conn_create(stack, tuple, hash, &model);
 	if (opened == NULL)
 		return -ENOMEM;
 	opened->socket = socket;
-	ft_handshake_begin(stack, opened, ft_isn_choose(&stack->key, hash, now), now);
+	ft_handshake_begin(opened, ft_isn_choose(&stack->key, hash, now), now);
 	ft_conn_set_state(stack, opened, FT_TCP_SYN_SENT);
 	ft_stack_count(stack, FT_COUNTER_TCP_ACTIVE_OPENS);
 	ft_conn_owe(stack, opened, FT_OWE_OUTPUT, "SYN");

@@ -27,15 +27,29 @@ static struct ft_isn choose_isn(
 	return isn;
 }
 
-static struct ft_tcp_conn *create_held(struct ft_stack *stack,
-	const struct ft_tcp_listener *listener, const struct ft_pkt_info *info)
+// Before its first connection, and after it was told other options. (All peers are of one family.)
+static __attribute__((noinline)) void make_model(
+	struct ft_stack *stack, struct ft_tcp_listener *listener, const struct ft_addr *remote)
+{
+	ft_conn_init(stack, &listener->model, listener->options, 0);
+	ft_handshake_prepare(stack, &listener->model, remote);
+	listener->model.is_passive = true;
+	listener->model.listener = listener;
+	listener->has_model = true;
+}
+
+static inline struct ft_tcp_conn *create_held(
+	struct ft_stack *stack, struct ft_tcp_listener *listener, const struct ft_pkt_info *info)
 {
 	uint8_t reuse = ft_port_reuse_of(listener->binding);
 	struct ft_tcp_conn *conn;
 
+	if (unlikely(!listener->has_model))
+		make_model(stack, listener, &info->tuple.remote);
+	listener->model.reuse = reuse;
 	if (ft_port_hold(&stack->tcp.ports, &info->tuple, reuse) != 0)
 		return NULL;
-	conn = ft_conn_create(stack, &info->tuple, info->hash, listener->options, reuse);
+	conn = ft_conn_create(stack, &info->tuple, info->hash, &listener->model);
 	if (conn == NULL)
 		ft_port_release(&stack->tcp.ports, &info->tuple, reuse);
 	return conn;
@@ -43,7 +57,6 @@ static struct ft_tcp_conn *create_held(struct ft_stack *stack,
 
 static void enter_syn_queue(struct ft_tcp_listener *listener, struct ft_tcp_conn *conn)
 {
-	conn->listener = listener;
 	ft_list_append(&listener->syn_queue, &conn->queue_node);
 	listener->syn_count++;
 }
@@ -60,8 +73,7 @@ static enum ft_drop open_passively(struct ft_stack *stack, struct ft_tcp_listene
 	conn = create_held(stack, listener, info);
 	if (conn == NULL)
 		return FT_DROP_TCP_NO_CONN_MEMORY;
-	conn->is_passive = true;
-	ft_handshake_begin(stack, conn, choose_isn(stack, info->hash, least_iss, now), now);
+	ft_handshake_begin(conn, choose_isn(stack, info->hash, least_iss, now), now);
 	ft_handshake_take_syn(stack, conn, &info->seg, now);
 	ft_conn_set_state(stack, conn, FT_TCP_SYN_RECEIVED);
 	ft_stack_count(stack, FT_COUNTER_TCP_PASSIVE_OPENS);
@@ -123,6 +135,7 @@ void ft_tcp_set_listener_options(
 {
 	listener->options = options;
 	listener->was_told = true;
+	listener->has_model = false;
 }
 
 void ft_tcp_set_backlog(struct ft_tcp_listener *listener, uint32_t backlog)

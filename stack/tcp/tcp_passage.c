@@ -94,7 +94,7 @@ bool ft_tcp_passage_input(
 	if (is_opening)
 		take_ack_of_syn(stack, conn, seg, now);
 	else if (is_over(conn, seg))
-		ft_conn_end(stack, conn, 0);
+		ft_conn_end_hashed(stack, conn, ft_pkt_info(pkt)->hash, 0);
 	else
 		take_closing(stack, conn, seg, now);
 	ft_stack_done_with(stack, pkt);
@@ -156,6 +156,31 @@ static struct ft_segment segment_of(
 	};
 }
 
+_Static_assert(sizeof(struct ft_ip_frame) + sizeof(struct rte_tcp_hdr) +
+			       sizeof(struct ft_segment_syn_options) <=
+		       FT_TCP_PREDICTED_PAYLOAD,
+	"the headers fit before it");
+
+static inline void write_usual_syn_ack(const struct ft_tcp_conn *conn, const struct ft_segment *seg,
+	const struct ft_ip_head *head, struct rte_mbuf *pkt)
+{
+	const uint16_t bytes = sizeof(struct rte_tcp_hdr) + sizeof(struct ft_segment_syn_options);
+	struct rte_tcp_hdr *header = ft_tcp_predicted_place(pkt, bytes, 0);
+
+	ft_segment_write_header(
+		header, bytes, seg, conn->tuple.local_port, conn->tuple.remote_port);
+	ft_segment_write_usual_syn_options(header, seg);
+	ft_ip_head_fill(head, pkt, bytes);
+}
+
+static __attribute__((noinline)) void write_any_syn_ack(const struct ft_tcp_conn *conn,
+	const struct ft_segment *seg, const struct ft_ip_head *head, struct rte_mbuf *pkt)
+{
+	rte_pktmbuf_reset(pkt);
+	ft_segment_write(pkt, seg, conn->tuple.local_port, conn->tuple.remote_port);
+	ft_ip_head_write(head, pkt);
+}
+
 // A SYN's window is not scaled (RFC 7323 2.2).
 static void make_syn_ack(struct ft_stack *stack, struct ft_tcp_conn *conn,
 	const struct ft_ip_head *head, struct rte_mbuf *pkt, ft_time now)
@@ -164,9 +189,10 @@ static void make_syn_ack(struct ft_stack *stack, struct ft_tcp_conn *conn,
 
 	ft_handshake_offer(stack, conn, &seg);
 	seg.window = ft_window_field(conn->rcv.wnd, 0);
-	rte_pktmbuf_reset(pkt);
-	ft_segment_write(pkt, &seg, conn->tuple.local_port, conn->tuple.remote_port);
-	ft_ip_head_write(head, pkt);
+	if (likely(ft_segment_is_usual_syn(&seg)))
+		write_usual_syn_ack(conn, &seg, head, pkt);
+	else
+		write_any_syn_ack(conn, &seg, head, pkt);
 	ft_tcp_timers_syn_sent(stack, conn, now);
 	ft_tcp_output_note(stack, conn, conn->snd.iss, conn->snd.iss + 1, now);
 }

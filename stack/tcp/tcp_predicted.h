@@ -170,19 +170,27 @@ static inline void ft_tcp_predicted_copy(
 		assert(!"the bytes are queued, and the MSS fits a packet");
 }
 
-// The headers, before the payload. Of the packet's own fields those that are read of one sent, in one mbuf.
+// Where the TCP header is to be written, before the payload. Of the packet's own fields those are set that are read of
+// one sent, in one mbuf.
+static __rte_always_inline struct rte_tcp_hdr *ft_tcp_predicted_place(
+	struct rte_mbuf *pkt, uint16_t header_bytes, uint32_t bytes)
+{
+	const uint16_t before = sizeof(struct ft_ip_frame) + header_bytes;
+
+	pkt->data_off = FT_TCP_PREDICTED_PAYLOAD - before;
+	pkt->data_len = (uint16_t)(before + bytes);
+	pkt->pkt_len = before + bytes;
+	return rte_pktmbuf_mtod_offset(pkt, struct rte_tcp_hdr *, sizeof(struct ft_ip_frame));
+}
+
+// All headers.
 static __rte_always_inline void ft_tcp_predicted_write(const struct ft_tcp_conn *conn,
 	const struct ft_segment *seg, const struct ft_ip_head *head, uint32_t bytes,
 	struct rte_mbuf *pkt)
 {
 	const uint16_t header_bytes = ft_segment_plain_bytes(seg);
-	const uint16_t before = sizeof(struct ft_ip_frame) + header_bytes;
-	struct rte_tcp_hdr *header;
+	struct rte_tcp_hdr *header = ft_tcp_predicted_place(pkt, header_bytes, bytes);
 
-	pkt->data_off = FT_TCP_PREDICTED_PAYLOAD - before;
-	pkt->data_len = (uint16_t)(before + bytes);
-	pkt->pkt_len = before + bytes;
-	header = rte_pktmbuf_mtod_offset(pkt, struct rte_tcp_hdr *, sizeof(struct ft_ip_frame));
 	ft_segment_write_header(
 		header, header_bytes, seg, conn->tuple.local_port, conn->tuple.remote_port);
 	ft_segment_write_timestamp(header, seg);

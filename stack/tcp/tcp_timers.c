@@ -54,14 +54,6 @@ void ft_tcp_timers_tell_and_move(
 	ft_tcp_timers_move(stack, conn, timer, deadline);
 }
 
-void ft_tcp_timers_init(struct ft_tcp_conn *conn)
-{
-	ft_timer_init(&conn->timer, FT_TIMER_TCP);
-	conn->timer.is_lazy = true;
-	for (int timer = 0; timer < FT_TCP_TIMER_COUNT; timer++)
-		conn->deadlines[timer] = FT_NEVER;
-}
-
 void ft_tcp_timers_stop(struct ft_stack *stack, struct ft_tcp_conn *conn)
 {
 	ft_timer_cancel(&stack->wheel, &conn->timer);
@@ -117,15 +109,6 @@ void ft_tcp_timers_window_opened(struct ft_stack *stack, struct ft_tcp_conn *con
 	ft_rtt_end_backoff(&conn->rtt);
 	if (ft_tcp_timers_is_running(conn, FT_TCP_TIMER_USER))
 		ft_tcp_timers_start_user(stack, conn, now);
-}
-
-void ft_tcp_timers_established(struct ft_stack *stack, struct ft_tcp_conn *conn, ft_time now)
-{
-	ft_tcp_timers_clear(stack, conn, FT_TCP_TIMER_RETRANSMIT);
-	ft_tcp_timers_clear(stack, conn, FT_TCP_TIMER_USER);
-	conn->last_heard = now;
-	ft_tcp_timers_set(stack, conn, FT_TCP_TIMER_REST, now + FT_TCP_REST_AFTER);
-	ft_tcp_timers_options_changed(stack, conn, now);
 }
 
 void ft_tcp_timers_woken(struct ft_stack *stack, struct ft_tcp_conn *conn, ft_time keepalive)

@@ -6,7 +6,14 @@
 #include "stack.h"
 #include "tcp/conn.h"
 
-void ft_tcp_timers_init(struct ft_tcp_conn *conn);
+static inline void ft_tcp_timers_init(struct ft_tcp_conn *conn)
+{
+	ft_timer_init(&conn->timer, FT_TIMER_TCP);
+	conn->timer.is_lazy = true;
+	for (int timer = 0; timer < FT_TCP_TIMER_COUNT; timer++)
+		conn->deadlines[timer] = FT_NEVER;
+}
+
 // The connection ended.
 void ft_tcp_timers_stop(struct ft_stack *stack, struct ft_tcp_conn *conn);
 
@@ -16,7 +23,6 @@ void ft_tcp_timers_output_done(struct ft_stack *stack, struct ft_tcp_conn *conn,
 void ft_tcp_timers_window_closed(struct ft_stack *stack, struct ft_tcp_conn *conn, ft_time now);
 void ft_tcp_timers_window_opened(struct ft_stack *stack, struct ft_tcp_conn *conn, ft_time now);
 
-void ft_tcp_timers_established(struct ft_stack *stack, struct ft_tcp_conn *conn, ft_time now);
 // It rested, with keepalive's deadline (FT_NEVER: without).
 void ft_tcp_timers_woken(struct ft_stack *stack, struct ft_tcp_conn *conn, ft_time keepalive);
 void ft_tcp_timers_time_wait(struct ft_stack *stack, struct ft_tcp_conn *conn, ft_time now);
@@ -109,6 +115,18 @@ static inline void ft_tcp_timers_start_user(
 }
 
 // ---- the events of the packet path ----
+
+// Keepalive begins, if it is wanted.
+static inline void ft_tcp_timers_established(
+	struct ft_stack *stack, struct ft_tcp_conn *conn, ft_time now)
+{
+	ft_tcp_timers_clear(stack, conn, FT_TCP_TIMER_RETRANSMIT);
+	ft_tcp_timers_clear(stack, conn, FT_TCP_TIMER_USER);
+	conn->last_heard = now;
+	ft_tcp_timers_set(stack, conn, FT_TCP_TIMER_REST, now + FT_TCP_REST_AFTER);
+	if (unlikely(conn->options.keepalive))
+		ft_tcp_timers_options_changed(stack, conn, now);
+}
 
 // An acceptable segment came.
 static inline void ft_tcp_timers_heard(struct ft_tcp_conn *conn, ft_time now)
