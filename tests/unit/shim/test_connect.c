@@ -222,6 +222,25 @@ static void listener_told_late_accepted_is_as_its_connection(void **state)
 	assert_int_equal(get_option(listener, IPPROTO_TCP, TCP_NODELAY), 0);
 }
 
+// The one before and the one after.
+static void listener_told_between_two_connections_each_has_its_own(void **state)
+{
+	int listener = new_tcp(), first = new_tcp(), second = new_tcp(), server;
+
+	set_option(listener, IPPROTO_TCP, TCP_NODELAY, 1);
+	assert_int_equal(ft_listen(listener, 5), 0);
+	assert_int_equal(connect_to(first, OURS, port_of(listener)), 0);
+	set_option(listener, IPPROTO_TCP, TCP_NODELAY, 0);
+	set_option(listener, IPPROTO_TCP, TCP_KEEPIDLE, 77);
+	assert_int_equal(connect_to(second, OURS, port_of(listener)), 0);
+	server = ft_accept(listener, NULL, NULL);
+	assert_int_equal(get_option(server, IPPROTO_TCP, TCP_NODELAY), 1);
+	assert_int_not_equal(get_option(server, IPPROTO_TCP, TCP_KEEPIDLE), 77);
+	server = ft_accept(listener, NULL, NULL);
+	assert_int_equal(get_option(server, IPPROTO_TCP, TCP_NODELAY), 0);
+	assert_int_equal(get_option(server, IPPROTO_TCP, TCP_KEEPIDLE), 77);
+}
+
 static void no_descriptor_left_accept_keeps_the_connection(void **state)
 {
 	int listener = new_listener(7000), client = new_tcp(), last = -1, fd;
@@ -389,6 +408,7 @@ int main(void)
 		lone_test(shut_down_listener_accept_is_invalid),
 		lone_test(accepted_inherits_what_the_listener_was_told),
 		lone_test(listener_told_late_accepted_is_as_its_connection),
+		lone_test(listener_told_between_two_connections_each_has_its_own),
 		lone_test(no_descriptor_left_accept_keeps_the_connection),
 		lone_test(no_descriptor_left_accept_does_not_stop_the_stack),
 		cmocka_unit_test_setup_teardown(range_used_up_connect_has_no_address_but_elsewhere,
