@@ -282,6 +282,26 @@ static void late_control_thread_is_ahead_again(void **state)
 	stop_tended(&pages);
 }
 
+// So far had it been taken when it was left before.
+static void generation_left_again_is_taken_from_its_beginning(void **state)
+{
+	struct ft_conn_pages pages;
+
+	start_tended(&pages, LARGEST);
+	go_on_to(&pages, 131072);
+	begin(&pages, 262144);
+	leave_until(&pages, 100000);
+	ft_pages_tend_all();
+	leave_until(&pages, 131072);
+	go_on_to(&pages, 131072);
+	begin(&pages, 262144);
+	leave_until(&pages, 40000);
+	ft_pages_tend_all();
+	assert_int_equal(resident_from(&pages, 131072, 0, 32768), 0);
+	assert_int_equal(resident_from(&pages, 131072, 65536, 65536), bytes_of(65536));
+	stop_tended(&pages);
+}
+
 // Whoever is told so looks again soon.
 static void control_thread_is_told_whether_anything_goes_on(void **state)
 {
@@ -367,6 +387,7 @@ int main(void)
 		cmocka_unit_test(expected_again_has_its_pages_again),
 		cmocka_unit_test(resizing_table_has_pages_ahead_and_leaves_none_behind),
 		cmocka_unit_test(late_control_thread_is_ahead_again),
+		cmocka_unit_test(generation_left_again_is_taken_from_its_beginning),
 		cmocka_unit_test(control_thread_is_told_whether_anything_goes_on),
 		cmocka_unit_test(generation_does_not_begin_while_its_pages_are_taken),
 		cmocka_unit_test(wanted_pages_are_not_taken),
