@@ -33,7 +33,8 @@ static void drop_input(struct ft_stack *stack, struct rte_mbuf *pkt, enum ft_dro
 	rte_pktmbuf_free(pkt);
 }
 
-static void drop_unsound(struct ft_stack *stack, struct rte_mbuf *pkt, enum ft_drop reason)
+static __attribute__((noinline)) void drop_unsound(
+	struct ft_stack *stack, struct rte_mbuf *pkt, enum ft_drop reason)
 {
 	if (unlikely(stack->trace))
 		ft_story_received(stack, pkt);
@@ -42,7 +43,7 @@ static void drop_unsound(struct ft_stack *stack, struct rte_mbuf *pkt, enum ft_d
 		ft_trace_end_packet(stack);
 }
 
-static enum ft_drop parse(struct ft_stack *stack, struct rte_mbuf *pkt)
+static __rte_always_inline enum ft_drop parse(struct ft_stack *stack, struct rte_mbuf *pkt)
 {
 	if (likely(ft_usual_frame_take(stack, pkt)))
 		return FT_TAKEN;
@@ -70,58 +71,126 @@ static inline void begin_look_up(const struct ft_stack *stack, struct ft_pkt_inf
 	ft_conn_table_expect(table, info->hash);
 }
 
-// Keeps the sound packets, in order, and returns how many they are.
-static uint16_t parse_burst(struct ft_stack *stack, struct rte_mbuf **pkts, uint16_t count)
+// Whether it is sound; else it is gone.
+static __rte_always_inline bool parse_whole(
+	struct ft_stack *stack, struct ft_incoming *incoming, bool is_new)
 {
-	uint16_t sound = 0;
+	struct rte_mbuf *pkt = incoming->pkt;
+	enum ft_drop reason;
+
+	if (is_new)
+		ft_pkt_info_clear(pkt);
+	reason = parse(stack, pkt);
+	if (unlikely(reason != FT_TAKEN)) {
+		drop_unsound(stack, pkt, reason);
+		return false;
+	}
+	incoming->frame = NULL;
+	begin_look_up(stack, ft_pkt_info(pkt));
+	return true;
+}
+
+// Keeps the sound packets, in order, and returns how many they are. `may_glance` is a constant: of the packets nothing
+// is noted yet, and nothing need be.
+static __rte_always_inline uint16_t parse_burst(struct ft_stack *stack, struct rte_mbuf **pkts,
+	uint16_t count, bool may_glance, struct ft_incoming *incoming)
+{
+	struct ft_incoming *next = incoming;
 	uint64_t bytes = 0;
 
 	for (uint16_t i = 0; i < count; i++) {
-		struct rte_mbuf *pkt = pkts[i];
-		enum ft_drop reason;
-
-		bytes += rte_pktmbuf_pkt_len(pkt); // its padding included
-		reason = parse(stack, pkt);
-		if (unlikely(reason != FT_TAKEN)) {
-			drop_unsound(stack, pkt, reason);
-			continue;
-		}
-		pkts[sound++] = pkt;
-		begin_look_up(stack, ft_pkt_info(pkt));
+		bytes += rte_pktmbuf_pkt_len(pkts[i]); // its padding included
+		next->pkt = pkts[i];
+		if (may_glance && likely(ft_usual_glance(stack, pkts[i], next)))
+			ft_conn_table_expect(&stack->tcp.connections, next++->hash);
+		else
+			next += parse_whole(stack, next, may_glance);
 	}
 	stack->counters.count[FT_COUNTER_RX_PACKETS] += count;
 	stack->counters.count[FT_COUNTER_RX_BYTES] += bytes;
-	return sound;
+	return (uint16_t)(next - incoming);
 }
 
-// The stages of the lookup that follow, and what will be touched of the connections found is fetched.
-static void look_up(struct ft_stack *stack, struct rte_mbuf **pkts, uint16_t count)
+// ---- the stages of the lookup that follow ----
+
+static inline uint32_t candidate_of_parsed(
+	const struct ft_stack *stack, const struct ft_pkt_info *info)
+{
+	const struct ft_conn_table *table = table_of(stack, info);
+
+	return likely(table != NULL) ? ft_conn_table_candidate(table, info->hash) : FT_CONN_NONE;
+}
+
+static inline struct ft_tcp_anchor *candidate_of_glanced(
+	const struct ft_stack *stack, const struct ft_incoming *incoming)
+{
+	const struct ft_conn_table *table = &stack->tcp.connections;
+	uint32_t candidate = ft_conn_table_candidate(table, incoming->hash);
+
+	return likely(candidate < FT_CONN_ELSEWHERE) ? ft_pool_at(table->objects, candidate) : NULL;
+}
+
+// What is found of a packet that was parsed is noted in its info; of a connection it returns that.
+static inline struct ft_tcp_anchor *prove_parsed(
+	const struct ft_stack *stack, struct ft_pkt_info *info, uint32_t candidate)
+{
+	const struct ft_conn_table *table = table_of(stack, info);
+
+	if (unlikely(table == NULL))
+		return NULL;
+	info->found = ft_conn_table_proven(table, candidate, &info->tuple, info->hash);
+	return likely(info->kind == FT_PKT_TCP) ? info->found : NULL;
+}
+
+// One that is not the candidate is found once it has been parsed after all.
+static inline struct ft_tcp_anchor *prove_glanced(
+	const struct ft_stack *stack, struct ft_incoming *incoming)
+{
+	if (unlikely(incoming->found == NULL ||
+		     !ft_usual_is_of(incoming, stack, &incoming->found->tuple)))
+		incoming->found = NULL;
+	return incoming->found;
+}
+
+// What will be touched of the connections found is fetched, too.
+static void look_up(struct ft_stack *stack, struct ft_incoming *incoming, uint16_t count)
 {
 	uint32_t candidates[FT_RX_BURST];
 	struct ft_tcp_anchor *hearing[FT_RX_BURST]; // those whose applications will hear of it
-	uint16_t hearing_count = 0;
+	uint32_t hearing_count = 0;
 
 	for (uint16_t i = 0; i < count; i++) {
-		const struct ft_pkt_info *info = ft_pkt_info(pkts[i]);
-		const struct ft_conn_table *table = table_of(stack, info);
-
-		candidates[i] = likely(table != NULL) ? ft_conn_table_candidate(table, info->hash)
-						      : FT_CONN_NONE;
+		if (likely(incoming[i].frame != NULL))
+			incoming[i].found = candidate_of_glanced(stack, &incoming[i]);
+		else
+			candidates[i] = candidate_of_parsed(stack, ft_pkt_info(incoming[i].pkt));
 	}
 	for (uint16_t i = 0; i < count; i++) {
-		struct ft_pkt_info *info = ft_pkt_info(pkts[i]);
-		const struct ft_conn_table *table = table_of(stack, info);
+		struct ft_incoming *one = &incoming[i];
+		struct ft_tcp_anchor *found;
+		uint32_t length;
 
-		if (unlikely(table == NULL))
+		if (likely(one->frame != NULL)) {
+			found = prove_glanced(stack, one);
+			length = ft_usual_text_bytes(one);
+		} else {
+			found = prove_parsed(stack, ft_pkt_info(one->pkt), candidates[i]);
+			length = ft_pkt_info(one->pkt)->seg.length;
+		}
+		if (unlikely(found == NULL))
 			continue;
-		info->found = ft_conn_table_proven(table, candidates[i], &info->tuple, info->hash);
-		if (unlikely(info->kind != FT_PKT_TCP || info->found == NULL))
-			continue;
-		ft_tcp_prefetch_block(info->found, info->seg.length);
-		hearing[hearing_count] = info->found;
-		hearing_count += info->seg.length > 0;
+		ft_tcp_prefetch_block(found, length);
+		hearing[hearing_count] = found;
+		hearing_count += length > 0;
 	}
 	ft_tcp_prefetch_around(stack, hearing, hearing_count);
+}
+
+// All of it for one packet alone.
+static void look_up_one(struct ft_stack *stack, struct ft_pkt_info *info)
+{
+	begin_look_up(stack, info);
+	prove_parsed(stack, info, candidate_of_parsed(stack, info));
 }
 
 // The object that a packet's tuple names.
@@ -129,6 +198,19 @@ static inline void *find_again(
 	const struct ft_conn_table *table, uint64_t changes, const struct ft_pkt_info *info)
 {
 	return ft_conn_table_find_again(table, changes, info->found, &info->tuple, info->hash);
+}
+
+// The short way was nothing for a packet that was but glanced at.
+static __attribute__((noinline)) enum ft_drop parse_after_all(
+	struct ft_stack *stack, struct ft_incoming *incoming)
+{
+	enum ft_drop reason;
+
+	ft_pkt_info_clear(incoming->pkt);
+	reason = parse(stack, incoming->pkt);
+	if (reason == FT_TAKEN)
+		look_up_one(stack, ft_pkt_info(incoming->pkt));
+	return reason;
 }
 
 static inline enum ft_drop deliver(struct ft_stack *stack, struct rte_mbuf *pkt,
@@ -144,8 +226,7 @@ static void deliver_whole(struct ft_stack *stack, struct rte_mbuf *pkt, ft_time 
 	if (reason == FT_TAKEN && ft_pkt_info(pkt)->kind == FT_PKT_FRAGMENT)
 		reason = FT_DROP_IP_BAD_FRAGMENT;
 	if (reason == FT_TAKEN) {
-		begin_look_up(stack, ft_pkt_info(pkt));
-		look_up(stack, &pkt, 1);
+		look_up_one(stack, ft_pkt_info(pkt));
 		reason = deliver(stack, pkt, tcp->changes, udp->changes, now);
 	}
 	if (reason != FT_TAKEN)
@@ -198,17 +279,21 @@ static inline enum ft_drop deliver(struct ft_stack *stack, struct rte_mbuf *pkt,
 	return deliver_to_others(stack, pkt, now);
 }
 
-static inline bool is_worth_predicting(const struct ft_pkt_info *info)
+// (A connection is found by then, if there is one; a SYN is none that comes next.)
+static inline bool is_worth_predicting(const struct ft_incoming *incoming)
 {
 	const uint8_t controls = FT_TCP_SYN | FT_TCP_RST;
+	const struct ft_pkt_info *info = ft_pkt_info(incoming->pkt);
 
+	if (likely(incoming->frame != NULL))
+		return true;
 	return info->kind == FT_PKT_TCP && info->found != NULL && !(info->seg.flags & controls);
 }
 
-static inline uint16_t take_predicted(struct ft_stack *stack, struct rte_mbuf **pkts,
+static inline uint16_t take_predicted(struct ft_stack *stack, struct ft_incoming *incoming,
 	uint16_t count, uint64_t changes, ft_time now, enum ft_drop *reason)
 {
-	uint16_t taken = ft_tcp_input_predicted(stack, pkts, count, changes, now, reason);
+	uint16_t taken = ft_tcp_input_predicted(stack, incoming, count, changes, now, reason);
 
 	stack->counters.count[FT_COUNTER_RX_TAKEN] += taken;
 	return taken;
@@ -230,27 +315,30 @@ static void free_done(struct ft_stack *stack)
 	stack->done_count = 0;
 }
 
-static void process_burst(
-	struct ft_stack *stack, struct rte_mbuf **pkts, uint16_t count, ft_time now)
+// Parsed and looked up.
+static void deliver_burst(
+	struct ft_stack *stack, struct ft_incoming *incoming, uint16_t count, ft_time now)
 {
 	const uint64_t tcp_changes = stack->tcp.connections.changes;
 	const uint64_t udp_changes = stack->udp.connected.changes;
 
-	count = parse_burst(stack, pkts, count);
-	look_up(stack, pkts, count);
+	look_up(stack, incoming, count);
 	for (uint16_t i = 0; i < count; i++) {
 		enum ft_drop reason = FT_TAKEN;
 
-		if (likely(is_worth_predicting(ft_pkt_info(pkts[i]))))
-			i += take_predicted(stack, pkts + i, count - i, tcp_changes, now, &reason);
+		if (likely(is_worth_predicting(&incoming[i])))
+			i += take_predicted(
+				stack, incoming + i, count - i, tcp_changes, now, &reason);
 		if (likely(i == count))
 			break;
+		if (reason == FT_TAKEN && incoming[i].frame != NULL)
+			reason = parse_after_all(stack, &incoming[i]);
 		if (reason == FT_TAKEN)
-			reason = deliver_any(stack, pkts[i], tcp_changes, udp_changes, now);
+			reason = deliver_any(stack, incoming[i].pkt, tcp_changes, udp_changes, now);
 		if (reason == FT_TAKEN)
 			ft_stack_count(stack, FT_COUNTER_RX_TAKEN);
 		else
-			drop_input(stack, pkts[i], reason);
+			drop_input(stack, incoming[i].pkt, reason);
 	}
 	free_done(stack);
 	if (unlikely(stack->trace))
@@ -260,15 +348,22 @@ static void process_burst(
 static void receive_from_nic(struct ft_stack *stack, ft_time now)
 {
 	struct rte_mbuf *pkts[FT_RX_BURST];
+	struct ft_incoming incoming[FT_RX_BURST];
 	uint16_t count = stack->netif.receive(stack->netif.driver, pkts, FT_RX_BURST);
 
 	stack->counters.bursts[count]++;
+	if (likely(stack->trace == 0 && stack->recorder == NULL)) {
+		count = parse_burst(stack, pkts, count, true, incoming);
+		deliver_burst(stack, incoming, count, now);
+		return;
+	}
 	for (uint16_t i = 0; i < count; i++)
 		ft_pkt_info_clear(pkts[i]);
-	if (unlikely(stack->recorder != NULL))
+	if (stack->recorder != NULL)
 		ft_recorder_receive(stack->recorder, pkts, count, now);
-	process_burst(stack, pkts, count, now);
-	if (unlikely(stack->recorder != NULL))
+	count = parse_burst(stack, pkts, count, false, incoming);
+	deliver_burst(stack, incoming, count, now);
+	if (stack->recorder != NULL)
 		ft_recorder_received(stack->recorder);
 }
 
@@ -276,6 +371,7 @@ static void receive_from_nic(struct ft_stack *stack, ft_time now)
 static void receive_from_ourselves(struct ft_stack *stack, ft_time now)
 {
 	struct rte_mbuf *pkts[FT_RX_BURST];
+	struct ft_incoming incoming[FT_RX_BURST];
 	uint32_t waiting = stack->loopback.count;
 
 	while (waiting > 0) {
@@ -283,8 +379,9 @@ static void receive_from_ourselves(struct ft_stack *stack, ft_time now)
 
 		for (uint16_t i = 0; i < count; i++)
 			pkts[i] = ft_pkt_queue_take(&stack->loopback);
-		process_burst(stack, pkts, count, now);
 		waiting -= count;
+		count = parse_burst(stack, pkts, count, false, incoming);
+		deliver_burst(stack, incoming, count, now);
 	}
 }
 

@@ -114,12 +114,20 @@ static inline void ft_stack_queue_frame(struct ft_stack *stack, struct rte_mbuf 
 	stack->tx_count++;
 }
 
-// Frees a packet that was received, which costs less for all of a burst together.
+// Frees a packet of the burst that is under way, which costs less for all of it together. (So there is room.) The first
+// is known to be plain.
+static inline void ft_stack_done_with_plain(struct ft_stack *stack, struct rte_mbuf *pkt)
+{
+	if (likely(pkt->pool == stack->receive_pool))
+		stack->done[stack->done_count++] = pkt;
+	else
+		rte_mbuf_raw_free(pkt);
+}
+
 static inline void ft_stack_done_with(struct ft_stack *stack, struct rte_mbuf *pkt)
 {
-	if (likely(ft_pkt_is_plain(pkt) && pkt->pool == stack->receive_pool &&
-		    stack->done_count < FT_RX_BURST))
-		stack->done[stack->done_count++] = pkt;
+	if (likely(ft_pkt_is_plain(pkt)))
+		ft_stack_done_with_plain(stack, pkt);
 	else
 		rte_pktmbuf_free(pkt);
 }

@@ -20,6 +20,7 @@ void ft_usual_frame_init(struct ft_stack *stack)
 	stack->usual = (struct ft_usual_frame){
 		.front = ft_usual_load(&frame, 0),
 		.back = ft_usual_load(&frame, FT_USUAL_BACK),
+		.hash_begin = ft_tuple_hash_begin(&stack->key, &routes->local[0].addr),
 	};
 }
 

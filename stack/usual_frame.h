@@ -9,6 +9,8 @@
 #pragma once
 #include <stdint.h>
 
+#include "ip/addr.h"
+
 struct ft_stack;
 
 typedef uint64_t ft_usual_block __attribute__((vector_size(16)));
@@ -17,6 +19,7 @@ typedef uint64_t ft_usual_block __attribute__((vector_size(16)));
 struct ft_usual_frame {
 	ft_usual_block front;
 	ft_usual_block back;
+	unsigned __int128 hash_begin; // of tuples with its destination: ft_tuple_hash_begin()
 };
 
 // Once the stack has its MAC and IP addresses.

@@ -9,6 +9,8 @@
 #include <rte_ip.h>
 #include <rte_tcp.h>
 
+#include "base/few.h"
+#include "incoming.h"
 #include "ip/ip4.h"
 #include "stack.h"
 
@@ -56,6 +58,15 @@ _Static_assert(
 _Static_assert(FT_USUAL_BACK + sizeof(ft_usual_block) == FT_USUAL_TCP_OFFSET,
 	"the back ends with the destination");
 
+// A third, with timestamps, is looked at where nothing is noted (below); of it all that is known is the same
+// for every stack:
+//
+//	tail, from byte 42
+//	acknowledgment   any                 window, checksum, urgent pointer  any
+//	data offset      8 words             NOP, NOP, timestamps
+//	flags            ACK; PSH, ECE, CWR or not
+#define FT_USUAL_TAIL 42
+
 static const struct ft_usual_headers ft_usual_mask = {
 	.eth.dst_addr = { { 0xff, 0xff, 0xff, 0xff, 0xff, 0xff } },
 	.eth.src_addr = { { RTE_ETHER_GROUP_ADDR } },
@@ -75,7 +86,8 @@ static __rte_always_inline ft_usual_block ft_usual_load(
 	return block;
 }
 
-static __rte_always_inline bool ft_usual_is_as_expected(
+// Zero: it is as expected.
+static __rte_always_inline ft_usual_block ft_usual_difference(
 	const struct ft_usual_headers *frame, const struct ft_usual_frame *usual)
 {
 	const ft_usual_block front =
@@ -83,7 +95,14 @@ static __rte_always_inline bool ft_usual_is_as_expected(
 	const ft_usual_block back = (ft_usual_load(frame, FT_USUAL_BACK) &
 					    ft_usual_load(&ft_usual_mask, FT_USUAL_BACK)) ^
 				    usual->back;
-	const ft_usual_block either = front | back;
+
+	return front | back;
+}
+
+static __rte_always_inline bool ft_usual_is_as_expected(
+	const struct ft_usual_headers *frame, const struct ft_usual_frame *usual)
+{
+	const ft_usual_block either = ft_usual_difference(frame, usual);
 
 	return (either[0] | either[1]) == 0;
 }
@@ -165,6 +184,146 @@ static __rte_always_inline bool ft_usual_is_expected(
 	       ft_usual_is_as_expected(frame, &stack->usual) &&
 	       !ft_usual_is_from_martian(frame, &stack->ip.routes) &&
 	       ft_usual_frame_bytes(frame) <= pkt->data_len && ft_usual_has_ports(frame);
+}
+
+// ---- what is but glanced at ----
+
+struct ft_usual_tail {
+	rte_be32_t ack;
+	uint8_t data_offset;
+	uint8_t flags;
+	uint16_t window, checksum, urgent;
+	rte_be32_t timestamp_word;
+} __rte_packed __rte_aligned(16);
+
+_Static_assert(
+	sizeof(struct ft_usual_tail) == sizeof(ft_usual_block) &&
+		FT_USUAL_TAIL == offsetof(struct ft_usual_headers, tcp.recv_ack) &&
+		FT_USUAL_TAIL + sizeof(ft_usual_block) == FT_USUAL_BARE_BYTES + sizeof(rte_be32_t),
+	"the tail ends with the timestamps' word");
+
+static __rte_always_inline ft_usual_block ft_usual_block_of(struct ft_usual_tail tail)
+{
+	ft_usual_block block;
+
+	memcpy(&block, &tail, sizeof(block));
+	return block;
+}
+
+static __rte_always_inline bool ft_usual_is_short_segment(
+	const struct ft_usual_headers *frame, const struct ft_usual_frame *usual)
+{
+	const ft_usual_block mask = ft_usual_block_of((struct ft_usual_tail){
+		.data_offset = UINT8_MAX,
+		.flags = FT_TCP_FIN | FT_TCP_SYN | FT_TCP_RST | FT_TCP_URG | FT_TCP_ACK,
+		.timestamp_word = UINT32_MAX,
+	});
+	const ft_usual_block expected = ft_usual_block_of((struct ft_usual_tail){
+		.data_offset = FT_USUAL_TIMESTAMPS_DATA_OFFSET,
+		.flags = FT_TCP_ACK,
+		.timestamp_word = RTE_BE32(FT_TCP_TIMESTAMP_WORD),
+	});
+	const ft_usual_block tail = (ft_usual_load(frame, FT_USUAL_TAIL) & mask) ^ expected;
+	const ft_usual_block any = tail | ft_usual_difference(frame, usual);
+
+	return (any[0] | any[1]) == 0;
+}
+
+// The two words with which its tuple ends (ft_tuple_ends_in()).
+static __rte_always_inline uint64_t ft_usual_remote(const struct ft_usual_headers *frame)
+{
+	return ft_addr_from_ip4(frame->ip.src_addr).halves[1];
+}
+
+static __rte_always_inline uint64_t ft_usual_tuple_end(const struct ft_usual_headers *frame)
+{
+	const uint64_t ports = ft_usual_ports_of(frame);
+
+	if (RTE_BYTE_ORDER == RTE_LITTLE_ENDIAN)
+		return ports | (uint64_t)IPPROTO_TCP << 32;
+	return ports << 48 | ports >> 16 << 32 | IPPROTO_TCP << 24;
+}
+
+_Static_assert(offsetof(struct ft_tuple, local_port) == 32 &&
+		       offsetof(struct ft_tuple, remote_port) == 34 &&
+		       offsetof(struct ft_tuple, protocol) == 36,
+	"a word of its own");
+
+// One mbuf, that nobody else uses: ft_pkt_is_plain() but for its buffer.
+static __rte_always_inline bool ft_usual_is_alone(const struct rte_mbuf *pkt)
+{
+	const uint16_t alone[2] = { 1, 1 };
+
+	return memcmp(&pkt->refcnt, alone, sizeof(alone)) == 0;
+}
+
+_Static_assert(offsetof(struct rte_mbuf, nb_segs) == offsetof(struct rte_mbuf, refcnt) + 2,
+	"they are compared together");
+
+// Whether a packet may be a segment of few bytes or none, on an open connection, with nothing out of the ordinary. The
+// NIC vouches for it, and it is nobody else's. What is not looked at, the connection answers for: that has ports, and
+// knows of its peer (has_martian_peer in tcp/conn.h). Nothing is written to the packet.
+static __rte_always_inline bool ft_usual_glance(
+	const struct ft_stack *stack, struct rte_mbuf *pkt, struct ft_incoming *incoming)
+{
+	const uint64_t matters = RTE_MBUF_F_RX_IP_CKSUM_MASK | RTE_MBUF_F_RX_L4_CKSUM_MASK |
+				 RTE_MBUF_F_RX_VLAN_STRIPPED | RTE_MBUF_F_INDIRECT |
+				 RTE_MBUF_F_EXTERNAL;
+	const uint64_t good = RTE_MBUF_F_RX_IP_CKSUM_GOOD | RTE_MBUF_F_RX_L4_CKSUM_GOOD;
+	const struct ft_usual_headers *frame =
+		rte_pktmbuf_mtod(pkt, const struct ft_usual_headers *);
+	const uint32_t bytes = (uint32_t)pkt->data_len - FT_USUAL_TIMESTAMPS_BYTES;
+	const uint8_t controls = FT_TCP_FIN | FT_TCP_SYN;
+
+	if (unlikely(
+		    (pkt->ol_flags & matters) != good || !ft_usual_is_alone(pkt) || bytes > FT_FEW))
+		return false;
+	if (unlikely(frame->tcp.tcp_flags & controls)) // which come often enough to be told early
+		return false;
+	if (unlikely(!ft_usual_is_short_segment(frame, &stack->usual) ||
+		     frame->ip.total_length != htobe16(pkt->data_len - FT_USUAL_IP_OFFSET)))
+		return false;
+	incoming->frame = frame;
+	incoming->remote = ft_usual_remote(frame);
+	incoming->ports = ft_usual_tuple_end(frame);
+	incoming->hash = ft_tuple_hash_end(
+		&stack->key, stack->usual.hash_begin, 0, incoming->remote, incoming->ports);
+	return true;
+}
+
+// Of one glanced at.
+static __rte_always_inline bool ft_usual_is_of(const struct ft_incoming *incoming,
+	const struct ft_stack *stack, const struct ft_tuple *tuple)
+{
+	return ft_tuple_ends_in(
+		tuple, &stack->ip.routes.local[0].addr, incoming->remote, incoming->ports);
+}
+
+static __rte_always_inline uint32_t ft_usual_text_bytes(const struct ft_incoming *incoming)
+{
+	return (uint32_t)incoming->pkt->data_len - FT_USUAL_TIMESTAMPS_BYTES;
+}
+
+static __rte_always_inline const uint8_t *ft_usual_text(const struct ft_incoming *incoming)
+{
+	return (const uint8_t *)incoming->frame + FT_USUAL_TIMESTAMPS_BYTES;
+}
+
+static __rte_always_inline struct ft_segment ft_usual_segment(const struct ft_incoming *incoming)
+{
+	const struct rte_tcp_hdr *tcp = &incoming->frame->tcp;
+	const struct ft_usual_timestamps *timestamps = ft_usual_timestamps_of(incoming->frame);
+
+	return (struct ft_segment){
+		.seq = be32toh(tcp->sent_seq),
+		.ack = be32toh(tcp->recv_ack),
+		.length = ft_usual_text_bytes(incoming),
+		.window = be16toh(tcp->rx_win),
+		.flags = FT_TCP_ACK,
+		.options = FT_TCP_HAS_TIMESTAMP,
+		.ts_value = be32toh(timestamps->value),
+		.ts_echo = be32toh(timestamps->echo),
+	};
 }
 
 // ---- what is noted about it ----
@@ -254,4 +413,16 @@ static __rte_always_inline bool ft_usual_frame_take(struct ft_stack *stack, stru
 	else
 		ft_usual_fill(stack, pkt, payload, FT_USUAL_FLAGS_VOUCHED_FOR);
 	return true;
+}
+
+// Takes one after all that was but glanced at, when the connection found has answered for the rest.
+static __rte_always_inline void ft_usual_frame_take_glanced(
+	struct ft_stack *stack, struct ft_incoming *incoming)
+{
+	struct ft_pkt_info *info = ft_pkt_info_clear(incoming->pkt);
+
+	ft_usual_fill(stack, incoming->pkt, FT_USUAL_TIMESTAMPS_BYTES, FT_USUAL_FLAGS_VOUCHED_FOR);
+	info->hash = incoming->hash;
+	info->found = incoming->found;
+	incoming->frame = NULL;
 }

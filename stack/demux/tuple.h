@@ -27,20 +27,46 @@ static inline bool ft_tuple_is_equal(const struct ft_tuple *a, const struct ft_t
 	return ((x[0] ^ y[0]) | (x[1] ^ y[1]) | (x[2] ^ y[2]) | (x[3] ^ y[3]) | (x[4] ^ y[4])) == 0;
 }
 
+// Of one that is an IPv4 conversation with `local`: the words in which such tuples differ.
+static inline bool ft_tuple_ends_in(
+	const struct ft_tuple *tuple, const struct ft_addr *local, uint64_t remote, uint64_t ports)
+{
+	const uint64_t *word = (const uint64_t *)tuple;
+
+	return ((word[0] ^ local->halves[0]) | (word[1] ^ local->halves[1]) | word[2] |
+		       (word[3] ^ remote) | (word[4] ^ ports)) == 0;
+}
+
 // NH over the five words (Black et al., CRYPTO 1999; RFC 4418 5.2.2, here with 64-bit words), then
 // a keyed finish. For any two tuples a peer may choose, the chance over the secret key that they
 // agree in the bits used is about that of random values; unlike a CRC it is not linear, so one
 // collision found does not give the next.
+//
+// First the part of the local address, which many have in common, then the rest.
+static inline unsigned __int128 ft_tuple_hash_begin(
+	const struct ft_hash_key *key, const struct ft_addr *local)
+{
+	return (unsigned __int128)(local->halves[0] + key->words[0]) *
+	       (local->halves[1] + key->words[1]);
+}
+
+static inline uint64_t ft_tuple_hash_end(const struct ft_hash_key *key, unsigned __int128 begin,
+	uint64_t remote_front, uint64_t remote_back, uint64_t ports)
+{
+	const uint64_t *secret = key->words;
+	unsigned __int128 sum = begin;
+
+	sum += (unsigned __int128)(remote_front + secret[2]) * (remote_back + secret[3]);
+	sum += (unsigned __int128)(ports + secret[4]) * secret[5];
+	return ft_hash_finish(key, sum);
+}
+
 static inline uint64_t ft_tuple_hash(const struct ft_hash_key *key, const struct ft_tuple *tuple)
 {
 	const uint64_t *word = (const uint64_t *)tuple;
-	const uint64_t *secret = key->words;
-	unsigned __int128 sum;
 
-	sum = (unsigned __int128)(word[0] + secret[0]) * (word[1] + secret[1]);
-	sum += (unsigned __int128)(word[2] + secret[2]) * (word[3] + secret[3]);
-	sum += (unsigned __int128)(word[4] + secret[4]) * secret[5];
-	return ft_hash_finish(key, sum);
+	return ft_tuple_hash_end(
+		key, ft_tuple_hash_begin(key, &tuple->local), word[2], word[3], word[4]);
 }
 
 // "10.9.0.2:7" into `text` of at least FT_ENDPOINT_TEXT_BYTES; returns it.

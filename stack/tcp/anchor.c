@@ -174,6 +174,7 @@ static void unfold(
 
 	ft_conn_init(stack, conn, &socket->settings->options, anchor->reuse);
 	conn->tuple = anchor->tuple;
+	conn->has_martian_peer = ft_conn_is_peer_martian(stack, &anchor->tuple);
 	conn->socket = socket;
 	conn->state = anchor->state;
 	conn->snd_scale = anchor->snd_scale;

@@ -3,6 +3,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 
+#include "ip/ip4.h"
 #include "stack.h"
 #include "tcp/listener.h"
 #include "tcp/tcp_timers.h"
@@ -134,6 +135,12 @@ void ft_conn_init(struct ft_stack *stack, struct ft_tcp_conn *conn,
 	conn->challenge_second = UINT32_MAX;
 }
 
+bool ft_conn_is_peer_martian(const struct ft_stack *stack, const struct ft_tuple *tuple)
+{
+	return ft_ip4_is_no_host(tuple->remote.bytes[12]) ||
+	       ft_route_is_taken(&stack->ip.routes, &tuple->remote);
+}
+
 // A free anchor's state says that it does not rest, and then no more of it counts than its tuple and its block.
 struct ft_tcp_conn *ft_conn_create(struct ft_stack *stack, const struct ft_tuple *tuple,
 	uint64_t hash, const struct ft_tcp_conn *model)
@@ -154,6 +161,7 @@ struct ft_tcp_conn *ft_conn_create(struct ft_stack *stack, const struct ft_tuple
 		goto no_table;
 	make_like(conn, model, tuple);
 	conn->anchor = anchor;
+	conn->has_martian_peer = ft_conn_is_peer_martian(stack, tuple);
 	tcp->in_state[FT_TCP_CLOSED]++;
 	return conn;
 

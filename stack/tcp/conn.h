@@ -60,8 +60,9 @@ struct ft_tcp_conn {
 	uint32_t has_urgent : 1;     // a mark at rcv_up that was not passed yet
 	uint32_t is_more_coming : 1; // MSG_MORE: like cork, until the next send or ACK
 	uint32_t is_sending_urgent : 1;
-	uint32_t has_gap : 1; // something may wait in `reorder`
-	uint32_t : 3;
+	uint32_t has_gap : 1;	       // something may wait in `reorder`
+	uint32_t has_martian_peer : 1; // as ft_conn_is_peer_martian() says
+	uint32_t : 2;
 	uint32_t owed : 8; // enum ft_tcp_owed
 	struct {
 		uint32_t nxt;
@@ -180,6 +181,9 @@ static inline struct ft_tcp_conn *ft_conn_take_block(struct ft_stack *stack, boo
 // has no tuple yet.
 void ft_conn_init(struct ft_stack *stack, struct ft_tcp_conn *conn,
 	const struct ft_tcp_options *options, uint8_t reuse);
+
+// Whether no frame may come from the peer's address (RFC 1812 5.3.7): it is ours, or nobody's.
+bool ft_conn_is_peer_martian(const struct ft_stack *stack, const struct ft_tuple *tuple);
 
 // A connection like the model, in CLOSED with its anchor, and its tuple in the table (`hash` is ft_tuple_hash() of it),
 // in no listener's queue. The caller has held the port with model->reuse; it is given back when the connection ends. NULL when a pool is empty

@@ -41,6 +41,15 @@ static inline bool ft_receive_queue_may_append_few(
 	return queue->packets.first == NULL && bytes - 1 < (uint32_t)FT_FEW - queue->few_end;
 }
 
+// Appends them.
+static __rte_always_inline void ft_receive_queue_copy_few(
+	struct ft_receive_queue *queue, const uint8_t *from, uint32_t bytes)
+{
+	ft_few_copy(queue->few + queue->few_end, from, bytes);
+	queue->few_end += bytes;
+	queue->bytes += bytes;
+}
+
 // Appends the payload of a packet, which stays the caller's.
 static inline void ft_receive_queue_append_few(
 	struct ft_receive_queue *queue, const struct rte_mbuf *pkt, uint32_t offset, uint32_t bytes)

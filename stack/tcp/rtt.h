@@ -37,8 +37,8 @@ static inline void ft_rtt_take_next(struct ft_rtt *rtt, ft_time measured)
 	const int64_t error = (int64_t)measured - (int64_t)rtt->srtt;
 	const int64_t distance = error < 0 ? -error : error;
 
-	rtt->rttvar += (distance - (int64_t)rtt->rttvar) / 4;
-	rtt->srtt += error / 8;
+	rtt->rttvar += (distance - (int64_t)rtt->rttvar) >> 2; // rounded down: a nanosecond
+	rtt->srtt += error >> 3;
 }
 
 static inline void ft_rtt_set_timeout(struct ft_rtt *rtt, const struct ft_rtt_limits *limits)
@@ -78,6 +78,8 @@ void ft_rtt_restart(struct ft_rtt *rtt, ft_time initial);
 // The timeout now, backed off and limited to the maximum.
 static inline ft_time ft_rtt_timeout(const struct ft_rtt *rtt, const struct ft_rtt_limits *limits)
 {
+	if (likely(rtt->backoff == 0))
+		return RTE_MIN(rtt->rto, limits->maximum);
 	if (rtt->backoff >= 32 || rtt->rto > limits->maximum >> rtt->backoff)
 		return limits->maximum;
 	return rtt->rto << rtt->backoff;

@@ -13,6 +13,7 @@
 #include "ip/icmp.h"
 
 struct ft_cc_algorithm;
+struct ft_incoming;
 struct ft_socket;
 struct ft_stack;
 struct ft_tcp_anchor; // a connection, for all outside tcp/: anchor.h
@@ -115,8 +116,9 @@ enum ft_drop ft_tcp_input(
 // Takes packets of a burst from the front, as long as each is a segment of a connection that comes next there
 // (tcp_predicted.h, tcp_passage.h); none while anything is traced or recorded. Returns how many. Of the next, if there
 // is one, *reason says why it is not taken; or FT_TAKEN: nothing has happened with it, and it is for ft_tcp_input() or
-// others. The table had seen `changes` when the packets were looked up.
-uint16_t ft_tcp_input_predicted(struct ft_stack *stack, struct rte_mbuf *const *pkts,
+// others. (Even so what was but glanced at may have been parsed.) The table had seen `changes` when the packets were
+// looked up.
+uint16_t ft_tcp_input_predicted(struct ft_stack *stack, struct ft_incoming *incoming,
 	uint16_t count, uint64_t changes, ft_time now, enum ft_drop *reason);
 
 // An ICMP error about a segment of ours (RFC 5927 checks are made here).

@@ -23,11 +23,11 @@ void ft_tcp_ack_window_turned(
 // ---- new data acknowledged ----
 
 void ft_tcp_ack_measure_by_echo(
-	struct ft_stack *stack, struct ft_tcp_conn *conn, const struct ft_segment *seg, ft_time now)
+	struct ft_stack *stack, struct ft_tcp_conn *conn, uint32_t ts_echo, ft_time now)
 {
 	struct ft_rtt_limits limits = ft_tcp_timers_limits(stack);
 	uint32_t clock = ft_isn_timestamp(conn->ts_offset, now);
-	ft_time echoed = (clock - seg->ts_echo) * FT_MILLISECOND;
+	ft_time echoed = (clock - ts_echo) * FT_MILLISECOND;
 
 	if (echoed < limits.maximum)
 		ft_rtt_sample(&conn->rtt, RTE_MIN(echoed, 2 * conn->rtt.rto), &limits);
@@ -191,7 +191,8 @@ enum ft_drop ft_tcp_ack_step(struct ft_arrival *arrival)
 		return FT_DROP_TCP_BAD_ACK;
 	}
 	if (ft_seq_is_after(arrival->seg.ack, conn->snd.una))
-		ft_tcp_ack_new(arrival->stack, conn, &arrival->seg, arrival->now);
+		ft_tcp_ack_new(
+			arrival->stack, conn, arrival->seg.ack, arrival->seg.ts_echo, arrival->now);
 	else if (is_duplicate(arrival))
 		acknowledge_again(arrival);
 	if (ft_seq_is_at_or_after(arrival->seg.ack, conn->snd.una))

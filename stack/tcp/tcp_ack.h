@@ -62,25 +62,25 @@ static __rte_always_inline void ft_tcp_ack_update_window(
 
 // ---- new data acknowledged ----
 
-void ft_tcp_ack_measure_by_echo(struct ft_stack *stack, struct ft_tcp_conn *conn,
-	const struct ft_segment *seg, ft_time now);
+void ft_tcp_ack_measure_by_echo(
+	struct ft_stack *stack, struct ft_tcp_conn *conn, uint32_t ts_echo, ft_time now);
 
 // One segment is timed in each round trip, to the nanosecond. What was sent again can't be timed so
 // (Karn); then a timestamp's echo tells, to the millisecond. But where it was the ACK that got
 // lost, the peer still echoes the first copy, and all the waiting since would seem to be the
 // path's: so one such sample counts for no more than one step of backoff. Without a measurement the
 // timeout stays backed off (RFC 6298 5), or a path grown slower would never be measured again.
-static inline void ft_tcp_ack_measure(
-	struct ft_stack *stack, struct ft_tcp_conn *conn, const struct ft_segment *seg, ft_time now)
+static inline void ft_tcp_ack_measure(struct ft_stack *stack, struct ft_tcp_conn *conn,
+	uint32_t ack, uint32_t ts_echo, ft_time now)
 {
 	struct ft_rtt_limits limits = ft_tcp_timers_limits(stack);
 	bool was_timing = conn->retransmit.is_timing;
 	ft_time rtt;
 
-	if (ft_retransmit_measure(&conn->retransmit, seg->ack, now, &rtt))
+	if (ft_retransmit_measure(&conn->retransmit, ack, now, &rtt))
 		ft_rtt_sample(&conn->rtt, rtt, &limits);
-	else if (conn->has_timestamps && seg->ts_echo != 0 && !was_timing)
-		ft_tcp_ack_measure_by_echo(stack, conn, seg, now);
+	else if (conn->has_timestamps && ts_echo != 0 && !was_timing)
+		ft_tcp_ack_measure_by_echo(stack, conn, ts_echo, now);
 }
 
 static inline void ft_tcp_ack_advance(struct ft_tcp_conn *conn, uint32_t ack)
@@ -121,16 +121,17 @@ void ft_tcp_ack_control_recovery(struct ft_stack *stack, struct ft_tcp_conn *con
 // More than it has: twice cwnd.
 void ft_tcp_ack_grow_send_buffer(struct ft_stack *stack, struct ft_tcp_conn *conn);
 
-static inline void ft_tcp_ack_new(
-	struct ft_stack *stack, struct ft_tcp_conn *conn, const struct ft_segment *seg, ft_time now)
+// (Of the segment only what is needed, which so need not stand in memory.)
+static inline void ft_tcp_ack_new(struct ft_stack *stack, struct ft_tcp_conn *conn, uint32_t ack,
+	uint32_t ts_echo, ft_time now)
 {
-	uint32_t acked = seg->ack - conn->snd.una;
+	uint32_t acked = ack - conn->snd.una;
 	enum ft_retransmit_event event;
 	bool may_restart;
 
-	ft_tcp_ack_measure(stack, conn, seg, now);
-	ft_tcp_ack_drop(stack, conn, seg->ack, now);
-	event = ft_retransmit_acked(&conn->retransmit, seg->ack);
+	ft_tcp_ack_measure(stack, conn, ack, ts_echo, now);
+	ft_tcp_ack_drop(stack, conn, ack, now);
+	event = ft_retransmit_acked(&conn->retransmit, ack);
 	if (likely(event == FT_RETRANSMIT_NOTHING))
 		ft_cc_ack(&conn->cc, acked, conn->is_cwnd_limited, now);
 	else
@@ -159,12 +160,12 @@ static inline bool ft_tcp_ack_is_of_answer(
 
 // What ft_tcp_ack_new() comes to then, while nothing is traced. (So few bytes are less than a third of any send
 // buffer: it was writable, or packets are being waited for as before.)
-static inline void ft_tcp_ack_answer(
+static __rte_always_inline void ft_tcp_ack_answer(
 	struct ft_stack *stack, struct ft_tcp_conn *conn, const struct ft_segment *seg, ft_time now)
 {
 	uint32_t acked = seg->ack - conn->snd.una;
 
-	ft_tcp_ack_measure(stack, conn, seg, now);
+	ft_tcp_ack_measure(stack, conn, seg->ack, seg->ts_echo, now);
 	conn->send_queue.bytes = 0;
 	ft_tcp_ack_advance(conn, seg->ack);
 	conn->snd.nxt = conn->snd.sml = seg->ack;

@@ -357,30 +357,90 @@ static __attribute__((noinline)) struct ft_tcp_conn *conn_now(
 	return conn_of(stack, info);
 }
 
-uint16_t ft_tcp_input_predicted(struct ft_stack *stack, struct rte_mbuf *const *pkts,
+static inline struct ft_tcp_conn *conn_of_parsed(
+	struct ft_stack *stack, struct ft_pkt_info *info, uint64_t changes)
+{
+	// What is woken may end what lingers, too.
+	return likely(stack->tcp.connections.changes == changes) ? conn_of(stack, info)
+								 : conn_now(stack, info, changes);
+}
+
+// What was found of a frame may be another tuple's by now, or nobody's.
+static inline struct ft_tcp_conn *conn_of_glanced(
+	struct ft_stack *stack, const struct ft_incoming *incoming, uint64_t changes)
+{
+	struct ft_tcp_anchor *anchor = incoming->found;
+
+	if (unlikely(anchor == NULL || (stack->tcp.connections.changes != changes &&
+					       !ft_usual_is_of(incoming, stack, &anchor->tuple))))
+		return NULL;
+	return ft_anchor_wake(stack, anchor, false);
+}
+
+static inline bool take_glanced(
+	struct ft_stack *stack, const struct ft_incoming *incoming, uint64_t changes, ft_time now)
+{
+	struct ft_tcp_conn *conn;
+
+	if (unlikely(incoming->frame == NULL))
+		return false;
+	conn = conn_of_glanced(stack, incoming, changes);
+	return likely(conn != NULL && ft_tcp_predicted_input_glanced(stack, conn, incoming, now));
+}
+
+// One that was parsed, or is after all.
+static inline struct ft_tcp_conn *conn_of_any(
+	struct ft_stack *stack, struct ft_incoming *incoming, uint64_t changes)
+{
+	struct ft_tcp_conn *conn;
+
+	if (incoming->frame == NULL)
+		return conn_of_parsed(stack, ft_pkt_info(incoming->pkt), changes);
+	conn = conn_of_glanced(stack, incoming, changes);
+	if (unlikely(conn == NULL || conn->has_martian_peer))
+		return NULL;
+	ft_usual_frame_take_glanced(stack, incoming);
+	return conn;
+}
+
+static inline bool take_parsed(struct ft_stack *stack, struct ft_incoming *incoming,
+	uint64_t changes, ft_time now, enum ft_drop *reason)
+{
+	struct rte_mbuf *pkt = incoming->pkt;
+	struct ft_tcp_conn *conn = conn_of_any(stack, incoming, changes);
+
+	return conn != NULL &&
+	       (ft_tcp_predicted_input(stack, conn, pkt, now, reason) ||
+		       ft_tcp_passage_input(stack, conn, pkt, now)) &&
+	       *reason == FT_TAKEN;
+}
+
+// From the first on those before the next one that was glanced at. Returns that one, or the first that is not taken:
+// then *is_over.
+static __attribute__((noinline)) struct ft_incoming *take_run_of_parsed(struct ft_stack *stack,
+	struct ft_incoming *next, const struct ft_incoming *end, uint64_t changes, ft_time now,
+	enum ft_drop *reason, bool *is_over)
+{
+	do {
+		*is_over = !take_parsed(stack, next, changes, now, reason);
+		next += !*is_over;
+	} while (!*is_over && next < end && next->frame == NULL);
+	return next;
+}
+
+uint16_t ft_tcp_input_predicted(struct ft_stack *stack, struct ft_incoming *incoming,
 	uint16_t count, uint64_t changes, ft_time now, enum ft_drop *reason)
 {
-	uint16_t taken = 0;
+	const struct ft_incoming *end = incoming + count;
+	struct ft_incoming *next = incoming;
+	bool is_over = ft_tcp_predicted_is_off(stack);
 
 	*reason = FT_TAKEN;
-	if (unlikely(ft_tcp_predicted_is_off(stack)))
-		return 0;
-	for (; taken < count; taken++) {
-		struct ft_pkt_info *info = ft_pkt_info(pkts[taken]);
-		struct ft_tcp_conn *conn;
-
-		// What is woken may end what lingers, too.
-		if (likely(stack->tcp.connections.changes == changes))
-			conn = conn_of(stack, info);
+	while (next < end && !is_over) {
+		if (likely(take_glanced(stack, next, changes, now)))
+			next++;
 		else
-			conn = conn_now(stack, info, changes);
-		if (unlikely(conn == NULL))
-			break;
-		if (unlikely(!ft_tcp_predicted_input(stack, conn, pkts[taken], now, reason) &&
-			     !ft_tcp_passage_input(stack, conn, pkts[taken], now)))
-			break;
-		if (unlikely(*reason != FT_TAKEN))
-			break;
+			next = take_run_of_parsed(stack, next, end, changes, now, reason, &is_over);
 	}
-	return taken;
+	return (uint16_t)(next - incoming);
 }

@@ -36,7 +36,7 @@ static inline void take_ack(
 	if (conn->state == FT_TCP_ESTABLISHED)
 		ft_tcp_predicted_ack(stack, conn, seg, now);
 	else
-		ft_tcp_ack_new(stack, conn, seg, now);
+		ft_tcp_ack_new(stack, conn, seg->ack, seg->ts_echo, now);
 }
 
 static void take_closing(
@@ -86,7 +86,7 @@ bool ft_tcp_passage_input(
 	if ((seg->flags & controls) != FT_TCP_ACK || ft_pkt_info(pkt)->payload_length > 0)
 		return false;
 	if (!(is_opening || ft_conn_is_synchronized(conn)) || conn->has_urgent ||
-		conn->is_read_shut || !ft_tcp_predicted_is_in_order(conn, seg))
+		conn->is_read_shut || conn->has_gap || !ft_tcp_predicted_is_in_order(conn, seg))
 		return false;
 	if (!(is_opening ? is_established_by(conn, seg) : may_close(conn, seg)))
 		return false;

@@ -11,6 +11,7 @@
 #include "tcp/tcp_output.h"
 #include "tcp/tcp_receive.h"
 #include "tcp/tcp_timers.h"
+#include "usual_frame_take.h"
 
 static inline bool ft_tcp_predicted_is_off(const struct ft_stack *stack)
 {
@@ -19,28 +20,36 @@ static inline bool ft_tcp_predicted_is_off(const struct ft_stack *stack)
 
 // ---- in: of the steps of RFC 9293 3.10.7.4, those that have something to do ----
 
-// First: nothing missing before it or waiting behind it.
+// First: nothing missing before it.
 static inline bool ft_tcp_predicted_is_in_order(
 	const struct ft_tcp_conn *conn, const struct ft_segment *seg)
 {
 	if (seg->seq != conn->rcv.nxt || seg->length > conn->rcv.wnd)
-		return false;
-	if (conn->has_gap)
 		return false;
 	return !conn->has_timestamps ||
 	       ((seg->options & FT_TCP_HAS_TIMESTAMP) &&
 		       (int32_t)(seg->ts_value - conn->rcv.ts_recent) >= 0);
 }
 
-// First to fourth: no control, either.
+// First to fourth, for a segment that is no control: nothing waits behind it, either. (What is asked of the connection
+// is one compare.)
 static inline bool ft_tcp_predicted_is_next(
 	const struct ft_tcp_conn *conn, const struct ft_segment *seg)
 {
-	const uint8_t controls = FT_TCP_FIN | FT_TCP_SYN | FT_TCP_RST | FT_TCP_URG | FT_TCP_ACK;
-
-	if (conn->state != FT_TCP_ESTABLISHED || conn->has_urgent || conn->is_read_shut)
+	if (conn->state != FT_TCP_ESTABLISHED || conn->has_urgent || conn->is_read_shut ||
+		conn->has_gap)
 		return false;
-	return (seg->flags & controls) == FT_TCP_ACK && ft_tcp_predicted_is_in_order(conn, seg);
+	return ft_tcp_predicted_is_in_order(conn, seg);
+}
+
+// Likewise, from outside.
+static inline bool ft_tcp_predicted_is_next_glanced(
+	const struct ft_tcp_conn *conn, const struct ft_segment *seg)
+{
+	if (conn->state != FT_TCP_ESTABLISHED || conn->has_urgent || conn->is_read_shut ||
+		conn->has_gap || conn->has_martian_peer)
+		return false;
+	return ft_tcp_predicted_is_in_order(conn, seg);
 }
 
 // Fifth: it acknowledges something, or comes beside text, or nothing is in flight. Else it may be a duplicate.
@@ -55,16 +64,38 @@ static inline bool ft_tcp_predicted_is_plain_ack(
 	return acked <= in_flight && (acked > 0 || in_flight == 0 || seg->length > 0);
 }
 
-static inline void ft_tcp_predicted_ack(
+static __rte_always_inline void ft_tcp_predicted_ack(
 	struct ft_stack *stack, struct ft_tcp_conn *conn, const struct ft_segment *seg, ft_time now)
 {
 	if (likely(ft_tcp_ack_is_of_answer(conn, seg)))
 		ft_tcp_ack_answer(stack, conn, seg, now);
 	else
-		ft_tcp_ack_new(stack, conn, seg, now);
+		ft_tcp_ack_new(stack, conn, seg->ack, seg->ts_echo, now);
 }
 
-// Seventh.
+// What is left of the first five steps for a segment that is as predicted.
+static __rte_always_inline void ft_tcp_predicted_take_header(
+	struct ft_stack *stack, struct ft_tcp_conn *conn, const struct ft_segment *seg, ft_time now)
+{
+	ft_stack_count(stack, FT_COUNTER_TCP_SEGMENTS_IN);
+	ft_tcp_timers_heard(conn, now);
+	if (seg->ack != conn->snd.una)
+		ft_tcp_predicted_ack(stack, conn, seg, now);
+	ft_tcp_ack_update_window(stack, conn, seg, now);
+	if (conn->has_timestamps)
+		ft_tcp_receive_note_timestamp(conn, seg, now);
+}
+
+// Seventh: the text is queued.
+static __rte_always_inline void ft_tcp_predicted_took_text(
+	struct ft_stack *stack, struct ft_tcp_conn *conn, uint16_t bytes, ft_time now)
+{
+	ft_tcp_receive_advance(conn, bytes);
+	ft_tcp_receive_took_text(stack, conn, bytes, false, now);
+	if (likely(conn->socket != NULL))
+		ft_socket_notify_readable(stack, conn->socket);
+}
+
 static inline enum ft_drop ft_tcp_predicted_take_text(
 	struct ft_stack *stack, struct ft_tcp_conn *conn, struct rte_mbuf *pkt, ft_time now)
 {
@@ -82,10 +113,7 @@ static inline enum ft_drop ft_tcp_predicted_take_text(
 		ft_conn_owe(stack, conn, FT_OWE_ACK, "ACK, no room for the data");
 		return reason;
 	}
-	ft_tcp_receive_advance(conn, bytes);
-	ft_tcp_receive_took_text(stack, conn, bytes, false, now);
-	if (likely(conn->socket != NULL))
-		ft_socket_notify_readable(stack, conn->socket);
+	ft_tcp_predicted_took_text(stack, conn, bytes, now);
 	return FT_TAKEN;
 }
 
@@ -95,26 +123,44 @@ static inline enum ft_drop ft_tcp_predicted_take_text(
 static inline bool ft_tcp_predicted_input(struct ft_stack *stack, struct ft_tcp_conn *conn,
 	struct rte_mbuf *pkt, ft_time now, enum ft_drop *reason)
 {
+	const uint8_t controls = FT_TCP_FIN | FT_TCP_SYN | FT_TCP_RST | FT_TCP_URG | FT_TCP_ACK;
 	const struct ft_segment copy = ft_pkt_info(pkt)->seg; // which nothing written can change
 	const struct ft_segment *seg = &copy;
 
-	if (unlikely(!ft_tcp_predicted_is_next(conn, seg) ||
+	if (unlikely((seg->flags & controls) != FT_TCP_ACK ||
+		     !ft_tcp_predicted_is_next(conn, seg) ||
 		     !ft_tcp_predicted_is_plain_ack(conn, seg)))
 		return false;
-	*reason = FT_TAKEN;
-	ft_stack_count(stack, FT_COUNTER_TCP_SEGMENTS_IN);
-	ft_tcp_timers_heard(conn, now);
-	if (seg->ack != conn->snd.una)
-		ft_tcp_predicted_ack(stack, conn, seg, now);
-	ft_tcp_ack_update_window(stack, conn, seg, now);
-	if (conn->has_timestamps)
-		ft_tcp_receive_note_timestamp(conn, seg, now);
+	ft_tcp_predicted_take_header(stack, conn, seg, now);
 	if (seg->length > 0) { // which keeps it from resting
 		*reason = ft_tcp_predicted_take_text(stack, conn, pkt, now);
 		return true;
 	}
 	ft_stack_done_with(stack, pkt);
 	ft_conn_reap(stack, conn);
+	return true;
+}
+
+// The same for one that was but glanced at, from the frame itself, if few bytes wait yet. So it is always taken.
+static __rte_always_inline bool ft_tcp_predicted_input_glanced(struct ft_stack *stack,
+	struct ft_tcp_conn *conn, const struct ft_incoming *incoming, ft_time now)
+{
+	const struct ft_segment seg = ft_usual_segment(incoming);
+	const uint16_t bytes = (uint16_t)seg.length;
+
+	if (unlikely(!ft_tcp_predicted_is_next_glanced(conn, &seg) ||
+		     !ft_tcp_predicted_is_plain_ack(conn, &seg)))
+		return false;
+	if (bytes > 0 && unlikely(!ft_receive_queue_may_append_few(&conn->receive_queue, bytes)))
+		return false;
+	ft_tcp_predicted_take_header(stack, conn, &seg, now);
+	ft_stack_done_with_plain(stack, incoming->pkt);
+	if (bytes == 0) {
+		ft_conn_reap(stack, conn);
+		return true;
+	}
+	ft_receive_queue_copy_few(&conn->receive_queue, ft_usual_text(incoming), bytes);
+	ft_tcp_predicted_took_text(stack, conn, bytes, now);
 	return true;
 }
 

@@ -33,15 +33,15 @@ static inline struct ft_socket *socket_of(
 }
 
 void ft_tcp_prefetch_around(
-	struct ft_stack *stack, struct ft_tcp_anchor *const *anchors, uint16_t count)
+	struct ft_stack *stack, struct ft_tcp_anchor *const *anchors, uint32_t count)
 {
 	struct ft_socket *sockets[FT_RX_BURST];
 
-	for (uint16_t i = 0; i < count; i++) {
+	for (uint32_t i = 0; i < count; i++) {
 		sockets[i] = socket_of(stack, anchors[i]);
 		prefetch_object(sockets[i], sizeof(*sockets[i]));
 	}
-	for (uint16_t i = 0; i < count; i++) {
+	for (uint32_t i = 0; i < count; i++) {
 		if (likely(sockets[i] != NULL))
 			prefetch_around(stack, sockets[i]);
 	}

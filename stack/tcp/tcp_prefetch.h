@@ -44,4 +44,4 @@ static inline void ft_tcp_prefetch_block(const struct ft_tcp_anchor *anchor, uin
 
 // Then, of those whose applications will hear of the segment, the socket and what that points to. At most FT_RX_BURST.
 void ft_tcp_prefetch_around(
-	struct ft_stack *stack, struct ft_tcp_anchor *const *anchors, uint16_t count);
+	struct ft_stack *stack, struct ft_tcp_anchor *const *anchors, uint32_t count);

@@ -81,7 +81,7 @@ enum ft_drop ft_tcp_input(
 	return record_packet(pkt);
 }
 
-uint16_t ft_tcp_input_predicted(struct ft_stack *stack, struct rte_mbuf *const *pkts,
+uint16_t ft_tcp_input_predicted(struct ft_stack *stack, struct ft_incoming *incoming,
 	uint16_t count, uint64_t changes, ft_time now, enum ft_drop *reason)
 {
 	*reason = FT_TAKEN;

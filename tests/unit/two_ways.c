@@ -34,6 +34,28 @@ static bool is_same_packet(struct rte_mbuf *a, struct rte_mbuf *b)
 	       memcmp(rte_pktmbuf_mtod(a, void *), rte_pktmbuf_mtod(b, void *), a->data_len) == 0;
 }
 
+// What a glance at the frame tells, and what parsing it did, which must have been possible; but for what is left to the
+// connection.
+static bool is_as_glanced(
+	const struct ft_stack *stack, const struct ft_incoming *incoming, bool is_taken)
+{
+	const struct ft_pkt_info *info = ft_pkt_info(incoming->pkt);
+	const uint8_t unseen = FT_TCP_PSH | FT_TCP_ECE | FT_TCP_CWR;
+	struct ft_segment segment = ft_usual_segment(incoming);
+
+	if (!is_taken)
+		return ft_usual_is_from_martian(incoming->frame, &stack->ip.routes) ||
+		       !ft_usual_has_ports(incoming->frame);
+	segment.flags |= info->seg.flags & unseen;
+	segment.urgent = info->seg.urgent;
+	return is_same_segment(&segment, &info->seg) &&
+	       incoming->hash == ft_tuple_hash(&stack->key, &info->tuple) &&
+	       ft_usual_is_of(incoming, stack, &info->tuple) &&
+	       ft_usual_text_bytes(incoming) == info->payload_length &&
+	       ft_usual_text(incoming) == rte_pktmbuf_mtod_offset(incoming->pkt, const uint8_t *,
+						  info->payload_offset);
+}
+
 static enum ft_drop go_the_long_way(struct ft_stack *stack, struct rte_mbuf *pkt)
 {
 	if (ft_pkt_info(pkt)->flags & FT_PKT_LOOPBACK)
@@ -45,6 +67,9 @@ enum test_way test_two_ways(struct ft_stack *stack, struct rte_mbuf *pkt, struct
 {
 	const struct ft_counters before = stack->counters;
 	struct ft_counters after;
+	struct ft_incoming incoming = { .pkt = pkt };
+	const bool is_glanced =
+		ft_pkt_info(pkt)->flags == 0 && ft_usual_glance(stack, pkt, &incoming);
 	bool is_taken, is_same = true;
 
 	make_leftovers(ft_pkt_info(pkt));
@@ -54,7 +79,8 @@ enum test_way test_two_ways(struct ft_stack *stack, struct rte_mbuf *pkt, struct
 	stack->counters = before;
 	if (is_taken)
 		is_same = go_the_long_way(stack, other) == FT_TAKEN;
-	is_same = is_same && is_same_packet(pkt, other) &&
+	is_same = is_same && (!is_glanced || is_as_glanced(stack, &incoming, is_taken)) &&
+		  is_same_packet(pkt, other) &&
 		  memcmp(&stack->counters, &after, sizeof(after)) == 0;
 	stack->counters = before;
 	rte_pktmbuf_free(pkt);

@@ -471,6 +471,8 @@ void peer_queue(const struct peer_segment *segment)
 	add_ethernet(pkt, RTE_ETHER_TYPE_IPV4);
 	if (peer.mbuf_bytes > 0)
 		pkt = split(pkt, peer.mbuf_bytes);
+	if (peer.is_vouched_for)
+		pkt->ol_flags = RTE_MBUF_F_RX_IP_CKSUM_GOOD | RTE_MBUF_F_RX_L4_CKSUM_GOOD;
 	ft_pkt_queue_append(&arriving, pkt);
 }
 

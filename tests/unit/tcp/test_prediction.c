@@ -368,6 +368,7 @@ static void run(uint32_t seed, bool general, uint64_t *digests)
 	peer.config.tcp.receive_buffer = seed % 8 < 6 ? 8192 : 64 * 1024;
 	peer.config.tcp.delayed_ack = seed % 16 == 3 ? 0 : 40 * FT_MILLISECOND;
 	peer_restart();
+	peer.is_vouched_for = seed / 2 % 2;
 	peer.mbuf_bytes = seed % 8 == 5 ? 60 : 0; // in chains
 	peer.stack.trace = general ? UINT32_C(1) << 31 : 0;
 	read_sum = 0;
@@ -587,6 +588,7 @@ static void run_lives(uint32_t seed, bool general, uint64_t *digests)
 	clock_ms = UINT32_MAX - 100;
 	read_sum = 0;
 	peer_restart();
+	peer.is_vouched_for = seed / 2 % 2;
 	peer.conn = NULL;
 	peer.last = (struct ft_segment){ 0 };
 	peer.last_at = 0;

@@ -290,6 +290,44 @@ static void listen_syn_from_martians_is_dropped(void **state)
 	ENDS_IN("LISTEN");
 }
 
+// Of a connection to ourselves, which has no other way in than loopback.
+static void established_to_ourselves_segment_from_outside_is_dropped(void **state)
+{
+	const rte_be32_t us = RTE_BE32(RTE_IPV4(10, 9, 0, 2));
+	const struct ft_tuple tuple = { .local = ft_addr_from_ip4(us),
+		.remote = ft_addr_from_ip4(us),
+		.local_port = 41000,
+		.remote_port = 7,
+		.protocol = IPPROTO_TCP };
+	struct ft_tcp_anchor *calling;
+	struct ft_tcp_conn *called;
+
+	peer_listen();
+	assert_int_equal(ft_port_hold(&peer.stack.tcp.ports, &tuple, false), 0);
+	assert_int_equal(ft_tcp_connect(&peer.stack, &tuple, peer.socket,
+				 &peer.socket->settings->options, peer.now, &calling),
+		0);
+	for (int turns = 0; turns < 4; turns++)
+		peer_turn();
+	peer_accept();
+	called = peer.conn->conn;
+	assert_int_equal(called->state, FT_TCP_ESTABLISHED);
+	for (peer.is_vouched_for = false;; peer.is_vouched_for = true) {
+		peer.iss = called->snd.max - 1;
+		peer.peer_iss = called->rcv.nxt - 1;
+		DROPS(IP_BAD_SOURCE, .seq = 1, .ack = 1, .flags = ACK, .text = "evil",
+			.from_ip = RTE_IPV4(10, 9, 0, 2), .from_port = 41000,
+			.options = FT_TCP_HAS_TIMESTAMP, .ts_value = called->rcv.ts_recent);
+		peer_expect_read_error(-EAGAIN);
+		if (peer.is_vouched_for)
+			break;
+	}
+	ft_tcp_abort(&peer.stack, calling, peer.now);
+	peer_turn();
+	peer_turn();
+	peer.is_vouched_for = false;
+}
+
 // URGENT/11: the pointer moves back, behind what was read, then far ahead; each byte is read once.
 static void established_urgent_pointer_moving_back_reads_each_byte_once(void **state)
 {
@@ -322,6 +360,7 @@ int main(void)
 		PEER_TEST(listen_syn_to_a_group_is_dropped),
 		PEER_TEST(closed_segment_to_a_group_is_not_answered),
 		PEER_TEST(listen_syn_from_martians_is_dropped),
+		PEER_TEST(established_to_ourselves_segment_from_outside_is_dropped),
 		PEER_TEST(established_urgent_pointer_moving_back_reads_each_byte_once),
 	};
 
