@@ -83,21 +83,26 @@ static uint64_t unused(const struct ft_conn_pages *pages)
 	return __atomic_load_n(&pages->held, __ATOMIC_RELAXED) & ~kept;
 }
 
+static void take_one_if_unused(struct ft_conn_pages *pages, uint64_t generation)
+{
+	say_taking(pages, generation);
+	if ((unused(pages) & generation) != 0) {
+		take(pages, generation, generation);
+		if (generation == pages->front_of)
+			pages->front_of = 0;
+		__atomic_fetch_and(&pages->held, ~generation, __ATOMIC_RELAXED);
+	}
+	say_taking(pages, 0);
+}
+
+// Each by itself: meanwhile the table can begin with all the others.
 static bool take_unused(struct ft_conn_pages *pages)
 {
 	uint64_t generations = unused(pages);
 
-	if (generations == 0)
-		return false;
-	say_taking(pages, generations);
-	generations &= unused(pages);
 	for (uint64_t left = generations; left != 0; left &= left - 1)
-		take(pages, left & -left, left & -left);
-	if ((generations & pages->front_of) != 0)
-		pages->front_of = 0;
-	__atomic_fetch_and(&pages->held, ~generations, __ATOMIC_RELAXED);
-	say_taking(pages, 0);
-	return true;
+		take_one_if_unused(pages, left & -left);
+	return generations != 0;
 }
 
 static bool tend(struct ft_pages_watch *watch)

@@ -61,7 +61,8 @@ int ft_conn_table_init(
 void ft_conn_table_free(struct ft_conn_table *table);
 
 // The memory that its buckets occupy, both generations' while there are two: what was not touched yet or
-// has been given back does not count.
+// has been left behind does not count, though where pages are tended (base/pages.h) they come some way ahead and go
+// some time later.
 uint64_t ft_conn_table_bytes(const struct ft_conn_table *table);
 
 // The index whose tuple equals `tuple`, or FT_CONN_NONE. `hash` is ft_tuple_hash() of it.
