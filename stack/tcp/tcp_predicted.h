@@ -154,12 +154,13 @@ static __rte_always_inline bool ft_tcp_predicted_input_glanced(struct ft_stack *
 	if (bytes > 0 && unlikely(!ft_receive_queue_may_append_few(&conn->receive_queue, bytes)))
 		return false;
 	ft_tcp_predicted_take_header(stack, conn, &seg, now);
-	ft_stack_done_with_plain(stack, incoming->pkt);
 	if (bytes == 0) {
+		ft_stack_done_with_plain(stack, incoming->pkt);
 		ft_conn_reap(stack, conn);
 		return true;
 	}
 	ft_receive_queue_copy_few(&conn->receive_queue, ft_usual_text(incoming), bytes);
+	ft_stack_done_with_plain(stack, incoming->pkt); // whose text was read
 	ft_tcp_predicted_took_text(stack, conn, bytes, now);
 	return true;
 }

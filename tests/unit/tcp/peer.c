@@ -437,7 +437,8 @@ static struct rte_mbuf *split(struct rte_mbuf *pkt, uint16_t bytes)
 
 void peer_queue(const struct peer_segment *segment)
 {
-	struct rte_mbuf *pkt = rte_pktmbuf_alloc(receive_pool);
+	struct rte_mempool *pool = peer.lent_pool != NULL ? peer.lent_pool : receive_pool;
+	struct rte_mbuf *pkt = rte_pktmbuf_alloc(pool);
 	uint32_t bytes;
 	const uint8_t *payload = payload_of(segment, &bytes);
 	struct ft_segment seg = {

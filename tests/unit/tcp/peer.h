@@ -80,7 +80,9 @@ struct peer {
 	uint16_t announced_mss; // by the test's last SYN
 	uint16_t mbuf_bytes;	// frames arrive in mbufs of so many bytes; 0: in one
 	bool is_vouched_for;	// the NIC has verified the checksums
-	bool is_flooding;	// what the stack sends is thrown away unseen
+	struct rte_mempool
+		*lent_pool; // frames arrive in mbufs of this one; NULL: of the stack's own
+	bool is_flooding;   // what the stack sends is thrown away unseen
 	bool is_link_down;
 	bool is_nic_busy; // takes nothing
 };

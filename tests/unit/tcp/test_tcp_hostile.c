@@ -328,6 +328,55 @@ static void established_to_ourselves_segment_from_outside_is_dropped(void **stat
 	peer.is_vouched_for = false;
 }
 
+// ---- a pool of somebody else's, who writes to an mbuf as soon as he has it back ----
+
+static struct rte_mempool_ops forgetful;
+static int (*enqueue)(struct rte_mempool *pool, void *const *objects, unsigned count);
+
+static int forget_and_enqueue(struct rte_mempool *pool, void *const *objects, unsigned count)
+{
+	for (unsigned i = 0; i < count; i++)
+		memset((char *)objects[i] + sizeof(struct rte_mbuf), 0xee,
+			pool->elt_size - sizeof(struct rte_mbuf));
+	return enqueue(pool, objects, count);
+}
+
+static struct rte_mempool *make_forgetful_pool(void)
+{
+	if (enqueue == NULL) {
+		forgetful = *rte_mempool_get_ops(peer.stack.receive_pool->ops_index);
+		snprintf(forgetful.name, sizeof(forgetful.name), "forgetful");
+		enqueue = forgetful.enqueue;
+		forgetful.enqueue = forget_and_enqueue;
+		assert_true(rte_mempool_register_ops(&forgetful) >= 0);
+	}
+	return rte_pktmbuf_pool_create_by_ops("lent", 8, 0,
+		RTE_ALIGN_CEIL(sizeof(struct ft_pkt_info), RTE_MBUF_PRIV_ALIGN),
+		RTE_PKTMBUF_HEADROOM + 2048, SOCKET_ID_ANY, "forgetful");
+}
+
+static void established_text_in_lent_mbufs_is_read_before_they_go_back(void **state)
+{
+	struct rte_mempool *pool = make_forgetful_pool();
+
+	assert_non_null(pool);
+	ESTABLISH(.options = FT_TCP_HAS_TIMESTAMP, .ts_value = 1);
+	peer.lent_pool = pool;
+	for (peer.is_vouched_for = false;; peer.is_vouched_for = true) {
+		TAKES(.seq = 1 + 7 * peer.is_vouched_for, .ack = 1, .flags = PSH | ACK,
+			.text = "request", .options = FT_TCP_HAS_TIMESTAMP, .ts_value = 1);
+		peer_expect_read("request");
+		assert_int_equal(rte_mempool_avail_count(pool), 8);
+		if (peer.is_vouched_for)
+			break;
+	}
+	peer.is_vouched_for = false;
+	peer.lent_pool = NULL;
+	rte_mempool_free(pool);
+	peer_pass(FT_SECOND / 2);
+	EXPECT(.seq = 1, .ack = 15, .flags = ACK, .options = FT_TCP_HAS_TIMESTAMP);
+}
+
 // URGENT/11: the pointer moves back, behind what was read, then far ahead; each byte is read once.
 static void established_urgent_pointer_moving_back_reads_each_byte_once(void **state)
 {
@@ -361,6 +410,7 @@ int main(void)
 		PEER_TEST(closed_segment_to_a_group_is_not_answered),
 		PEER_TEST(listen_syn_from_martians_is_dropped),
 		PEER_TEST(established_to_ourselves_segment_from_outside_is_dropped),
+		PEER_TEST(established_text_in_lent_mbufs_is_read_before_they_go_back),
 		PEER_TEST(established_urgent_pointer_moving_back_reads_each_byte_once),
 	};
 
