@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <rte_common.h>
@@ -324,6 +325,94 @@ static void control_thread_is_told_whether_anything_goes_on(void **state)
 	ft_conn_pages_free(&pages);
 }
 
+// ---- what the table does between the control thread's first look and its second ----
+
+static struct {
+	int advice; // while the kernel is asked for this
+	void (*act)(struct ft_conn_pages *pages);
+	struct ft_conn_pages *pages;
+} meanwhile;
+
+// Instead of the C library's.
+int madvise(void *start, size_t bytes, int advice)
+{
+	void (*act)(struct ft_conn_pages * pages) = meanwhile.act;
+
+	if (act != NULL && advice == meanwhile.advice) {
+		meanwhile.act = NULL;
+		act(meanwhile.pages);
+	}
+	return (int)syscall(SYS_madvise, start, bytes, advice);
+}
+
+// Nobody else tends.
+static void tend_while(
+	struct ft_conn_pages *pages, int advice, void (*act)(struct ft_conn_pages *pages))
+{
+	meanwhile.advice = advice;
+	meanwhile.act = act;
+	meanwhile.pages = pages;
+	ft_pages_tend_all();
+	assert_null(meanwhile.act);
+}
+
+static void assert_filled(const struct ft_conn_pages *pages, uint64_t generation)
+{
+	const uint8_t *bytes = (const uint8_t *)(pages->region + generation);
+
+	for (size_t i = 0; i < bytes_of(generation); i++)
+		assert_int_equal(bytes[i], 0xff);
+}
+
+static void go_back_to_65536(struct ft_conn_pages *pages)
+{
+	assert_true(ft_conn_pages_begin(pages, 65536));
+	memset(pages->region + 65536, 0xff, bytes_of(65536));
+}
+
+static void unused_generation_begun_meanwhile_is_not_taken(void **state)
+{
+	struct ft_conn_pages pages;
+
+	assert_int_equal(ft_conn_pages_init(&pages, 64, LARGEST), 0);
+	go_on_to(&pages, 131072);
+	tend_while(&pages, MADV_DONTNEED, go_back_to_65536); // while one before it is taken
+	assert_filled(&pages, 65536);
+	ft_conn_pages_free(&pages);
+}
+
+static void go_back_to_131072(struct ft_conn_pages *pages)
+{
+	leave_until(pages, 131072);
+	assert_true(ft_conn_pages_begin(pages, 131072));
+	memset(pages->region + 131072, 0xff, bytes_of(131072));
+}
+
+static void leave_131072_again(struct ft_conn_pages *pages)
+{
+	go_back_to_131072(pages);
+	leave_until(pages, 262144);
+	assert_true(ft_conn_pages_begin(pages, 262144));
+	leave_until(pages, 10);
+}
+
+static void generation_begun_again_meanwhile_is_not_taken(void **state)
+{
+	void (*const acts[])(
+		struct ft_conn_pages * pages) = { go_back_to_131072, leave_131072_again };
+	struct ft_conn_pages pages;
+
+	for (unsigned i = 0; i < RTE_DIM(acts); i++) {
+		assert_int_equal(ft_conn_pages_init(&pages, 64, LARGEST), 0);
+		go_on_to(&pages, 131072);
+		assert_true(ft_conn_pages_begin(&pages, 262144));
+		leave_until(&pages, 100000);
+		tend_while(&pages, MADV_POPULATE_WRITE, acts[i]); // of the one it goes on to
+		assert_filled(&pages, 131072);
+		ft_conn_pages_free(&pages);
+	}
+}
+
 static void generation_does_not_begin_while_its_pages_are_taken(void **state)
 {
 	struct ft_conn_pages pages;
@@ -389,6 +478,8 @@ int main(void)
 		cmocka_unit_test(late_control_thread_is_ahead_again),
 		cmocka_unit_test(generation_left_again_is_taken_from_its_beginning),
 		cmocka_unit_test(control_thread_is_told_whether_anything_goes_on),
+		cmocka_unit_test(unused_generation_begun_meanwhile_is_not_taken),
+		cmocka_unit_test(generation_begun_again_meanwhile_is_not_taken),
 		cmocka_unit_test(generation_does_not_begin_while_its_pages_are_taken),
 		cmocka_unit_test(wanted_pages_are_not_taken),
 		cmocka_unit_test(no_address_space_is_told),
