@@ -92,6 +92,11 @@ static struct {
 	.watches = { &service.watches, &service.watches },
 };
 
+bool ft_pages_are_tended(void)
+{
+	return __atomic_load_n(&service.is_running, __ATOMIC_RELAXED);
+}
+
 void ft_pages_watch(struct ft_pages_watch *watch, bool (*tend)(struct ft_pages_watch *watch))
 {
 	watch->tend = tend;
@@ -124,37 +129,56 @@ bool ft_pages_tend_all(void)
 	return is_busy;
 }
 
+static void say_running(bool is_running)
+{
+	__atomic_store_n(&service.is_running, is_running, __ATOMIC_RELAXED);
+}
+
 static void serve(void *argument)
 {
 	service.pause_us = ft_pages_tend_all() ? SHORTEST_PAUSE_US
 					       : RTE_MIN(service.pause_us + 1000, LONGEST_PAUSE_US);
-	rte_eal_alarm_set(service.pause_us, serve, NULL);
+	if (rte_eal_alarm_set(service.pause_us, serve, NULL) != 0)
+		say_running(false);
+}
+
+static void hold(void)
+{
+	pthread_mutex_lock(&service.lock);
+}
+
+static void let_go(void)
+{
+	pthread_mutex_unlock(&service.lock);
+}
+
+// A child of fork(2) has no thread that would let go of what ours holds at that moment.
+static void prepare_for_fork(void)
+{
+	pthread_atfork(hold, let_go, let_go);
 }
 
 int ft_pages_service_start(void)
 {
+	static pthread_once_t once = PTHREAD_ONCE_INIT;
 	int error;
 
-	if (service.is_running)
+	if (ft_pages_are_tended())
 		return -EALREADY;
+	pthread_once(&once, prepare_for_fork);
 	service.pause_us = SHORTEST_PAUSE_US;
 	error = rte_eal_alarm_set(service.pause_us, serve, NULL);
-	service.is_running = error == 0;
+	say_running(error == 0);
 	return error;
 }
 
 void ft_pages_service_stop(void)
 {
-	if (!service.is_running)
+	if (!ft_pages_are_tended())
 		return;
 	rte_eal_alarm_cancel(serve, NULL);
 	ft_pages_tend_all();
-	service.is_running = false;
-}
-
-bool ft_pages_are_tended(void)
-{
-	return service.is_running;
+	say_running(false);
 }
 
 bool ft_pages_front_give(struct ft_pages_front *front, size_t until)

@@ -1,11 +1,13 @@
 #include "../support.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <rte_common.h>
@@ -228,6 +230,54 @@ static void pool_of_which_little_is_used_has_nothing_given(void **state)
 	ft_pool_free(&pool);
 }
 
+// ---- fork(2) while pages are tended ----
+
+static struct {
+	bool has_begun, is_forked;
+} long_tend;
+
+// Until there is a child; or, as that may have to wait for it, for long enough.
+static bool tend_long(struct ft_pages_watch *watch)
+{
+	__atomic_store_n(&long_tend.has_begun, true, __ATOMIC_RELEASE);
+	for (int i = 0; i < 10000 && !__atomic_load_n(&long_tend.is_forked, __ATOMIC_ACQUIRE); i++)
+		sched_yield();
+	return false;
+}
+
+static void *tend_in_thread(void *argument)
+{
+	ft_pages_tend_all();
+	return NULL;
+}
+
+// The child would wait for a thread that it does not have.
+static void child_forked_while_pages_are_tended_can_end_its_pools(void **state)
+{
+	struct ft_pages_watch watch = { 0 };
+	pthread_t thread;
+	pid_t child;
+	int status;
+
+	assert_int_equal(ft_pages_service_start(), 0);
+	ft_pages_watch(&watch, tend_long);
+	assert_int_equal(pthread_create(&thread, NULL, tend_in_thread, NULL), 0);
+	while (!__atomic_load_n(&long_tend.has_begun, __ATOMIC_ACQUIRE))
+		sched_yield();
+	child = fork();
+	if (child == 0) {
+		alarm(20); // which ends it, if it waits
+		ft_pages_unwatch(&watch);
+		_exit(0);
+	}
+	__atomic_store_n(&long_tend.is_forked, true, __ATOMIC_RELEASE);
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_int_equal(status, 0);
+	assert_int_equal(pthread_join(thread, NULL), 0);
+	ft_pages_unwatch(&watch);
+	ft_pages_service_stop();
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -237,6 +287,7 @@ int main(void)
 		cmocka_unit_test(pages_kept_small_come_one_by_one),
 		cmocka_unit_test(watched_are_tended_and_others_are_not),
 		cmocka_unit_test(service_tends_by_itself_again_and_again_until_stopped),
+		cmocka_unit_test(child_forked_while_pages_are_tended_can_end_its_pools),
 		cmocka_unit_test(front_gives_whole_huge_pages_once),
 		cmocka_unit_test(pool_has_pages_given_ahead),
 		cmocka_unit_test(pool_of_which_little_is_used_has_nothing_given),
