@@ -290,17 +290,16 @@ static void listen_syn_from_martians_is_dropped(void **state)
 	ENDS_IN("LISTEN");
 }
 
-// Of a connection to ourselves, which has no other way in than loopback.
-static void established_to_ourselves_segment_from_outside_is_dropped(void **state)
+// By loopback: accepted on port 7, and called from port 41000, which is returned.
+static struct ft_tcp_anchor *connect_to_ourselves(void)
 {
-	const rte_be32_t us = RTE_BE32(RTE_IPV4(10, 9, 0, 2));
-	const struct ft_tuple tuple = { .local = ft_addr_from_ip4(us),
-		.remote = ft_addr_from_ip4(us),
+	const struct ft_addr us = ft_addr_from_ip4(RTE_BE32(RTE_IPV4(10, 9, 0, 2)));
+	const struct ft_tuple tuple = { .local = us,
+		.remote = us,
 		.local_port = 41000,
 		.remote_port = 7,
 		.protocol = IPPROTO_TCP };
 	struct ft_tcp_anchor *calling;
-	struct ft_tcp_conn *called;
 
 	peer_listen();
 	assert_int_equal(ft_port_hold(&peer.stack.tcp.ports, &tuple, false), 0);
@@ -310,7 +309,15 @@ static void established_to_ourselves_segment_from_outside_is_dropped(void **stat
 	for (int turns = 0; turns < 4; turns++)
 		peer_turn();
 	peer_accept();
-	called = peer.conn->conn;
+	return calling;
+}
+
+// Of a connection to ourselves, which has no other way in than loopback.
+static void established_to_ourselves_segment_from_outside_is_dropped(void **state)
+{
+	struct ft_tcp_anchor *calling = connect_to_ourselves();
+	const struct ft_tcp_conn *called = peer.conn->conn;
+
 	assert_int_equal(called->state, FT_TCP_ESTABLISHED);
 	for (peer.is_vouched_for = false;; peer.is_vouched_for = true) {
 		peer.iss = called->snd.max - 1;
@@ -377,6 +384,65 @@ static void established_text_in_lent_mbufs_is_read_before_they_go_back(void **st
 	EXPECT(.seq = 1, .ack = 15, .flags = ACK, .options = FT_TCP_HAS_TIMESTAMP);
 }
 
+// A SYN before it in the burst ends that connection, which lingers, and gets its place in memory: what is known of the
+// newcomer's peer says nothing of this segment's.
+static void time_wait_to_ourselves_segment_from_outside_behind_a_syn_is_dropped(void **state)
+{
+	const uint64_t *dropped = peer.stack.counters.dropped_input;
+	struct ft_tcp_anchor *calling;
+
+	peer.config.tcp.connections = 2;
+	peer_restart();
+	calling = connect_to_ourselves();
+	peer_close();
+	peer_turn();
+	ft_tcp_close(&peer.stack, calling, peer.now);
+	for (int turns = 0; turns < 4; turns++)
+		peer_turn();
+	peer_complete_from(50000);
+	ASSERT_STATE("ESTABLISHED");
+	assert_int_equal(peer.stack.tcp.in_state[FT_TCP_TIME_WAIT], 1);
+	peer.is_vouched_for = true;
+	QUEUE(.flags = SYN, .from_port = 50001);
+	QUEUE(.seq = 1, .ack = 1, .flags = ACK, .from_ip = RTE_IPV4(10, 9, 0, 2),
+		.from_port = 41000, .options = FT_TCP_HAS_TIMESTAMP);
+	peer_turn();
+	peer.is_vouched_for = false;
+	EXPECT(.ack = 1, .flags = SYN | ACK, .from_port = 50001);
+	EXPECT_NOTHING;
+	assert_int_equal(peer.stack.tcp.in_state[FT_TCP_TIME_WAIT], 0);
+	assert_int_equal(dropped[FT_DROP_IP_BAD_SOURCE], 1);
+	assert_int_equal(peer_counter(FT_COUNTER_TCP_RESETS_SENT), 0);
+}
+
+// The same of another peer's. It is answered as any that nobody wants, and the newcomer hears nothing of it.
+static void time_wait_segment_behind_a_syn_that_ended_it_is_reset(void **state)
+{
+	peer.config.tcp.connections = 1;
+	peer_restart();
+	ESTABLISH(.options = FT_TCP_HAS_TIMESTAMP, .ts_value = 1000);
+	peer_shutdown();
+	EXPECT(.seq = 1, .ack = 1, .flags = FIN | ACK);
+	TAKES(.seq = 1, .ack = 2, .flags = FIN | ACK, .options = FT_TCP_HAS_TIMESTAMP,
+		.ts_value = 1000);
+	EXPECT(.seq = 2, .ack = 2, .flags = ACK);
+	peer_close();
+	ASSERT_STATE("TIME-WAIT");
+	peer.is_vouched_for = true;
+	QUEUE(.flags = SYN, .from_port = 50000, .options = FT_TCP_HAS_TIMESTAMP, .ts_value = 1000);
+	QUEUE(.seq = 1, .ack = 2, .flags = ACK, .text = "late", .options = FT_TCP_HAS_TIMESTAMP,
+		.ts_value = 1000);
+	peer_turn();
+	peer.is_vouched_for = false;
+	EXPECT(.seq = 2, .flags = RST);
+	EXPECT(.ack = 1, .flags = SYN | ACK, .from_port = 50000);
+	TAKES(.seq = 1, .ack = 1, .flags = ACK, .from_port = 50000, .options = FT_TCP_HAS_TIMESTAMP,
+		.ts_value = 1000);
+	peer_accept();
+	peer_expect_read_error(-EAGAIN);
+	ENDS_IN("ESTABLISHED");
+}
+
 // URGENT/11: the pointer moves back, behind what was read, then far ahead; each byte is read once.
 static void established_urgent_pointer_moving_back_reads_each_byte_once(void **state)
 {
@@ -411,6 +477,8 @@ int main(void)
 		PEER_TEST(listen_syn_from_martians_is_dropped),
 		PEER_TEST(established_to_ourselves_segment_from_outside_is_dropped),
 		PEER_TEST(established_text_in_lent_mbufs_is_read_before_they_go_back),
+		PEER_TEST(time_wait_to_ourselves_segment_from_outside_behind_a_syn_is_dropped),
+		PEER_TEST(time_wait_segment_behind_a_syn_that_ended_it_is_reset),
 		PEER_TEST(established_urgent_pointer_moving_back_reads_each_byte_once),
 	};
 
