@@ -102,13 +102,15 @@ struct rte_mbuf *fuzz_host_make_packet(
 			return NULL;
 		}
 	}
-	if (pkt != NULL)
-		ft_pkt_info_clear(pkt);
+	if (pkt == NULL)
+		return NULL;
+	if (layout.is_vouched_for)
+		pkt->ol_flags |= RTE_MBUF_F_RX_IP_CKSUM_GOOD | RTE_MBUF_F_RX_L4_CKSUM_GOOD;
+	ft_pkt_info_clear(pkt);
 	return pkt;
 }
 
-static void go_two_ways(
-	const void *bytes, uint32_t length, struct fuzz_layout layout, uint64_t ol_flags)
+static void go_two_ways(const void *bytes, uint32_t length, struct fuzz_layout layout)
 {
 	struct rte_mbuf *pkt = fuzz_host_make_packet(bytes, length, layout);
 	struct rte_mbuf *other = fuzz_host_make_packet(bytes, length, layout);
@@ -118,16 +120,15 @@ static void go_two_ways(
 		rte_pktmbuf_free(other);
 		return;
 	}
-	pkt->ol_flags |= ol_flags;
-	other->ol_flags |= ol_flags;
 	fuzz_check(test_two_ways(&fuzz.stack, pkt, other) != TEST_WRONG_WAY);
 }
 
 void fuzz_host_go_two_ways(const void *bytes, uint32_t length, struct fuzz_layout layout)
 {
-	go_two_ways(bytes, length, layout, 0);
-	go_two_ways(
-		bytes, length, layout, RTE_MBUF_F_RX_IP_CKSUM_GOOD | RTE_MBUF_F_RX_L4_CKSUM_GOOD);
+	layout.is_vouched_for = false;
+	go_two_ways(bytes, length, layout);
+	layout.is_vouched_for = true;
+	go_two_ways(bytes, length, layout);
 }
 
 // ---- the NIC ----

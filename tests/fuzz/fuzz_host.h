@@ -70,6 +70,9 @@ struct fuzz_layout {
 	// In memory of its own of exactly the right size, as with drivers that lend the stack their
 	// receive buffers: so that the sanitizer sees a single byte read beyond the end.
 	bool is_outside;
+	// The NIC says it has verified the checksums. Only such a frame, and in an mbuf of the pool, may be but
+	// glanced at (stack/incoming.h).
+	bool is_vouched_for;
 };
 
 // Puts a frame into the NIC's ring. False when no packets are left.

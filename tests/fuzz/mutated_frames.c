@@ -32,7 +32,8 @@ static ft_time any_pause(struct fuzz_choice *choice)
 
 static struct fuzz_layout any_layout(struct fuzz_choice *choice)
 {
-	struct fuzz_layout layout = { .is_outside = fuzz_choose(choice, 3) == 0 };
+	struct fuzz_layout layout = { .is_outside = fuzz_choose(choice, 3) == 0,
+		.is_vouched_for = fuzz_choose(choice, 2) };
 
 	if (fuzz_choose(choice, 4) == 0)
 		layout.segment_bytes = (uint16_t)(1 + fuzz_choose(choice, 200));

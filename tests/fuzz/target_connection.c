@@ -11,7 +11,7 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 	return 0;
 }
 
-static void receive_segment(struct fuzz_choice *choice, bool is_mutated)
+static void receive_segment(struct fuzz_choice *choice, bool is_mutated, struct fuzz_layout layout)
 {
 	static struct fuzz_frame frame, other;
 
@@ -21,7 +21,7 @@ static void receive_segment(struct fuzz_choice *choice, bool is_mutated)
 		fuzz_mutate(choice, &frame, &other);
 	}
 	fuzz_wellformed_sign(&frame);
-	fuzz_host_queue(frame.bytes, frame.length, (struct fuzz_layout){ .is_outside = true });
+	fuzz_host_queue(frame.bytes, frame.length, layout);
 	fuzz_host_turn();
 }
 
@@ -34,17 +34,17 @@ static void let_time_pass(struct fuzz_choice *choice)
 	fuzz_host_pass(unit * fuzz_choose(choice, 64));
 }
 
-static void take_step(struct fuzz_choice *choice)
+static void take_step(struct fuzz_choice *choice, struct fuzz_layout layout)
 {
 	switch (fuzz_choose(choice, 8)) {
 	case 0:
 	case 1:
 	case 2:
-		receive_segment(choice, false);
+		receive_segment(choice, false, layout);
 		break;
 	case 3:
 	case 4:
-		receive_segment(choice, true);
+		receive_segment(choice, true, layout);
 		break;
 	case 5:
 	case 6:
@@ -57,12 +57,15 @@ static void take_step(struct fuzz_choice *choice)
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 {
+	const bool is_vouched_for = size / 4 % 2;
+	const struct fuzz_layout layout = { .is_outside = !is_vouched_for,
+		.is_vouched_for = is_vouched_for };
 	struct fuzz_choice choice = { .bytes = bytes, .left = size };
 
 	fuzz_host_watch(size % 4 == 0);
 	fuzz_application_open();
 	while (choice.left > 0)
-		take_step(&choice);
+		take_step(&choice, layout);
 	fuzz_host_end_all();
 	return 0;
 }

@@ -17,13 +17,14 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 	return 0;
 }
 
-static void receive_frame(struct fuzz_choice *choice)
+static void receive_frame(struct fuzz_choice *choice, bool is_vouched_for)
 {
 	static struct fuzz_frame frame;
 	const uint32_t layout = fuzz_choose(choice, 256);
 	const uint32_t claimed = fuzz_choose(choice, FUZZ_FRAME_MAX);
 	const struct fuzz_layout lies = { .segment_bytes = (uint16_t)(layout >> 2),
-		.is_outside = layout & IS_OUTSIDE };
+		.is_outside = layout & IS_OUTSIDE,
+		.is_vouched_for = is_vouched_for };
 
 	frame.length = RTE_MIN((size_t)claimed, choice->left);
 	memcpy(frame.bytes, choice->bytes, frame.length);
@@ -43,7 +44,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 	fuzz_host_watch(size % 4 == 0);
 	fuzz_application_open();
 	while (choice.left > 0)
-		receive_frame(&choice);
+		receive_frame(&choice, size / 4 % 2);
 	fuzz_host_end_all();
 	return 0;
 }
