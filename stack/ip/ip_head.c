@@ -15,9 +15,20 @@ static uint64_t offloads_of(const struct ft_netif *netif)
 	return flags;
 }
 
+// Less the IP header's length, so that the total length may be added instead of the segment's. (To subtract is to add
+// the complement: RFC 1071 2.)
+static uint16_t pseudo_header_sum(const struct rte_ipv4_hdr *ip)
+{
+	const uint16_t sum = rte_ipv4_phdr_cksum(ip, RTE_MBUF_F_TX_TCP_SEG); // without a length
+
+	return ft_ip_head_add(sum, (rte_be16_t)~RTE_BE16(sizeof(*ip)));
+}
+
 static void fill_in(
 	struct ft_stack *stack, struct ft_ip_head *head, const struct rte_ether_addr *mac)
 {
+	const uint64_t both = RTE_MBUF_F_TX_IP_CKSUM | RTE_MBUF_F_TX_TCP_CKSUM;
+
 	head->frame.eth = (struct rte_ether_hdr){
 		.dst_addr = *mac,
 		.src_addr = stack->netif.mac,
@@ -33,8 +44,9 @@ static void fill_in(
 		.dst_addr = ft_addr_ip4(&head->destination),
 	};
 	head->header_sum = rte_raw_cksum(&head->frame.ip, sizeof(head->frame.ip));
-	head->pseudo_header_sum = rte_ipv4_phdr_cksum(&head->frame.ip, RTE_MBUF_F_TX_TCP_SEG);
+	head->pseudo_header_sum = pseudo_header_sum(&head->frame.ip);
 	head->offloads = offloads_of(&stack->netif);
+	head->is_for_us_to_sum = (head->offloads & both) != both;
 }
 
 static bool is_to_single_host(const struct ft_ip_head *head, const struct ft_route *route)

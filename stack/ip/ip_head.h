@@ -32,8 +32,9 @@ struct ft_ip_head {
 	struct ft_list *neighbour;  // its place in stack->arp.resolved; NULL: go the long way
 	uint64_t offloads;	    // ol_flags: what the NIC computes
 	uint16_t header_sum;	    // of frame.ip
-	uint16_t pseudo_header_sum; // without the length
+	uint16_t pseudo_header_sum; // with a length that lacks as many bytes as frame.ip has
 	uint8_t ttl, tos;	    // as asked, 0: the configured default
+	bool is_for_us_to_sum;	    // the NIC does not compute both checksums
 	struct ft_ip_frame frame;   // total length and checksum 0
 };
 
@@ -106,21 +107,19 @@ static inline void ft_ip_head_sum_up(
 		tcp->cksum = ft_checksum_from(pkt, sizeof(*frame));
 }
 
-// Writes the head to the beginning of a packet, where there is room for it and behind it stand `bytes` from the
+// Writes the head to `frame`, the beginning of a packet, where there is room for it and behind it stand `bytes` from the
 // TCP header on, the checksum zero. They fit, and it is one mbuf.
-static inline void ft_ip_head_fill(
-	const struct ft_ip_head *head, struct rte_mbuf *pkt, uint16_t bytes)
+static inline void ft_ip_head_fill(const struct ft_ip_head *head, struct rte_mbuf *pkt,
+	struct ft_ip_frame *frame, uint16_t bytes)
 {
-	const uint64_t all = RTE_MBUF_F_TX_IP_CKSUM | RTE_MBUF_F_TX_TCP_CKSUM;
-	struct ft_ip_frame *frame = rte_pktmbuf_mtod(pkt, struct ft_ip_frame *);
 	struct rte_tcp_hdr *tcp = (struct rte_tcp_hdr *)(frame + 1);
 
 	*frame = head->frame;
 	frame->ip.total_length = htobe16(bytes + sizeof(frame->ip));
-	tcp->cksum = ft_ip_head_add(head->pseudo_header_sum, htobe16(bytes));
+	tcp->cksum = ft_ip_head_add(head->pseudo_header_sum, frame->ip.total_length);
 	pkt->ol_flags = head->offloads;
 	pkt->tx_offload = rte_mbuf_tx_offload(sizeof(frame->eth), sizeof(frame->ip), 0, 0, 0, 0, 0);
-	if (unlikely((head->offloads & all) != all))
+	if (unlikely(head->is_for_us_to_sum))
 		ft_ip_head_sum_up(head, frame, pkt);
 }
 
@@ -129,7 +128,9 @@ static inline void ft_ip_head_write(const struct ft_ip_head *head, struct rte_mb
 {
 	const uint16_t bytes = pkt->data_len;
 
-	if (rte_pktmbuf_prepend(pkt, sizeof(struct ft_ip_frame)) == NULL)
+	struct ft_ip_frame *frame = (struct ft_ip_frame *)rte_pktmbuf_prepend(pkt, sizeof(*frame));
+
+	if (frame == NULL)
 		assert(!"a fresh packet has the headroom");
-	ft_ip_head_fill(head, pkt, bytes);
+	ft_ip_head_fill(head, pkt, frame, bytes);
 }

@@ -131,13 +131,15 @@ static inline void ft_segment_write_header(struct rte_tcp_hdr *header, uint16_t 
 	const struct ft_segment *seg, uint16_t source_port, uint16_t destination_port)
 {
 	const rte_be32_t words[] = {
-		htobe32((uint32_t)source_port << 16 | destination_port), htobe32(seg->seq),
+		htobe32((uint32_t)source_port << 16 | destination_port),
+		htobe32(seg->seq),
 		seg->flags & FT_TCP_ACK ? htobe32(seg->ack) : 0,
 		htobe32((uint32_t)bytes / 4 << 28 | (uint32_t)seg->flags << 16 | seg->window),
-		seg->flags & FT_TCP_URG ? htobe32(seg->urgent) : 0, // behind the checksum, 0
 	};
 
 	memcpy(header, words, sizeof(words));
+	header->cksum = 0;
+	header->tcp_urp = seg->flags & FT_TCP_URG ? htobe16(seg->urgent) : 0;
 }
 
 static inline void ft_segment_write_timestamp(

@@ -165,12 +165,13 @@ static inline void write_usual_syn_ack(const struct ft_tcp_conn *conn, const str
 	const struct ft_ip_head *head, struct rte_mbuf *pkt)
 {
 	const uint16_t bytes = sizeof(struct rte_tcp_hdr) + sizeof(struct ft_segment_syn_options);
-	struct rte_tcp_hdr *header = ft_tcp_predicted_place(pkt, bytes, 0);
+	struct ft_ip_frame *frame = ft_tcp_predicted_place(pkt, bytes, 0);
+	struct rte_tcp_hdr *header = (struct rte_tcp_hdr *)(frame + 1);
 
 	ft_segment_write_header(
 		header, bytes, seg, conn->tuple.local_port, conn->tuple.remote_port);
 	ft_segment_write_usual_syn_options(header, seg);
-	ft_ip_head_fill(head, pkt, bytes);
+	ft_ip_head_fill(head, pkt, frame, bytes);
 }
 
 static __attribute__((noinline)) void write_any_syn_ack(const struct ft_tcp_conn *conn,

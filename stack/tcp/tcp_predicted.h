@@ -167,17 +167,20 @@ static __rte_always_inline bool ft_tcp_predicted_input_glanced(struct ft_stack *
 
 // ---- out ----
 
-// All that is queued, in one segment that is not full, with nothing in flight before it.
+// All that is queued, in one segment that is not full, with nothing in flight before it, and behind it room in cwnd
+// for a full one.
 static inline bool ft_tcp_predicted_is_answer(
 	const struct ft_stack *stack, const struct ft_tcp_conn *conn, ft_time now)
 {
-	const uint64_t bytes = conn->send_queue.bytes;
+	const uint32_t bytes = conn->send_queue.bytes;
 
 	if (conn->state != FT_TCP_ESTABLISHED || conn->is_more_coming || conn->is_sending_urgent)
 		return false;
 	if ((conn->owed & ~FT_OWE_ACK) != FT_OWE_OUTPUT || conn->snd.una != conn->snd.max)
 		return false;
-	if (bytes == 0 || bytes >= conn->mss || bytes > conn->snd.wnd || bytes > conn->cc.cwnd)
+	if (bytes == 0 || bytes >= conn->mss)
+		return false;
+	if (bytes > conn->snd.wnd || bytes + conn->mss > conn->cc.cwnd)
 		return false;
 	return !conn->options.cork && now - conn->last_sent <= stack->config.tcp.minimum_rto;
 }
@@ -217,17 +220,18 @@ static inline void ft_tcp_predicted_copy(
 		assert(!"the bytes are queued, and the MSS fits a packet");
 }
 
-// Where the TCP header is to be written, before the payload. Of the packet's own fields those are set that are read of
+// Where the headers are to be written, before the payload. Of the packet's own fields those are set that are read of
 // one sent, in one mbuf.
-static __rte_always_inline struct rte_tcp_hdr *ft_tcp_predicted_place(
+static __rte_always_inline struct ft_ip_frame *ft_tcp_predicted_place(
 	struct rte_mbuf *pkt, uint16_t header_bytes, uint32_t bytes)
 {
 	const uint16_t before = sizeof(struct ft_ip_frame) + header_bytes;
+	const uint16_t offset = FT_TCP_PREDICTED_PAYLOAD - before;
 
-	pkt->data_off = FT_TCP_PREDICTED_PAYLOAD - before;
+	pkt->data_off = offset;
 	pkt->data_len = (uint16_t)(before + bytes);
 	pkt->pkt_len = before + bytes;
-	return rte_pktmbuf_mtod_offset(pkt, struct rte_tcp_hdr *, sizeof(struct ft_ip_frame));
+	return (struct ft_ip_frame *)((uint8_t *)pkt->buf_addr + offset);
 }
 
 // All headers.
@@ -236,12 +240,13 @@ static __rte_always_inline void ft_tcp_predicted_write(const struct ft_tcp_conn 
 	struct rte_mbuf *pkt)
 {
 	const uint16_t header_bytes = ft_segment_plain_bytes(seg);
-	struct rte_tcp_hdr *header = ft_tcp_predicted_place(pkt, header_bytes, bytes);
+	struct ft_ip_frame *frame = ft_tcp_predicted_place(pkt, header_bytes, bytes);
+	struct rte_tcp_hdr *header = (struct rte_tcp_hdr *)(frame + 1);
 
 	ft_segment_write_header(
 		header, header_bytes, seg, conn->tuple.local_port, conn->tuple.remote_port);
 	ft_segment_write_timestamp(header, seg);
-	ft_ip_head_fill(head, pkt, (uint16_t)(header_bytes + bytes));
+	ft_ip_head_fill(head, pkt, frame, (uint16_t)(header_bytes + bytes));
 }
 
 static __rte_always_inline void ft_tcp_predicted_make(struct ft_tcp_conn *conn,
@@ -267,7 +272,7 @@ static inline void ft_tcp_predicted_note(
 	conn->rcv.acked = conn->rcv.nxt;
 	conn->last_sent = now;
 	conn->owed = 0;
-	conn->is_cwnd_limited = bytes + conn->mss > conn->cc.cwnd;
+	conn->is_cwnd_limited = false;
 }
 
 // Pays all that the connection owes, if that is an answer: one short segment with all that is queued, and
