@@ -38,12 +38,10 @@ static void move_to_front(struct ft_list *from, struct ft_list *to)
 	to->next = from->next;
 }
 
-// What is nearly always owed, in one segment.
-static inline bool pay_shortly(struct ft_stack *stack, struct ft_tcp_conn *conn,
+// What nearly every connection begins and ends with, in one segment.
+static inline bool pay_passage(struct ft_stack *stack, struct ft_tcp_conn *conn,
 	struct rte_mempool_cache *cache, ft_time now)
 {
-	if (likely(ft_tcp_predicted_output(stack, conn, cache, now)))
-		return true; // with something in flight it can't rest
 	if (!ft_tcp_passage_output(stack, conn, cache, now))
 		return false;
 	ft_conn_reap(stack, conn);
@@ -65,33 +63,53 @@ static bool pay_at_length(struct ft_stack *stack, struct ft_tcp_conn *conn, ft_t
 	return !is_owed_peer;
 }
 
+// How many may be paid shortly, in one frame each.
+static inline uint32_t room_for_short(const struct ft_stack *stack)
+{
+	return likely(!ft_tcp_predicted_is_off(stack)) ? ft_tcp_output_room(stack) : 0;
+}
+
 // Each connection once: those that still owe afterwards stay for the next turn, behind those whose turn
 // did not come because the NIC takes no more. A million that have to wait must not be looked at in each
-// turn, so it ends after some that could not pay.
+// turn, so it ends after some that could not pay. (While answers are sent, which is all there is to do for nearly
+// every connection, nothing looks at the list, and it is left as it is.)
 static void pay_peers(struct ft_stack *stack, ft_time now)
 {
 	struct ft_tcp *tcp = &stack->tcp;
-	const bool may_predict = !ft_tcp_predicted_is_off(stack);
 	struct rte_mempool_cache *cache;
-	uint32_t unpaid = 0;
-	struct ft_list due;
+	uint32_t room, unpaid = 0;
+	struct ft_list due, *first;
 
-	if (ft_list_is_empty(&tcp->owing))
+	if (ft_list_is_empty(&tcp->owing) || !ft_stack_may_transmit(stack))
 		return;
 	cache = rte_mempool_default_cache(stack->send_pool, rte_lcore_id());
 	move_list(&tcp->owing, &due);
-	while (!ft_list_is_empty(&due) && unpaid < UNPAID_PER_TURN &&
-		ft_stack_may_transmit(stack)) {
+	room = room_for_short(stack);
+	for (first = due.next; first != &due;) {
 		struct ft_tcp_conn *conn =
-			ft_container_of(due.next, struct ft_tcp_conn, owing_node);
+			ft_container_of(first, struct ft_tcp_conn, owing_node);
 
-		ft_list_remove(&conn->owing_node);
-		if (likely(may_predict && pay_shortly(stack, conn, cache, now)))
+		first = first->next;
+		ft_list_init(&conn->owing_node);
+		if (likely(room > 0 && ft_tcp_predicted_output(stack, conn, cache, now))) {
+			room--; // with something in flight it can't rest
 			continue;
+		}
+		due.next = first;
+		first->previous = &due;
+		if (likely(room > 0 && pay_passage(stack, conn, cache, now))) {
+			room--;
+			first = due.next;
+			continue;
+		}
 		if (!pay_at_length(stack, conn, now))
 			unpaid++;
+		first = due.next;
+		if (unpaid == UNPAID_PER_TURN || !ft_stack_may_transmit(stack))
+			break;
+		room = room_for_short(stack);
 	}
-	if (!ft_list_is_empty(&due))
+	if (first != &due)
 		move_to_front(&due, &tcp->owing);
 }
 

@@ -10,11 +10,19 @@ void ft_tcp_output_pay(struct ft_stack *stack, struct ft_tcp_conn *conn, ft_time
 
 // ---- what tcp_output.c and tcp_predicted.h have in common ----
 
-// Data leaves ACKs and resets the rest of the queue for themselves.
+// Data leaves ACKs and resets the rest of the queue for themselves. So many frames of it may be queued now.
+static inline uint32_t ft_tcp_output_room(const struct ft_stack *stack)
+{
+	const uint32_t most = FT_TX_QUEUE / 4 * 3;
+
+	if (stack->tx_count >= most || stack->loopback.count >= FT_LOOPBACK_QUEUE / 4 * 3)
+		return 0;
+	return most - stack->tx_count;
+}
+
 static inline bool ft_tcp_output_has_room(const struct ft_stack *stack)
 {
-	return stack->tx_count < FT_TX_QUEUE / 4 * 3 &&
-	       stack->loopback.count < FT_LOOPBACK_QUEUE / 4 * 3;
+	return ft_tcp_output_room(stack) > 0;
 }
 
 // An ACK went out.

@@ -276,8 +276,8 @@ static inline void ft_tcp_predicted_note(
 }
 
 // Pays all that the connection owes, if that is an answer: one short segment with all that is queued, and
-// nothing that holds it back; not while ft_tcp_predicted_is_off(). False: nothing has happened, and tcp_output.c
-// has to look. `cache` is that of the send pool, rte_mempool_default_cache(), or NULL. (What is noted about a
+// nothing that holds it back; not while ft_tcp_predicted_is_off(), nor without ft_tcp_output_room(). False: nothing
+// has happened, and tcp_output.c has to look. `cache` is that of the send pool, rte_mempool_default_cache(), or NULL. (What is noted about a
 // packet, ft_pkt_info(), is not cleared here: only a recorder reads it.)
 static inline bool ft_tcp_predicted_output(struct ft_stack *stack, struct ft_tcp_conn *conn,
 	struct rte_mempool_cache *cache, ft_time now)
@@ -288,7 +288,7 @@ static inline bool ft_tcp_predicted_output(struct ft_stack *stack, struct ft_tcp
 	struct rte_mbuf *pkt;
 
 	if (unlikely(!ft_tcp_predicted_is_answer(stack, conn, now) ||
-		     !ft_ip_head_fits(stack, most_bytes) || !ft_tcp_output_has_room(stack)))
+		     !ft_ip_head_fits(stack, most_bytes)))
 		return false;
 	head = ft_ip_head_recall(stack, &conn->tuple, conn->options.ttl, conn->options.tos, now);
 	if (unlikely(head == NULL ||
