@@ -133,6 +133,7 @@ void ft_timer_cancel(struct ft_wheel *wheel, struct ft_timer *timer)
 	if (!ft_timer_is_set(timer))
 		return;
 	unlink_timer(wheel, timer);
+	timer->deadline = FT_NEVER;
 	wheel->timer_count--;
 }
 

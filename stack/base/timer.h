@@ -41,8 +41,8 @@ enum ft_timer_kind {
 
 struct ft_timer {
 	struct ft_list node; // on itself when not set
-	ft_time deadline;    // as set, or where it had to be moved: see ft_timer_set()
-	uint8_t kind;	     // enum ft_timer_kind
+	ft_time deadline; // as set, or where it had to be moved: see ft_timer_set(); else FT_NEVER
+	uint8_t kind;	  // enum ft_timer_kind
 	uint8_t level;
 	uint8_t slot;
 	bool is_lazy; // may expire early, and is then set anew
@@ -75,7 +75,7 @@ void ft_wheel_init(struct ft_wheel *wheel, ft_time now);
 
 static inline void ft_timer_init(struct ft_timer *timer, enum ft_timer_kind kind)
 {
-	*timer = (struct ft_timer){ .kind = (uint8_t)kind };
+	*timer = (struct ft_timer){ .deadline = FT_NEVER, .kind = (uint8_t)kind };
 	ft_list_init(&timer->node);
 }
 

@@ -119,6 +119,15 @@ static inline void ft_retransmit_sent(
 	}
 }
 
+// The same for a new one with nothing in flight before it: no measurement is under way.
+static inline void ft_retransmit_sent_first(
+	struct ft_retransmit *retransmit, uint32_t end, ft_time now)
+{
+	retransmit->is_timing = true;
+	retransmit->timed_end = end;
+	retransmit->timed_from = now;
+}
+
 // Call with each ACK that moves SND.UNA: true when it ends the measurement, with the round trip in
 // *rtt.
 static inline bool ft_retransmit_measure(

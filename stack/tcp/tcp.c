@@ -86,8 +86,7 @@ static void pay_peers(struct ft_stack *stack, ft_time now)
 	move_list(&tcp->owing, &due);
 	room = room_for_short(stack);
 	for (first = due.next; first != &due;) {
-		struct ft_tcp_conn *conn =
-			ft_container_of(first, struct ft_tcp_conn, owing_node);
+		struct ft_tcp_conn *conn = ft_container_of(first, struct ft_tcp_conn, owing_node);
 
 		first = first->next;
 		ft_list_init(&conn->owing_node);

@@ -206,7 +206,19 @@ _Static_assert(sizeof(struct ft_ip_frame) + sizeof(struct rte_tcp_hdr) + FT_TCP_
 		       FT_TCP_PREDICTED_PAYLOAD,
 	"the headers fit before it");
 
-// The packet is fresh, and what is in its header as its last user left it.
+// A packet, what is in its header as its last user left it; NULL: there is none. Nearly always it is the last that the
+// core gave back, as rte_mempool_generic_get() would take it, in a dozen steps, since it may be asked for many.
+static __rte_always_inline struct rte_mbuf *ft_tcp_predicted_take_packet(
+	const struct ft_stack *stack, struct rte_mempool_cache *cache)
+{
+	void *pkt;
+
+	if (likely(cache != NULL && cache->len > 0))
+		return cache->objs[--cache->len];
+	return rte_mempool_generic_get(stack->send_pool, &pkt, 1, cache) == 0 ? pkt : NULL;
+}
+
+// The packet is fresh.
 static inline void ft_tcp_predicted_copy(
 	struct ft_send_queue *queue, uint32_t bytes, struct rte_mbuf *pkt)
 {
@@ -262,12 +274,11 @@ static __rte_always_inline void ft_tcp_predicted_make(struct ft_tcp_conn *conn,
 static inline void ft_tcp_predicted_note(
 	struct ft_stack *stack, struct ft_tcp_conn *conn, uint32_t bytes, ft_time now)
 {
-	const uint32_t seq = conn->snd.max;
-	const uint32_t end = seq + bytes;
+	const uint32_t end = conn->snd.max + bytes;
 
 	ft_stack_count(stack, FT_COUNTER_TCP_SEGMENTS_OUT);
 	ft_tcp_timers_answered(stack, conn, now);
-	ft_retransmit_sent(&conn->retransmit, seq, end, seq, now);
+	ft_retransmit_sent_first(&conn->retransmit, end, now);
 	conn->snd.nxt = conn->snd.max = conn->snd.sml = end;
 	conn->rcv.acked = conn->rcv.nxt;
 	conn->last_sent = now;
@@ -291,8 +302,7 @@ static inline bool ft_tcp_predicted_output(struct ft_stack *stack, struct ft_tcp
 		     !ft_ip_head_fits(stack, most_bytes)))
 		return false;
 	head = ft_ip_head_recall(stack, &conn->tuple, conn->options.ttl, conn->options.tos, now);
-	if (unlikely(head == NULL ||
-		     rte_mempool_generic_get(stack->send_pool, (void **)&pkt, 1, cache) != 0))
+	if (unlikely(head == NULL || (pkt = ft_tcp_predicted_take_packet(stack, cache)) == NULL))
 		return false;
 	ft_tcp_predicted_copy(&conn->send_queue, bytes, pkt);
 	if (likely(conn->has_timestamps)) // so that for the compiler the headers' size is a constant

@@ -349,8 +349,10 @@ void ft_tcp_expire(struct ft_stack *stack, struct ft_timer *timer, ft_time now)
 void ft_tcp_expire_alarm(struct ft_stack *stack, struct ft_timer *timer, ft_time now)
 {
 	struct ft_tcp_alarm *alarm = ft_container_of(timer, struct ft_tcp_alarm, timer);
-	struct ft_tcp_conn *conn = ft_anchor_wake(stack, alarm->anchor, false);
+	struct ft_tcp_conn *conn;
 
+	timer->deadline = now; // which the connection takes over, to have it expire
+	conn = ft_anchor_wake(stack, alarm->anchor, false);
 	if (conn == NULL)
 		ft_timer_set(&stack->wheel, timer, now + ALARM_AGAIN);
 	else

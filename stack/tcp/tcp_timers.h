@@ -53,7 +53,7 @@ static inline ft_time ft_tcp_timers_retransmit_timeout(
 static inline void ft_tcp_timers_start_by(
 	struct ft_stack *stack, struct ft_tcp_conn *conn, ft_time deadline)
 {
-	if (!ft_timer_is_set(&conn->timer) || deadline < conn->timer.deadline)
+	if (deadline < conn->timer.deadline)
 		ft_timer_set(&stack->wheel, &conn->timer, deadline);
 }
 

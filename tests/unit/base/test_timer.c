@@ -14,8 +14,10 @@
 static struct ft_wheel wheel;
 
 // A list node that is alone points at itself, so a timer must be made where it stays.
-#define NEW_TIMER(name) \
-	struct ft_timer name = { .node = { &name.node, &name.node }, .kind = FT_TIMER_TEST }
+#define NEW_TIMER(name)                                                                         \
+	struct ft_timer name = {                                                                \
+		.node = { &name.node, &name.node }, .deadline = FT_NEVER, .kind = FT_TIMER_TEST \
+	}
 
 static void empty_wheel_has_nothing_due(void **state)
 {
@@ -64,9 +66,11 @@ static void never_cancels(void **state)
 	NEW_TIMER(timer);
 
 	ft_wheel_init(&wheel, 0);
+	assert_true(timer.deadline == FT_NEVER);
 	ft_timer_set(&wheel, &timer, FT_SECOND);
 	ft_timer_set(&wheel, &timer, FT_NEVER);
 	assert_false(ft_timer_is_set(&timer));
+	assert_true(timer.deadline == FT_NEVER);
 	assert_null(ft_wheel_expire(&wheel, 2 * FT_SECOND));
 	ft_timer_cancel(&wheel, &timer);
 	assert_true(wheel.timer_count == 0);
@@ -83,6 +87,7 @@ static void deadline_beyond_reach_is_brought_back(void **state)
 	assert_true(timer.deadline >= 12345 * FT_SECOND + reach - TICK);
 	assert_null(ft_wheel_expire(&wheel, timer.deadline - 1));
 	assert_ptr_equal(ft_wheel_expire(&wheel, timer.deadline), &timer);
+	assert_true(timer.deadline == FT_NEVER);
 }
 
 // The handler of a timer always due must not keep the loop: not even when the wheel's hand is far
@@ -372,26 +377,29 @@ static void turn_with_none_due_moves_few_of_ten_million(void **state)
 static void many_in_one_slot_expire_all_and_none_early(void **state)
 {
 	static struct ft_timer timers[20 * FT_WHEEL_MOVES];
+	static ft_time deadlines[20 * FT_WHEEL_MOVES];
 	const ft_time slot = TICK << (2 * FT_WHEEL_SLOT_BITS);
 	uint32_t expired = 0, cancelled = 0;
 
 	ft_wheel_init(&wheel, 0);
 	for (uint32_t i = 0; i < RTE_DIM(timers); i++) {
 		ft_timer_init(&timers[i], FT_TIMER_TEST);
-		ft_timer_set(&wheel, &timers[i], slot + i * TICK / 8);
+		deadlines[i] = slot + i * TICK / 8;
+		ft_timer_set(&wheel, &timers[i], deadlines[i]);
 	}
 	for (ft_time now = slot; now < 2 * slot; now = ft_wheel_next(&wheel)) {
 		uint32_t other = (uint32_t)(now % RTE_DIM(timers));
 		struct ft_timer *timer = ft_wheel_expire(&wheel, now);
 
 		if (timer != NULL) {
-			assert_true(timer->deadline <= now);
+			assert_true(deadlines[timer - timers] <= now);
 			expired++;
 		} else if (cancelled < 10 && ft_timer_is_set(&timers[other])) {
 			ft_timer_cancel(&wheel, &timers[other]);
 			cancelled++;
 		} else if (ft_timer_is_set(&timers[other])) {
-			ft_timer_set(&wheel, &timers[other], now + TICK);
+			deadlines[other] = now + TICK;
+			ft_timer_set(&wheel, &timers[other], deadlines[other]);
 		}
 	}
 	assert_int_equal(cancelled, 10);
