@@ -6,9 +6,6 @@
 #include "stack.h"
 #include "tcp/tcp_readiness.h"
 
-// What is not an event but tells how to report one.
-#define MODES (EPOLLET | EPOLLONESHOT | EPOLLEXCLUSIVE | EPOLLWAKEUP)
-
 // What may stand beside EPOLLEXCLUSIVE (epoll_ctl(2)).
 #define EXCLUSIVE_ALLOWED \
 	(EPOLLIN | EPOLLOUT | EPOLLERR | EPOLLHUP | EPOLLWAKEUP | EPOLLET | EPOLLEXCLUSIVE)
@@ -50,22 +47,22 @@ static void make_unready(struct ft_stack *stack, struct ft_epoll *epoll, struct 
 	take_out(stack, epoll, FT_INTEREST_READY, watch);
 }
 
-// Makes `index` the first in the line: those before it go to the end, in their order.
-static void rotate(struct ft_stack *stack, struct ft_epoll *epoll, uint32_t index)
+// The ready list after a report: first those that it did not come to, from `next` on, then those that stay, in
+// their order.
+static void put_behind(struct ft_stack *stack, struct ft_epoll *epoll, uint32_t next,
+	struct ft_watch_links staying)
 {
 	struct ft_watch_links *line = &epoll->lists[FT_INTEREST_READY];
-	struct ft_watch_links *first =
-		ft_interest_links_of(stack, epoll, FT_INTEREST_READY, line->next);
-	struct ft_watch_links *last =
-		ft_interest_links_of(stack, epoll, FT_INTEREST_READY, line->previous);
-	struct ft_watch_links *begin = ft_interest_links_of(stack, epoll, FT_INTEREST_READY, index);
+	const uint32_t last = next == FT_POOL_NONE ? FT_POOL_NONE : line->previous;
 
-	first->previous = line->previous;
-	last->next = line->next;
-	line->next = index;
-	line->previous = begin->previous;
-	ft_interest_links_of(stack, epoll, FT_INTEREST_READY, begin->previous)->next = FT_POOL_NONE;
-	begin->previous = FT_POOL_NONE;
+	line->next = next;
+	line->previous = last;
+	ft_interest_links_of(stack, epoll, FT_INTEREST_READY, next)->previous = FT_POOL_NONE;
+	if (staying.next == FT_POOL_NONE)
+		return;
+	ft_interest_links_of(stack, epoll, FT_INTEREST_READY, last)->next = staying.next;
+	ft_watch_at(stack, staying.next)->links[FT_INTEREST_READY].previous = last;
+	line->previous = staying.previous;
 }
 
 // A socket is in few epolls, so its own list is the short one.
@@ -114,28 +111,24 @@ static struct ft_watch *find(
 	return watch;
 }
 
-// What the watch's owner wants to hear and holds now. Errors and hang-ups are always wanted, but
-// not by a watch that EPOLLONESHOT has disarmed.
-static inline uint32_t wanted_now(struct ft_stack *stack, const struct ft_watch *watch)
+// What the watch's owner wants to hear and holds now. (EPOLLERR and EPOLLHUP are always wanted, as want() says, but
+// nothing by a watch that EPOLLONESHOT has disarmed. How to report is no event, so it never holds.)
+static __rte_always_inline uint32_t wanted_now(
+	struct ft_stack *stack, const struct ft_socket *sockets, const struct ft_watch *watch)
 {
-	const struct ft_socket *socket = ft_watch_socket(stack, watch);
-	uint32_t wanted = watch->wanted.events & ~MODES;
-	uint32_t now;
+	const struct ft_socket *socket = sockets + watch->socket;
+	const uint32_t wanted = watch->wanted.events;
 
-	if (unlikely(watch->wanted.events == 0))
-		return 0;
 	if (likely(socket->conn != NULL))
-		now = ft_tcp_readiness_now(socket->conn, wanted);
-	else
-		now = ft_socket_readiness(stack, &socket->description);
-	return now & wanted; // EPOLLERR and EPOLLHUP are wanted: want()
+		return ft_tcp_readiness_now(socket->conn, wanted) & wanted;
+	return ft_socket_readiness(stack, &socket->description) & wanted;
 }
 
 static void want(struct ft_stack *stack, struct ft_watch *watch, const struct epoll_event *event)
 {
 	watch->wanted = *event;
 	watch->wanted.events |= EPOLLERR | EPOLLHUP;
-	if (wanted_now(stack, watch) != 0)
+	if (wanted_now(stack, ft_watch_sockets(stack), watch) != 0)
 		ft_interest_make_ready(
 			stack, watch, ft_pool_index(&stack->sockets->watches, watch));
 }
@@ -189,44 +182,53 @@ int ft_interest_remove(
 	return 0;
 }
 
-// After a report: level triggered it stays in the line; else it waits to be woken.
-static void leave_or_stay(struct ft_stack *stack, struct ft_epoll *epoll, struct ft_watch *watch)
+// After a report only what is level triggered stays in the line; else it waits to be woken.
+static inline bool does_stay(struct ft_watch *watch)
 {
-	if (!(watch->wanted.events & (EPOLLET | EPOLLONESHOT)))
-		return;
-	make_unready(stack, epoll, watch);
+	if (likely(!(watch->wanted.events & (EPOLLET | EPOLLONESHOT))))
+		return true;
 	if (watch->wanted.events & EPOLLONESHOT)
 		watch->wanted.events = 0;
+	return false;
 }
 
+// All that it comes to is taken out of the line, and those that stay are linked anew: most were read since they were
+// reported, and are not ready.
 int ft_interest_collect(
 	struct ft_stack *stack, struct ft_epoll *epoll, struct epoll_event *events, int most)
 {
-	uint32_t next = epoll->lists[FT_INTEREST_READY].next;
-	int count = 0;
+	const struct ft_socket *sockets = ft_watch_sockets(stack);
+	struct ft_watch *watches = ft_watch_at(stack, 0);
+	struct epoll_event *event = events, *end = events + most;
+	uint32_t first = FT_POOL_NONE, last = FT_POOL_NONE; // of those that stay
+	uint32_t *link = &first;			    // where the next one is named
+	uint32_t index = epoll->lists[FT_INTEREST_READY].next, next;
 
-	while (next != FT_POOL_NONE && count < most) {
-		struct ft_watch *watch = ft_watch_at(stack, next);
-		uint32_t now = wanted_now(stack, watch);
+	for (; index != FT_POOL_NONE && event < end; index = next) {
+		struct ft_watch *watch = watches + index;
+		const uint32_t now = wanted_now(stack, sockets, watch);
 
 		next = watch->links[FT_INTEREST_READY].next;
-		if (now == 0) {
-			make_unready(stack, epoll, watch);
+		if (now != 0)
+			*event++ = (struct epoll_event){ now, watch->wanted.data };
+		if (now == 0 || !does_stay(watch)) {
+			watch->is_ready = false;
 			continue;
 		}
-		events[count++] = (struct epoll_event){ .events = now, .data = watch->wanted.data };
-		leave_or_stay(stack, epoll, watch);
+		watch->links[FT_INTEREST_READY].previous = last;
+		*link = last = index;
+		link = &watch->links[FT_INTEREST_READY].next;
 	}
-	if (next != FT_POOL_NONE && next != epoll->lists[FT_INTEREST_READY].next)
-		rotate(stack, epoll, next);
-	return count;
+	*link = FT_POOL_NONE;
+	put_behind(stack, epoll, index, (struct ft_watch_links){ first, last });
+	return (int)(event - events);
 }
 
 bool ft_interest_is_ready(struct ft_stack *stack, const struct ft_epoll *epoll)
 {
 	struct ft_watch *watch = ft_watch_at(stack, epoll->lists[FT_INTEREST_READY].next);
 
-	while (watch != NULL && wanted_now(stack, watch) == 0)
+	while (watch != NULL && wanted_now(stack, ft_watch_sockets(stack), watch) == 0)
 		watch = ft_watch_at(stack, watch->links[FT_INTEREST_READY].next);
 	return watch != NULL;
 }

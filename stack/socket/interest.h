@@ -51,10 +51,15 @@ static inline struct ft_watch *ft_watch_at(struct ft_stack *stack, uint32_t inde
 	return index == FT_POOL_NONE ? NULL : watches + index;
 }
 
+static inline struct ft_socket *ft_watch_sockets(struct ft_stack *stack)
+{
+	return (struct ft_socket *)stack->sockets->sockets.objects;
+}
+
 static inline struct ft_socket *ft_watch_socket(
 	struct ft_stack *stack, const struct ft_watch *watch)
 {
-	return (struct ft_socket *)stack->sockets->sockets.objects + watch->socket;
+	return ft_watch_sockets(stack) + watch->socket;
 }
 
 static inline struct ft_epoll *ft_interest_epoll_of(

@@ -30,11 +30,11 @@ static inline bool ft_tcp_is_plainly_ready(const struct ft_tcp_conn *conn)
 // Of `wanted` at least.
 static inline uint32_t ft_tcp_plain_readiness(const struct ft_tcp_conn *conn, uint32_t wanted)
 {
-	uint32_t events = conn->receive_queue.bytes > 0 ? FT_TCP_READABLE : 0;
+	uint32_t events = 0;
 
 	if ((wanted & FT_TCP_WRITABLE) && ft_tcp_is_writable(conn))
-		events |= FT_TCP_WRITABLE;
-	return events;
+		events = FT_TCP_WRITABLE;
+	return conn->receive_queue.bytes > 0 ? events | FT_TCP_READABLE : events;
 }
 
 // What ft_tcp_readiness() says, of `wanted` at least.

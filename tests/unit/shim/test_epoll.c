@@ -281,6 +281,129 @@ static void more_ready_than_asked_all_get_their_turn(void **state)
 		assert_int_equal(seen[i], 5);
 }
 
+// Of at most `most` asked for, those reported in their order: each by the letter it is watched with.
+static void assert_reported(int epoll, int most, const char *letters)
+{
+	char reported[16] = "";
+	struct epoll_event events[16];
+	int count = ft_epoll_wait(epoll, events, most, 500);
+
+	for (int i = 0; i < count; i++)
+		reported[i] = (char)events[i].data.u32;
+	assert_string_equal(reported, letters);
+}
+
+static void change_watch(int epoll, int operation, int fd, uint32_t events, char letter)
+{
+	struct epoll_event event = { .events = events, .data.u32 = letter };
+
+	assert_int_equal(ft_epoll_ctl(epoll, operation, fd, &event), 0);
+}
+
+// As on Linux: those reported level triggered go behind those that were not come to.
+static void line_keeps_its_order(void **state)
+{
+	const uint32_t modes[] = { 0, EPOLLET, 0, EPOLLONESHOT, 0, 0 };
+	int fds[6], epoll = new_epoll();
+
+	for (int i = 0; i < 6; i++) {
+		fds[i] = new_udp();
+		change_watch(epoll, EPOLL_CTL_ADD, fds[i], EPOLLOUT | modes[i], (char)('a' + i));
+	}
+	assert_reported(epoll, 3, "abc");
+	assert_reported(epoll, 3, "def");
+	assert_reported(epoll, 3, "ace");
+	assert_reported(epoll, 1, "f");
+	assert_reported(epoll, 9, "acef");
+	assert_reported(epoll, 2, "ac");
+	assert_reported(epoll, 9, "efac");
+	change_watch(epoll, EPOLL_CTL_DEL, fds[5], 0, 'f');
+	assert_reported(epoll, 9, "eac");
+	change_watch(epoll, EPOLL_CTL_MOD, fds[3], EPOLLOUT | EPOLLONESHOT, 'd');
+	change_watch(epoll, EPOLL_CTL_MOD, fds[1], EPOLLOUT, 'b');
+	assert_reported(epoll, 9, "eacdb");
+	change_watch(epoll, EPOLL_CTL_DEL, fds[4], 0, 'e');
+	change_watch(epoll, EPOLL_CTL_MOD, fds[0], EPOLLIN, 'a');
+	assert_reported(epoll, 1, "c");
+	assert_reported(epoll, 9, "bc");
+	change_watch(epoll, EPOLL_CTL_MOD, fds[0], EPOLLOUT, 'a');
+	change_watch(epoll, EPOLL_CTL_DEL, fds[1], 0, 'b');
+	assert_reported(epoll, 9, "ca");
+	ft_close(fds[0]);
+	ft_close(fds[2]);
+	assert_reported(epoll, 9, "");
+	change_watch(epoll, EPOLL_CTL_MOD, fds[3], EPOLLOUT, 'd');
+	assert_reported(epoll, 9, "d");
+}
+
+// Of five, one is not ready any more when some of them are reported, and one goes afterwards: whichever they are, the
+// others are in their order.
+static void any_may_go_from_the_line(void **state)
+{
+	char letters[8];
+	int fds[5];
+
+	for (int i = 0; i < 5; i++)
+		fds[i] = new_udp();
+	for (int unready = 0; unready < 5; unready++) {
+		for (int leaving = 0; leaving < 5; leaving++) {
+			for (int most = 1, count = 0; most < 5; most++, count = 0) {
+				int epoll = new_epoll(), behind = most + (unready < most);
+
+				for (int i = 0; i < 5; i++)
+					change_watch(epoll, EPOLL_CTL_ADD, fds[i], EPOLLOUT,
+						(char)('a' + i));
+				change_watch(epoll, EPOLL_CTL_MOD, fds[unready], EPOLLIN, 'x');
+				for (int i = 0; i < 5 && count < most; i++)
+					if (i != unready)
+						letters[count++] = (char)('a' + i);
+				letters[count] = '\0';
+				assert_reported(epoll, most, letters);
+				change_watch(epoll, EPOLL_CTL_DEL, fds[leaving], 0, 0);
+				count = 0;
+				for (int i = behind; i < behind + 5; i++)
+					if (i % 5 != unready && i % 5 != leaving)
+						letters[count++] = (char)('a' + i % 5);
+				letters[count] = '\0';
+				assert_reported(epoll, 9, letters);
+				assert_reported(epoll, 9, letters);
+				ft_close(epoll);
+			}
+		}
+	}
+}
+
+// What was read since is out of the line, wherever it stood, and comes to its end when there is more to read.
+static void what_was_read_leaves_the_line(void **state)
+{
+	int first = new_udp(), last = new_udp(), epoll = new_epoll();
+	struct pair pair = new_pair();
+
+	change_watch(epoll, EPOLL_CTL_ADD, first, EPOLLOUT, 'a');
+	change_watch(epoll, EPOLL_CTL_ADD, pair.server, EPOLLIN, 's');
+	tell(pair);
+	ft_lone_settle(&lone);
+	change_watch(epoll, EPOLL_CTL_ADD, last, EPOLLOUT, 'z');
+	assert_reported(epoll, 9, "asz");
+	assert_reported(epoll, 1, "a");
+	hear(pair);
+	assert_reported(epoll, 2, "za");
+	tell(pair);
+	ft_lone_settle(&lone);
+	assert_reported(epoll, 9, "zas");
+	change_watch(epoll, EPOLL_CTL_DEL, first, 0, 'a');
+	hear(pair);
+	change_watch(epoll, EPOLL_CTL_DEL, last, 0, 'z');
+	assert_reported(epoll, 9, "");
+	tell(pair);
+	ft_lone_settle(&lone);
+	assert_reported(epoll, 9, "s");
+	change_watch(epoll, EPOLL_CTL_ADD, last, EPOLLOUT, 'z');
+	hear(pair);
+	assert_reported(epoll, 9, "z");
+	close_pair(pair);
+}
+
 static void thousands_watched_wait_looks_at_the_ready_only(void **state)
 {
 	struct pair pair = new_pair();
@@ -354,6 +477,9 @@ int main(void)
 		lone_test(closed_epoll_forgets_its_watches),
 		lone_test(two_descriptors_of_one_socket_are_two_watches),
 		lone_test(more_ready_than_asked_all_get_their_turn),
+		lone_test(line_keeps_its_order),
+		lone_test(any_may_go_from_the_line),
+		lone_test(what_was_read_leaves_the_line),
 		lone_test(thousands_watched_wait_looks_at_the_ready_only),
 		lone_test(nothing_ready_wait_ends_in_time),
 		lone_test(wrong_arguments_are_refused),
