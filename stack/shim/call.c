@@ -35,14 +35,16 @@ static inline struct ft_stack *find_stack(void)
 
 	if (unlikely(stack == NULL))
 		return lack_stack();
-	if (unlikely(++ft_thread_calls > FT_CALLS_TO_A_TURN))
+	if (unlikely(ft_thread_begin.calls_left == 0))
 		ft_thread_turn_at_once();
+	else
+		ft_thread_begin.calls_left--;
 	return stack;
 }
 
 long ft_call_failed(int error)
 {
-	if (ft_thread_stack() != NULL && ft_thread_calls > 0)
+	if (ft_thread_stack() != NULL && ft_thread_begin.calls_left < FT_CALLS_TO_A_TURN)
 		ft_thread_turn_at_once();
 	errno = error;
 	return -1;

@@ -43,7 +43,7 @@ struct ft_socket *ft_call_find_socket(int fd, struct ft_stack **stack) __attribu
 // counted yet, so that whatever is not as usual begins anew.
 static inline struct ft_description *ft_call_look(int fd, const struct ft_stack *stack)
 {
-	if (unlikely(stack == NULL || ft_thread_calls >= FT_CALLS_TO_A_TURN))
+	if (unlikely(ft_thread_begin.calls_left == 0))
 		return NULL;
 	return ft_descriptor_description(&stack->sockets->descriptors, fd);
 }
@@ -56,7 +56,7 @@ static inline struct ft_description *ft_call_description(int fd, struct ft_stack
 
 	if (unlikely(description == NULL))
 		return ft_call_find_description(fd, stack);
-	ft_thread_calls++;
+	ft_thread_begin.calls_left--;
 	*stack = own;
 	return description;
 }
@@ -69,7 +69,7 @@ static inline struct ft_socket *ft_call_socket(int fd, struct ft_stack **stack)
 
 	if (unlikely(description == NULL || description->kind != FT_DESCRIPTION_SOCKET))
 		return ft_call_find_socket(fd, stack);
-	ft_thread_calls++;
+	ft_thread_begin.calls_left--;
 	*stack = own;
 	return ft_container_of(description, struct ft_socket, description);
 }

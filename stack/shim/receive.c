@@ -240,12 +240,12 @@ ssize_t ft_recv(int fd, void *bytes, size_t count, int flags)
 	if (unlikely(conn == NULL || (flags & ~(MSG_DONTWAIT | MSG_NOSIGNAL)) || bytes == NULL))
 		return receive_otherwise(fd, bytes, count, flags);
 	if (likely(ft_tcp_may_receive_at_once(stack, conn, (ssize_t)count))) {
-		ft_thread_calls++;
+		ft_thread_begin.calls_left--;
 		return (ssize_t)ft_tcp_receive_at_once(stack, conn, bytes);
 	}
 	if (!ft_tcp_is_at_end(stack, conn, (ssize_t)count))
 		return receive_otherwise(fd, bytes, count, flags);
-	ft_thread_calls++;
+	ft_thread_begin.calls_left--;
 	return 0;
 }
 

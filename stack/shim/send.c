@@ -206,7 +206,7 @@ ssize_t ft_send(int fd, const void *bytes, size_t count, int flags)
 	if (unlikely(conn == NULL || (flags & ~(MSG_DONTWAIT | MSG_NOSIGNAL)) || bytes == NULL ||
 		     !ft_tcp_may_send_at_once(stack, conn, count)))
 		return send_otherwise(fd, bytes, count, flags);
-	ft_thread_calls++;
+	ft_thread_begin.calls_left--;
 	ft_tcp_send_at_once(stack, conn, bytes, count);
 	return (ssize_t)count;
 }

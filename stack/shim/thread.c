@@ -13,8 +13,7 @@ struct thread {
 };
 
 static _Thread_local struct thread thread;
-_Thread_local struct ft_stack *ft_thread_attached FT_THREAD_FIXED;
-_Thread_local unsigned ft_thread_calls FT_THREAD_FIXED;
+_Thread_local struct ft_thread_begin ft_thread_begin FT_THREAD_FIXED;
 
 // Counted, not set and cleared, so that every thread sees each interrupt. A lock-free atomic is
 // what a signal handler may touch (C17 7.14.1.1).
@@ -23,7 +22,10 @@ _Static_assert(ATOMIC_INT_LOCK_FREE == 2, "ft_interrupt() is called by signal ha
 
 void ft_thread_attach(struct ft_stack *stack, const struct ft_runner *runner)
 {
-	ft_thread_attached = stack;
+	// (Who goes from one stack to another has made its calls all the same.)
+	if (stack == NULL || ft_thread_begin.stack == NULL)
+		ft_thread_begin.calls_left = stack != NULL ? FT_CALLS_TO_A_TURN : 0;
+	ft_thread_begin.stack = stack;
 	thread.runner = stack != NULL ? *runner : (struct ft_runner){ 0 };
 	if (!thread.was_attached)
 		thread.interrupts_seen = atomic_load(&interrupts);
@@ -37,13 +39,13 @@ ft_time ft_thread_now(void)
 
 ft_time ft_thread_turn(void)
 {
-	ft_thread_calls = 0;
+	ft_thread_begin.calls_left = FT_CALLS_TO_A_TURN;
 	return thread.runner.turn(thread.runner.arg);
 }
 
 void ft_thread_turn_at_once(void)
 {
-	ft_thread_calls = 0;
+	ft_thread_begin.calls_left = FT_CALLS_TO_A_TURN;
 	if (thread.runner.turn_at_once != NULL)
 		thread.runner.turn_at_once(thread.runner.arg);
 	else

@@ -2,6 +2,7 @@
 // gets this from ft_init(); tests attach stacks of their own and turn a whole simulated network.
 #pragma once
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "base/time.h"
 
@@ -27,16 +28,18 @@ void ft_thread_attach(struct ft_stack *stack, const struct ft_runner *runner);
 // one to __tls_get_addr().
 #define FT_THREAD_FIXED __attribute__((tls_model("initial-exec")))
 
-// The calling thread's stack, or NULL: every call begins with it. Set by ft_thread_attach() alone.
-extern _Thread_local struct ft_stack *ft_thread_attached FT_THREAD_FIXED;
+// What every call begins with.
+struct ft_thread_begin {
+	struct ft_stack *stack; // the calling thread's, or NULL: set by ft_thread_attach() alone
+	uint32_t calls_left;	// before the loop has to turn; none without a stack
+};
+
+extern _Thread_local struct ft_thread_begin ft_thread_begin FT_THREAD_FIXED;
 
 static inline struct ft_stack *ft_thread_stack(void)
 {
-	return ft_thread_attached;
+	return ft_thread_begin.stack;
 }
-
-// How many calls this thread has made since its stack's loop last turned. Reset by the turns below alone.
-extern _Thread_local unsigned ft_thread_calls FT_THREAD_FIXED;
 
 // ---- for the shim; the thread must have a stack ----
 

@@ -190,25 +190,91 @@ static void calls_that_never_wait_turn_the_loop_now_and_then(void **state)
 	close_pair(pair);
 }
 
+static void call_by_number(int fd)
+{
+	assert_int_equal(get_option(fd, SOL_SOCKET, SO_TYPE), SOCK_STREAM);
+}
+
+static void call_of_epoll(int epoll)
+{
+	assert_int_equal(ft_fcntl(epoll, F_GETFD), 0);
+}
+
+static void call_without_number(int other)
+{
+	static int opened;
+
+	if (opened == 0) {
+		opened = new_udp();
+	} else {
+		assert_int_equal(ft_close(opened), 0);
+		opened = 0;
+	}
+}
+
+static void call_to_send(int fd)
+{
+	assert_int_equal(ft_send(fd, "x", 1, MSG_DONTWAIT), 1);
+}
+
+static void call_at_the_end(int fd)
+{
+	char byte;
+
+	assert_int_equal(ft_recv(fd, &byte, 1, 0), 0);
+}
+
 // Calls that succeed are counted, whatever they are for, and the one too many turns.
 static void so_many_calls_without_a_turn_and_no_more(void **state)
 {
-	int fd = new_tcp(), epoll = ft_epoll_create1(0);
+	struct pair pair = new_pair(), ended = new_pair();
+	const struct {
+		void (*call)(int fd);
+		int fd;
+	} kinds[] = { { call_by_number, new_tcp() }, { call_of_epoll, ft_epoll_create1(0) },
+		{ call_without_number, 0 }, { call_to_send, pair.client },
+		{ call_at_the_end, ended.server } };
+	char byte;
 
-	for (int last = 0; last < 2; last++) {
+	assert_int_equal(ft_shutdown(ended.client, SHUT_WR), 0);
+	assert_int_equal(ft_recv(ended.server, &byte, 1, 0), 0);
+	for (size_t kind = 0; kind < RTE_DIM(kinds); kind++) {
 		ft_turn();
 		has_turned();
-		for (int i = 0; i < FT_CALLS_TO_A_TURN / 2; i++) {
-			assert_int_equal(get_option(fd, SOL_SOCKET, SO_TYPE), SOCK_STREAM);
-			assert_int_equal(ft_fcntl(epoll, F_GETFD), 0);
-		}
+		for (int i = 0; i < FT_CALLS_TO_A_TURN; i++)
+			kinds[kind].call(kinds[kind].fd);
 		assert_false(has_turned());
-		if (last == 0)
-			get_option(fd, SOL_SOCKET, SO_TYPE);
-		else
-			ft_fcntl(epoll, F_GETFD);
+		kinds[kind].call(kinds[kind].fd);
 		assert_true(has_turned());
 	}
+}
+
+static void call_to_receive_is_counted(void **state)
+{
+	struct pair pair = new_pair();
+	char bytes[8];
+
+	assert_int_equal(ft_send(pair.client, "hello", 5, 0), 5);
+	ft_lone_settle(&lone);
+	ft_turn();
+	has_turned();
+	assert_int_equal(ft_recv(pair.server, bytes, sizeof(bytes), 0), 5);
+	for (int i = 1; i < FT_CALLS_TO_A_TURN; i++)
+		call_by_number(pair.server);
+	assert_false(has_turned());
+	call_by_number(pair.server);
+	assert_true(has_turned());
+	close_pair(pair);
+}
+
+static void stack_gone_every_call_fails(void **state)
+{
+	int fd = new_tcp();
+
+	ft_thread_attach(NULL, NULL);
+	assert_fails(ft_send(fd, "x", 1, 0), ENXIO);
+	assert_fails(ft_close(fd), ENXIO);
+	assert_fails(ft_epoll_create1(0), ENXIO);
 }
 
 static void linger_close_waits_for_the_acknowledgment(void **state)
@@ -300,6 +366,7 @@ int main(void)
 		lone_test(call_that_fails_turns_the_loop),
 		lone_test(calls_that_never_wait_turn_the_loop_now_and_then),
 		lone_test(so_many_calls_without_a_turn_and_no_more),
+		lone_test(call_to_receive_is_counted),
 		lone_test(linger_close_waits_for_the_acknowledgment),
 		lone_test(linger_close_is_interrupted_but_closes),
 		lone_test(linger_nonblocking_close_does_not_wait),
@@ -307,6 +374,7 @@ int main(void)
 		lone_test(unread_data_close_resets),
 		lone_test(listener_closed_waiting_peers_are_reset),
 		cmocka_unit_test(no_stack_every_call_fails),
+		lone_test(stack_gone_every_call_fails),
 	};
 
 	ft_test_start_eal();
