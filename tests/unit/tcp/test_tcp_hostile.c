@@ -290,6 +290,40 @@ static void listen_syn_from_martians_is_dropped(void **state)
 	ENDS_IN("LISTEN");
 }
 
+// Whom the connection table, asked for the same with another port of the peer's, would think of first: both have one bucket, and one tag.
+static bool is_mistaken_for(uint16_t port, const struct ft_tcp_anchor *anchor)
+{
+	const struct ft_tuple tuple = { .local = anchor->tuple.local,
+		.remote = anchor->tuple.remote,
+		.local_port = anchor->tuple.local_port,
+		.remote_port = port,
+		.protocol = IPPROTO_TCP };
+	const uint64_t hash = ft_tuple_hash(&peer.stack.key, &tuple);
+
+	return ft_conn_table_candidate(&peer.stack.tcp.connections, hash) ==
+	       ft_pool_index(&peer.stack.tcp.anchors, anchor);
+}
+
+// Of a table of the fewest buckets one port in sixteen thousand is such.
+static void established_segment_of_a_colliding_tuple_is_not_taken(void **state)
+{
+	uint16_t port = 1;
+
+	ESTABLISH(.options = FT_TCP_HAS_TIMESTAMP, .ts_value = 1000);
+	while (!is_mistaken_for(port, peer.conn))
+		if (++port == 40000)
+			fail_msg("no port of the peer's collides");
+	for (int vouched = 0; vouched < 2; vouched++) {
+		peer.is_vouched_for = vouched;
+		DROPS(TCP_NO_CONNECTION, .seq = 1, .ack = 1, .flags = ACK, .text = "evil",
+			.from_port = port, .options = FT_TCP_HAS_TIMESTAMP, .ts_value = 1000);
+		EXPECT(.seq = 1, .flags = RST);
+		peer_expect_read_error(-EAGAIN);
+	}
+	peer.is_vouched_for = false;
+	ENDS_IN("ESTABLISHED");
+}
+
 // By loopback: accepted on port 7, and called from port 41000, which is returned.
 static struct ft_tcp_anchor *connect_to_ourselves(void)
 {
@@ -475,6 +509,7 @@ int main(void)
 		PEER_TEST(listen_syn_to_a_group_is_dropped),
 		PEER_TEST(closed_segment_to_a_group_is_not_answered),
 		PEER_TEST(listen_syn_from_martians_is_dropped),
+		PEER_TEST(established_segment_of_a_colliding_tuple_is_not_taken),
 		PEER_TEST(established_to_ourselves_segment_from_outside_is_dropped),
 		PEER_TEST(established_text_in_lent_mbufs_is_read_before_they_go_back),
 		PEER_TEST(time_wait_to_ourselves_segment_from_outside_behind_a_syn_is_dropped),
