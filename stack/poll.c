@@ -142,13 +142,23 @@ static inline struct ft_tcp_anchor *prove_parsed(
 	return likely(info->kind == FT_PKT_TCP) ? info->found : NULL;
 }
 
-// One that is not the candidate is found once it has been parsed after all.
+// One that is not the candidate is elsewhere, or nowhere. (While the table stands in the middle of a change of its
+// size, and it may stand there for long, that may be half of all.)
+static __attribute__((noinline)) struct ft_tcp_anchor *find_glanced(
+	const struct ft_stack *stack, const struct ft_incoming *incoming)
+{
+	const struct ft_conn_table *table = &stack->tcp.connections;
+	const struct ft_tuple tuple = ft_usual_tuple(incoming, stack);
+
+	return ft_conn_table_proven(table, FT_CONN_ELSEWHERE, &tuple, incoming->hash);
+}
+
 static inline struct ft_tcp_anchor *prove_glanced(
 	const struct ft_stack *stack, struct ft_incoming *incoming)
 {
 	if (unlikely(incoming->found == NULL ||
 		     !ft_usual_is_of(incoming, stack, &incoming->found->tuple)))
-		incoming->found = NULL;
+		incoming->found = find_glanced(stack, incoming);
 	return incoming->found;
 }
 

@@ -299,6 +299,13 @@ static __rte_always_inline bool ft_usual_is_of(const struct ft_incoming *incomin
 		tuple, &stack->ip.routes.local[0].addr, incoming->remote, incoming->ports);
 }
 
+static inline struct ft_tuple ft_usual_tuple(
+	const struct ft_incoming *incoming, const struct ft_stack *stack)
+{
+	return ft_tuple_that_ends_in(
+		&stack->ip.routes.local[0].addr, incoming->remote, incoming->ports);
+}
+
 static __rte_always_inline uint32_t ft_usual_text_bytes(const struct ft_incoming *incoming)
 {
 	return (uint32_t)incoming->pkt->data_len - FT_USUAL_TIMESTAMPS_BYTES;

@@ -2,6 +2,7 @@
 #pragma once
 #include <stdbool.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "base/hash.h"
 #include "ip/addr.h"
@@ -35,6 +36,18 @@ static inline bool ft_tuple_ends_in(
 
 	return ((word[0] ^ local->halves[0]) | (word[1] ^ local->halves[1]) | word[2] |
 		       (word[3] ^ remote) | (word[4] ^ ports)) == 0;
+}
+
+// That one itself.
+static inline struct ft_tuple ft_tuple_that_ends_in(
+	const struct ft_addr *local, uint64_t remote, uint64_t ports)
+{
+	const uint64_t words[] = { local->halves[0], local->halves[1], 0, remote, ports };
+	struct ft_tuple tuple;
+
+	_Static_assert(sizeof(tuple) == sizeof(words), "five words");
+	memcpy(&tuple, words, sizeof(tuple));
+	return tuple;
 }
 
 // NH over the five words (Black et al., CRYPTO 1999; RFC 4418 5.2.2, here with 64-bit words), then

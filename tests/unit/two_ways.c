@@ -42,6 +42,7 @@ static bool is_as_glanced(
 	const struct ft_pkt_info *info = ft_pkt_info(incoming->pkt);
 	const uint8_t unseen = FT_TCP_PSH | FT_TCP_ECE | FT_TCP_CWR;
 	struct ft_segment segment = ft_usual_segment(incoming);
+	const struct ft_tuple tuple = ft_usual_tuple(incoming, stack);
 
 	if (!is_taken)
 		return ft_usual_is_from_martian(incoming->frame, &stack->ip.routes) ||
@@ -51,6 +52,7 @@ static bool is_as_glanced(
 	return is_same_segment(&segment, &info->seg) &&
 	       incoming->hash == ft_tuple_hash(&stack->key, &info->tuple) &&
 	       ft_usual_is_of(incoming, stack, &info->tuple) &&
+	       ft_tuple_is_equal(&tuple, &info->tuple) &&
 	       ft_usual_text_bytes(incoming) == info->payload_length &&
 	       ft_usual_text(incoming) == rte_pktmbuf_mtod_offset(incoming->pkt, const uint8_t *,
 						  info->payload_offset);
