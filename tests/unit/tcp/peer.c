@@ -474,6 +474,7 @@ void peer_queue(const struct peer_segment *segment)
 		pkt = split(pkt, peer.mbuf_bytes);
 	if (peer.is_vouched_for)
 		pkt->ol_flags = RTE_MBUF_F_RX_IP_CKSUM_GOOD | RTE_MBUF_F_RX_L4_CKSUM_GOOD;
+	memset(ft_pkt_info(pkt), 0xff, sizeof(struct ft_pkt_info)); // its last user's
 	ft_pkt_queue_append(&arriving, pkt);
 }
 

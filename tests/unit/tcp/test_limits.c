@@ -65,6 +65,27 @@ static void listen_no_block_left_keeps_an_open_fin_wait_2(void **state)
 	ASSERT_STATE("FIN-WAIT-2");
 }
 
+// ---- packets received ----
+
+// Each goes back where it came from; the tear-down counts them.
+static void established_packets_from_another_pool_go_back_there(void **state)
+{
+	struct rte_mempool *own = peer.stack.receive_pool;
+
+	ESTABLISH(.options = FT_TCP_HAS_TIMESTAMP, .ts_value = 1000);
+	peer.stack.receive_pool = peer.stack.send_pool;
+	peer.is_vouched_for = true;
+	QUEUE(.seq = 1, .ack = 1, .flags = ACK, .text = "few", .options = FT_TCP_HAS_TIMESTAMP,
+		.ts_value = 1000);
+	QUEUE(.seq = 4, .ack = 1, .flags = ACK, .options = FT_TCP_HAS_TIMESTAMP, .ts_value = 1000);
+	QUEUE(.seq = 4, .ack = 1, .flags = ACK, .text = "bytes");
+	peer_turn();
+	peer.is_vouched_for = false;
+	peer.stack.receive_pool = own;
+	peer_expect_read("few");
+	peer_take_all();
+}
+
 // ---- packets to send ----
 
 static void closed_no_packet_left_no_reset(void **state)
@@ -285,6 +306,28 @@ static void established_crowd_of_unread_bytes_leaves_packets_to_others(void **st
 	for (uint32_t seq = 1; seq < 100001; seq += 1000) {
 		TAKES(.seq = seq, .ack = 1, .flags = PSH | ACK, .bytes = 1000);
 		peer_expect_read_bytes(1000);
+	}
+}
+
+// Its place in the connection table is another again and again, and for a while in either of two.
+static void established_while_the_table_grows_hears_all(void **state)
+{
+	uint32_t iss;
+
+	peer.config.tcp.connections = CROWD + 1;
+	peer_restart();
+	ESTABLISH(.options = FT_TCP_HAS_TIMESTAMP, .ts_value = 1000);
+	iss = peer.iss;
+	ft_tcp_set_backlog(peer.listener, UINT32_MAX - 1);
+	for (uint16_t i = 0; i < 1100; i++) {
+		peer_complete_from(50000 + i);
+		peer.iss = iss;
+		peer.is_vouched_for = true;
+		TAKES(.seq = 1 + i, .ack = 1, .flags = ACK, .bytes = 1,
+			.options = FT_TCP_HAS_TIMESTAMP, .ts_value = 1000);
+		peer.is_vouched_for = false;
+		peer_expect_read_bytes(1);
+		peer_take_all();
 	}
 }
 
@@ -675,6 +718,7 @@ int main(void)
 		PEER_TEST(listen_full_accept_queue_drops_syns),
 		PEER_TEST(listen_no_block_left_ends_a_closed_fin_wait_2),
 		PEER_TEST(listen_no_block_left_keeps_an_open_fin_wait_2),
+		PEER_TEST(established_packets_from_another_pool_go_back_there),
 		PEER_TEST(closed_no_packet_left_no_reset),
 		PEER_TEST(established_no_packet_left_abort_ends_it_without_a_reset),
 		PEER_TEST(listen_no_packet_left_syn_ack_waits),
@@ -688,6 +732,7 @@ int main(void)
 		PEER_TEST(tiny_mss_of_the_peer_is_raised),
 		PEER_TEST(window_opens_no_further_while_packets_are_short),
 		PEER_TEST(established_crowd_of_unread_bytes_leaves_packets_to_others),
+		PEER_TEST(established_while_the_table_grows_hears_all),
 		PEER_TEST(established_crowd_of_gaps_leaves_packets_to_others),
 		PEER_TEST(established_crowd_that_is_not_read_leaves_packets_to_others),
 		PEER_TEST(established_crowd_that_does_not_read_leaves_packets_to_others),

@@ -418,6 +418,26 @@ static void established_text_in_lent_mbufs_is_read_before_they_go_back(void **st
 	EXPECT(.seq = 1, .ack = 15, .flags = ACK, .options = FT_TCP_HAS_TIMESTAMP);
 }
 
+static void resting_to_ourselves_segment_from_outside_is_dropped(void **state)
+{
+	struct ft_tcp_anchor *calling = connect_to_ourselves();
+	const struct ft_tcp_conn called = *peer.conn->conn;
+
+	peer_pass(2 * FT_TCP_REST_AFTER);
+	assert_true(ft_anchor_is_at_rest(peer.conn));
+	peer.iss = called.snd.max - 1;
+	peer.peer_iss = called.rcv.nxt - 1;
+	peer.is_vouched_for = true;
+	DROPS(IP_BAD_SOURCE, .seq = 1, .ack = 1, .flags = ACK, .text = "evil",
+		.from_ip = RTE_IPV4(10, 9, 0, 2), .from_port = 41000,
+		.options = FT_TCP_HAS_TIMESTAMP, .ts_value = called.rcv.ts_recent);
+	peer.is_vouched_for = false;
+	peer_expect_read_error(-EAGAIN);
+	ft_tcp_abort(&peer.stack, calling, peer.now);
+	peer_turn();
+	peer_turn();
+}
+
 // A SYN before it in the burst ends that connection, which lingers, and gets its place in memory: what is known of the
 // newcomer's peer says nothing of this segment's.
 static void time_wait_to_ourselves_segment_from_outside_behind_a_syn_is_dropped(void **state)
@@ -494,6 +514,22 @@ static void established_urgent_pointer_moving_back_reads_each_byte_once(void **s
 	ENDS_IN("ESTABLISHED");
 }
 
+// What comes with the mark set is no longer as predicted.
+static void established_urgent_byte_in_a_usual_segment_is_found(void **state)
+{
+	ESTABLISH(.options = FT_TCP_HAS_TIMESTAMP, .ts_value = 1000);
+	peer.is_vouched_for = true;
+	TAKES(.seq = 1, .ack = 1, .flags = ACK | URG, .text = "ab", .urgent = 4,
+		.options = FT_TCP_HAS_TIMESTAMP, .ts_value = 1000);
+	peer_expect_read("ab");
+	TAKES(.seq = 3, .ack = 1, .flags = ACK, .text = "cX", .options = FT_TCP_HAS_TIMESTAMP,
+		.ts_value = 1000);
+	peer.is_vouched_for = false;
+	peer_expect_urgent('X');
+	peer_expect_read("c");
+	peer_take_all();
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -512,9 +548,11 @@ int main(void)
 		PEER_TEST(established_segment_of_a_colliding_tuple_is_not_taken),
 		PEER_TEST(established_to_ourselves_segment_from_outside_is_dropped),
 		PEER_TEST(established_text_in_lent_mbufs_is_read_before_they_go_back),
+		PEER_TEST(resting_to_ourselves_segment_from_outside_is_dropped),
 		PEER_TEST(time_wait_to_ourselves_segment_from_outside_behind_a_syn_is_dropped),
 		PEER_TEST(time_wait_segment_behind_a_syn_that_ended_it_is_reset),
 		PEER_TEST(established_urgent_pointer_moving_back_reads_each_byte_once),
+		PEER_TEST(established_urgent_byte_in_a_usual_segment_is_found),
 	};
 
 	ft_test_start_eal();
