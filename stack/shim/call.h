@@ -80,9 +80,9 @@ static inline struct ft_tcp_conn *ft_call_find_at_work(int fd, struct ft_stack *
 {
 	const struct ft_description *description = ft_call_look(fd, stack);
 
-	if (unlikely(description == NULL || description->kind != FT_DESCRIPTION_SOCKET))
+	if (unlikely(description == NULL))
 		return NULL;
-	return ft_tcp_at_work(((const struct ft_socket *)description)->conn);
+	return ft_tcp_at_work(ft_container_of(description, const struct ft_socket, description));
 }
 
 long ft_call_failed(int error) __attribute__((cold));

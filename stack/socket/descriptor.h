@@ -17,6 +17,7 @@ enum ft_description_kind { FT_DESCRIPTION_SOCKET, FT_DESCRIPTION_EPOLL };
 struct ft_description {
 	uint8_t kind;	      // enum ft_description_kind
 	bool is_nonblocking;  // O_NONBLOCK
+	bool is_at_work;      // a socket, whose `conn` has its block (tcp/anchor.h)
 	uint32_t descriptors; // how many lead here
 	int first;	      // one of them, the others behind it by `next`; 0: none
 };

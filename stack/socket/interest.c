@@ -4,6 +4,7 @@
 
 #include "socket/socket.h"
 #include "stack.h"
+#include "tcp/tcp_at_once.h"
 #include "tcp/tcp_readiness.h"
 
 // What may stand beside EPOLLEXCLUSIVE (epoll_ctl(2)).
@@ -117,10 +118,11 @@ static __rte_always_inline uint32_t wanted_now(
 	struct ft_stack *stack, const struct ft_socket *sockets, const struct ft_watch *watch)
 {
 	const struct ft_socket *socket = sockets + watch->socket;
+	const struct ft_tcp_conn *conn = ft_tcp_at_work(socket);
 	const uint32_t wanted = watch->wanted.events;
 
-	if (likely(socket->conn != NULL))
-		return ft_tcp_readiness_now(socket->conn, wanted) & wanted;
+	if (likely(conn != NULL))
+		return ft_tcp_readiness_now(conn, wanted) & wanted;
 	return ft_socket_readiness(stack, &socket->description) & wanted;
 }
 

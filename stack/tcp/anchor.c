@@ -242,6 +242,7 @@ struct ft_tcp_conn *ft_anchor_unfold(
 	anchor->state = FT_TCP_CLOSED;
 	anchor->conn = conn;
 	conn->anchor = anchor;
+	conn->socket->description.is_at_work = true;
 	ft_tcp_timers_woken(stack, conn, keepalive);
 	return conn;
 }
@@ -253,6 +254,7 @@ bool ft_anchor_rest(struct ft_stack *stack, struct ft_tcp_conn *conn)
 	fold(stack, conn->anchor, conn, take_alarm(stack, conn));
 	ft_tcp_timers_stop(stack, conn);
 	conn->state = FT_TCP_CLOSED; // how a free block is told
+	conn->socket->description.is_at_work = false;
 	conn->socket = NULL;
 	ft_pool_give(&stack->tcp.conns, conn);
 	return true;

@@ -87,5 +87,6 @@ static inline struct ft_tcp_anchor *ft_tcp_accept(
 	listener->accept_count--;
 	conn->listener = NULL;
 	conn->socket = socket;
+	socket->description.is_at_work = true;
 	return conn->anchor;
 }

@@ -6,13 +6,13 @@
 #include "tcp/conn.h"
 #include "tcp/window.h"
 
-// The connection's block, or NULL.
-static inline struct ft_tcp_conn *ft_tcp_at_work(const struct ft_tcp_anchor *anchor)
+// The block of the socket's connection, or NULL: that rests, or there is none.
+static inline struct ft_tcp_conn *ft_tcp_at_work(const struct ft_socket *socket)
 {
 	struct ft_tcp_conn *conn = NULL;
 
-	if (likely(anchor != NULL && !ft_anchor_is_at_rest(anchor))) {
-		conn = anchor->conn;
+	if (likely(socket->description.is_at_work)) {
+		conn = socket->conn->conn;
 		if (conn == NULL)
 			__builtin_unreachable(); // so the caller's check costs nothing here
 	}

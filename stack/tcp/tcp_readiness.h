@@ -38,9 +38,8 @@ static inline uint32_t ft_tcp_plain_readiness(const struct ft_tcp_conn *conn, ui
 }
 
 // What ft_tcp_readiness() says, of `wanted` at least.
-static inline uint32_t ft_tcp_readiness_now(const struct ft_tcp_anchor *anchor, uint32_t wanted)
+static inline uint32_t ft_tcp_readiness_now(const struct ft_tcp_conn *conn, uint32_t wanted)
 {
-	if (likely(!ft_anchor_is_at_rest(anchor) && ft_tcp_is_plainly_ready(anchor->conn)))
-		return ft_tcp_plain_readiness(anchor->conn, wanted);
-	return ft_tcp_readiness(anchor);
+	return likely(ft_tcp_is_plainly_ready(conn)) ? ft_tcp_plain_readiness(conn, wanted)
+						     : ft_tcp_readiness(conn->anchor);
 }

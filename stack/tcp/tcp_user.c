@@ -325,9 +325,16 @@ static bool has_unread(const struct ft_tcp_conn *conn)
 	       (ft_conn_may_receive(conn) || conn->state == FT_TCP_CLOSE_WAIT);
 }
 
+// It may be another connection's before this one ends.
+static void leave_socket(struct ft_tcp_conn *conn)
+{
+	conn->socket->description.is_at_work = false;
+	conn->socket = NULL;
+}
+
 static void abort_conn(struct ft_stack *stack, struct ft_tcp_conn *conn, ft_time now)
 {
-	conn->socket = NULL;
+	leave_socket(conn);
 	ft_tcp_abort_conn(stack, conn, ECONNABORTED, now);
 }
 
@@ -345,7 +352,7 @@ static void close_conn(struct ft_stack *stack, struct ft_tcp_conn *conn, ft_time
 		abort_conn(stack, conn, now);
 		return;
 	}
-	conn->socket = NULL;
+	leave_socket(conn);
 	conn->is_orphan = true;
 	ft_conn_discard_received(stack, conn);
 	if (conn->state == FT_TCP_SYN_SENT) {

@@ -624,6 +624,8 @@ void peer_connect_to(uint16_t port)
 	assert_int_equal(ft_tcp_connect(&peer.stack, &tuple, peer.socket,
 				 &peer.socket->settings->options, peer.now, &peer.conn),
 		0);
+	peer.socket->conn = peer.conn;
+	assert_true(peer.socket->description.is_at_work);
 	peer_turn();
 }
 
@@ -650,7 +652,7 @@ void peer_accept(void)
 	struct ft_tcp_options options;
 
 	assert_true(ft_tcp_has_waiting(peer.listener));
-	peer.conn = ft_tcp_accept(&peer.stack, peer.listener, peer.socket);
+	peer.socket->conn = peer.conn = ft_tcp_accept(&peer.stack, peer.listener, peer.socket);
 	ft_tcp_get_options(&peer.stack, peer.conn, &options);
 	change_settings(peer.socket, &options);
 }
@@ -683,7 +685,7 @@ void peer_shutdown(void)
 void peer_close(void)
 {
 	ft_tcp_close(&peer.stack, peer.conn, peer.now);
-	peer.conn = NULL;
+	peer.socket->conn = peer.conn = NULL;
 	peer_turn();
 }
 

@@ -11,6 +11,7 @@ static void expect_rest(bool is_at_rest)
 	assert_int_equal(peer.stack.tcp.anchors.in_use, 1);
 	assert_int_equal(peer.stack.tcp.conns.in_use, is_at_rest ? 0 : 1);
 	assert_int_equal(ft_anchor_is_at_rest(peer.conn), is_at_rest);
+	assert_int_equal(peer.socket->description.is_at_work, !is_at_rest);
 }
 
 static void established_quiet_for_a_second_rests(void **state)

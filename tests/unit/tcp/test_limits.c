@@ -412,7 +412,7 @@ static void established_crowd_that_does_not_read_leaves_packets_to_others(void *
 		peer_complete_from(50000 + i);
 		SEND(.seq = 1, .ack = 1, .flags = ACK, .is_window_shut = true,
 			.from_port = 50000 + i);
-		hoarders[i] = ft_tcp_accept(&peer.stack, peer.listener, NULL);
+		hoarders[i] = ft_tcp_accept(&peer.stack, peer.listener, peer.socket);
 		assert_true(write_until_refused(hoarders[i]) >= 2000);
 	}
 	assert_in_range(held->used, held->limit / 2, held->limit / 16 * 15);
@@ -430,6 +430,7 @@ static void established_crowd_that_does_not_read_leaves_packets_to_others(void *
 		ft_tcp_abort(&peer.stack, hoarders[i], peer.now);
 	peer_turn();
 	assert_int_equal(ft_tcp_readiness(hoarders[RTE_DIM(hoarders) - 1]) & EPOLLOUT, EPOLLOUT);
+	ft_tcp_abort(&peer.stack, hoarders[RTE_DIM(hoarders) - 1], peer.now);
 }
 
 // Who has closed will not write, and waits for no word.
@@ -453,19 +454,21 @@ static void established_refused_and_shut_down_wants_no_packets(void **state)
 static void established_crowd_that_wants_packets_delays_nobody(void **state)
 {
 	const uint64_t others = peer.stack.send_held.limit / 16 * 15;
+	struct ft_tcp_anchor *crowd[200];
 	uint32_t iss;
 
 	peer.config.tcp.connections = 256;
 	peer_restart();
 	ESTABLISH();
 	iss = peer.iss;
-	ft_tcp_set_backlog(peer.listener, 200);
+	ft_tcp_set_backlog(peer.listener, RTE_DIM(crowd));
 	peer.stack.send_held.used += others;
-	for (uint16_t i = 0; i < 200; i++) {
+	for (uint16_t i = 0; i < RTE_DIM(crowd); i++) {
 		peer_complete_from(50000 + i);
 		SEND(.seq = 1, .ack = 1, .flags = ACK, .is_window_shut = true,
 			.from_port = 50000 + i);
-		write_until_refused(ft_tcp_accept(&peer.stack, peer.listener, NULL));
+		crowd[i] = ft_tcp_accept(&peer.stack, peer.listener, peer.socket);
+		write_until_refused(crowd[i]);
 	}
 	peer_turn();
 	SEND(.seq = 2, .ack = 1, .flags = ACK, .text = "x", .from_port = 50199); // a gap before it
@@ -477,6 +480,8 @@ static void established_crowd_that_wants_packets_delays_nobody(void **state)
 		peer_write("y");
 		EXPECT(.seq = 1 + i, .ack = 2 + i, .flags = PSH | ACK, .text = "y");
 	}
+	for (uint16_t i = 0; i < RTE_DIM(crowd); i++)
+		ft_tcp_abort(&peer.stack, crowd[i], peer.now);
 	peer.stack.send_held.used -= others;
 }
 
@@ -493,7 +498,7 @@ static void delayed_ack_of_zero_acks_at_once(void **state)
 
 static ft_time wheel_stands_at(void)
 {
-	return ft_tcp_at_work(peer.conn)->timer.deadline;
+	return peer.conn->conn->timer.deadline;
 }
 
 static void ack_that_rides_on_the_answer_never_was_in_the_wheel(void **state)
@@ -593,7 +598,7 @@ static void acks_that_wait_with_many_others_need_no_wheel_if_they_are_young(void
 	struct ft_tcp_conn *conn;
 
 	peer_enter(FT_TCP_ESTABLISHED);
-	conn = ft_tcp_at_work(peer.conn);
+	conn = peer.conn->conn;
 	TAKES(.seq = 1, .ack = 1, .flags = PSH | ACK, .text = "x");
 	fill_fresh_acks(fresh->acks[0]);
 	fresh->acks[0].conn = fresh->acks[1].conn = ft_pool_at(&peer.stack.tcp.conns, 1);
@@ -614,14 +619,14 @@ static void ack_that_waits_dies_with_its_connection(void **state)
 	ft_time before;
 
 	peer_enter(FT_TCP_ESTABLISHED);
-	block = ft_tcp_at_work(peer.conn);
+	block = peer.conn->conn;
 	QUEUE(.seq = 1, .ack = 1, .flags = PSH | ACK, .text = "x");
 	QUEUE(.seq = 2, .flags = RST);
 	peer_turn();
 	peer_expect_read("x");
 	peer_close();
 	ESTABLISH(.from_port = 50000);
-	assert_ptr_equal(ft_tcp_at_work(peer.conn), block);
+	assert_ptr_equal(peer.conn->conn, block);
 	before = wheel_stands_at();
 	peer_turn();
 	assert_true(wheel_stands_at() == before);

@@ -112,10 +112,15 @@ static void note_read(ssize_t result, const void *given, int flags)
 	note(result, given, has_bytes ? (uint64_t)result : 0);
 }
 
+static struct ft_tcp_conn *block(void)
+{
+	return peer.conn == NULL || ft_anchor_is_at_rest(peer.conn) ? NULL : peer.conn->conn;
+}
+
 // As stack/shim/ does.
 static void send_as_a_call(const struct iovec *iov)
 {
-	struct ft_tcp_conn *conn = ft_tcp_at_work(peer.conn);
+	struct ft_tcp_conn *conn = block();
 
 	if (conn != NULL && ft_tcp_may_send_at_once(&peer.stack, conn, iov->iov_len))
 		ft_tcp_send_at_once(&peer.stack, conn, iov->iov_base, iov->iov_len);
@@ -125,7 +130,7 @@ static void send_as_a_call(const struct iovec *iov)
 
 static void receive_as_a_call(const struct iovec *iov)
 {
-	struct ft_tcp_conn *conn = ft_tcp_at_work(peer.conn);
+	struct ft_tcp_conn *conn = block();
 	const int64_t room_bytes = (int64_t)iov->iov_len;
 
 	if (conn != NULL && ft_tcp_may_receive_at_once(&peer.stack, conn, room_bytes))

@@ -104,10 +104,10 @@ static void fin_of_a_segment_refused_beyond_a_gap_is_taken_in_its_place(void **s
 	held->used = used;
 	TAKES(.seq = 1, .ack = 1, .flags = ACK, .bytes = 2);
 	EXPECT(.seq = 1, .ack = 3, .flags = ACK);
-	assert_true(ft_tcp_at_work(peer.conn)->has_gap);
+	assert_true(peer.conn->conn->has_gap);
 	TAKES(.seq = 3, .ack = 1, .flags = ACK, .bytes = 1000);
 	EXPECT(.seq = 1, .ack = 1004, .flags = ACK);
-	assert_false(ft_tcp_at_work(peer.conn)->has_gap);
+	assert_false(peer.conn->conn->has_gap);
 	ASSERT_STATE("CLOSE-WAIT");
 	peer_expect_read_bytes(1002);
 	peer_expect_read_error(0);

@@ -14,28 +14,28 @@ static void establish(void)
 
 static bool may_read(int64_t room_bytes)
 {
-	return ft_tcp_may_receive_at_once(&peer.stack, ft_tcp_at_work(peer.conn), room_bytes);
+	return ft_tcp_may_receive_at_once(&peer.stack, peer.conn->conn, room_bytes);
 }
 
 static bool may_write(uint64_t bytes)
 {
-	return ft_tcp_may_send_at_once(&peer.stack, ft_tcp_at_work(peer.conn), bytes);
+	return ft_tcp_may_send_at_once(&peer.stack, peer.conn->conn, bytes);
 }
 
 static bool is_at_end(int64_t room_bytes)
 {
-	return ft_tcp_is_at_end(&peer.stack, ft_tcp_at_work(peer.conn), room_bytes);
+	return ft_tcp_is_at_end(&peer.stack, peer.conn->conn, room_bytes);
 }
 
 static uint64_t read_at_once(void *to)
 {
-	return ft_tcp_receive_at_once(&peer.stack, ft_tcp_at_work(peer.conn), to);
+	return ft_tcp_receive_at_once(&peer.stack, peer.conn->conn, to);
 }
 
 static void write_at_once(const char *text)
 {
 	assert_true(may_write(strlen(text)));
-	ft_tcp_send_at_once(&peer.stack, ft_tcp_at_work(peer.conn), text, strlen(text));
+	ft_tcp_send_at_once(&peer.stack, peer.conn->conn, text, strlen(text));
 	peer_turn();
 }
 
@@ -70,12 +70,12 @@ static void established_window_that_opens_with_a_read_at_once_is_told(void **sta
 	ESTABLISH(.options = FT_TCP_HAS_WINDOW_SCALE, .window_scale = 7);
 	TAKES(.seq = 1, .ack = 1, .flags = ACK, .text = "request");
 	EXPECT_NOTHING;
-	assert_int_equal(ft_tcp_at_work(peer.conn)->rcv.wnd, UINT16_MAX - 7);
+	assert_int_equal(peer.conn->conn->rcv.wnd, UINT16_MAX - 7);
 	assert_true(may_read(64));
 	assert_int_equal(read_at_once(got), 7);
 	peer_turn();
 	EXPECT(.seq = 1, .ack = 8, .flags = ACK);
-	assert_int_equal(ft_tcp_at_work(peer.conn)->rcv.wnd, 1 << 20);
+	assert_int_equal(peer.conn->conn->rcv.wnd, 1 << 20);
 }
 
 static void closed_by_the_peer_the_end_is_told_at_once_when_all_is_read(void **state)

@@ -76,7 +76,7 @@ static void established_data_is_followed_to_the_reader(void **state)
 		"tcp #1 segment port 40000 -> 7: PSH ACK, SEQ N, ACK N, window 60000, 5 bytes; checksum verified in software\n"
 		"tcp #1 10.9.0.2:7 10.9.0.1:40000 in ESTABLISHED: SEQ is IRS+1, RCV.NXT is IRS+1; ACK is ISS+1, SND.UNA is ISS+1\n"
 		"timer #1 10.9.0.2:7 10.9.0.1:40000 delayed ACK timer set to 40.000 ms\n"
-		"socket #1 socket fd 4: readable\n"
+		"socket #1 10.9.0.2:7 10.9.0.1:40000 socket fd 4: readable\n"
 		"socket 10.9.0.2:7 10.9.0.1:40000 application reads 5 bytes\n"
 		"socket 10.9.0.2:7 10.9.0.1:40000 application sends 5 bytes\n"
 		"tcp 10.9.0.2:7 10.9.0.1:40000 owes data\n"
