@@ -30,6 +30,7 @@ struct ft_ip {
 	// groups of destinations (RFC 7739 5.3).
 	uint16_t next_id[FT_IP_ID_COUNTERS];
 	struct ft_ip_head *heads; // ip_head.h
+	uint64_t heads_made;
 };
 
 // What a transport asks of IP for one packet. The packet's data begins at the transport header; its

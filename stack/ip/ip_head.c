@@ -66,11 +66,13 @@ struct ft_ip_head *ft_ip_head_make(struct ft_stack *stack, struct ft_ip_head *he
 	*head = (struct ft_ip_head){
 		.source = tuple->local,
 		.destination = tuple->remote,
+		.number = ++stack->ip.heads_made * FT_IP_HEADS + (uint64_t)(head - stack->ip.heads),
 		.arp_changes = stack->arp.changes,
 		.ttl = ttl,
 		.tos = tos,
 	};
-	if (ft_route_find(stack, &tuple->remote, now, &route) != 0 ||
+	if (stack->netif.mtu < FT_IP_HEAD_SMALLEST_MTU ||
+		ft_route_find(stack, &tuple->remote, now, &route) != 0 ||
 		!is_to_single_host(head, &route))
 		return head;
 	head->neighbour = ft_arp_recall(stack, &route.next_hop, &mac);

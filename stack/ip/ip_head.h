@@ -19,6 +19,9 @@
 #include "stack.h"
 
 #define FT_IP_HEADS 256 // a power of two
+// The datagram that every host takes whole (RFC 791 3.1): on a link for smaller ones all go the long way. So TCP may
+// rely on it that a segment shorter than its MSS fits the link.
+#define FT_IP_HEAD_SMALLEST_MTU 576
 
 struct ft_ip_frame {
 	struct rte_ether_hdr eth;
@@ -28,6 +31,7 @@ struct ft_ip_frame {
 struct ft_ip_head {
 	struct ft_addr source;
 	struct ft_addr destination;
+	uint64_t number; // no other ever had it, and which place it has, modulo FT_IP_HEADS; not 0
 	uint64_t arp_changes; // stack->arp.changes when it was made: good until there is another
 	struct ft_list *neighbour;  // its place in stack->arp.resolved; NULL: go the long way
 	uint64_t offloads;	    // ol_flags: what the NIC computes
@@ -76,6 +80,19 @@ static inline const struct ft_ip_head *ft_ip_head_recall(
 		     !ft_ip_head_is_of(head, tuple, ttl, tos)))
 		head = ft_ip_head_make(stack, head, tuple, ttl, tos, now);
 	if (unlikely(head->neighbour == NULL || now < stack->ip.routes.paths_expire))
+		return NULL;
+	ft_arp_note_use(&stack->arp, head->neighbour);
+	return head;
+}
+
+// The head that ft_ip_head_recall() once returned, by its number, if it is that still, and would be returned again.
+static inline const struct ft_ip_head *ft_ip_head_again(
+	struct ft_stack *stack, uint64_t number, ft_time now)
+{
+	const struct ft_ip_head *head = &stack->ip.heads[number % FT_IP_HEADS];
+
+	if (unlikely(head->number != number || head->arp_changes != stack->arp.changes ||
+		     now < stack->ip.routes.paths_expire))
 		return NULL;
 	ft_arp_note_use(&stack->arp, head->neighbour);
 	return head;

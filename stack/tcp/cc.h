@@ -37,7 +37,7 @@ struct ft_cc {
 		struct {
 			uint32_t acked_bytes; // since cwnd last grew (RFC 3465 2.1)
 		} newreno;
-		uint64_t room[3];
+		uint64_t room[2];
 	};
 };
 

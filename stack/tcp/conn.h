@@ -105,7 +105,7 @@ struct ft_tcp_conn {
 	bool was_syn_lost : 1;	    // SYN or SYN-ACK was sent again: begin carefully (RFC 5681 3.1)
 	bool was_hoarder_tried : 1; // since packets_moved
 	uint8_t reuse : 4;	    // enum ft_port_reuse, as the port was held with
-	uint8_t urgent_byte;
+	uint8_t soft_error; // told by ICMP, reported if the connection times out (RFC 1122 4.2.3.9)
 	uint8_t packets_moved; // when something last moved in the send queue: tcp_hoarders.h
 	uint16_t snd_laps;     // how often SND.UNA has gone round past the ISS: every 4 GB
 	uint32_t send_limit;   // bytes of the send queue: options.send_buffer, and as it has grown
@@ -131,17 +131,18 @@ struct ft_tcp_conn {
 
 	// Line 10, from the middle of the options on, is the last that a request needs.
 	struct ft_tcp_options options;
+	uint64_t head_number;	   // of the IP head that it last had (ip_head.h), or 0
 	uint32_t ts_recent_age;	   // when ts_recent was taken: ft_conn_age()
 	uint16_t rcv_laps;	   // how often RCV.NXT has gone round past the IRS: every 4 GB
 	uint8_t unanswered_probes; // of a silent peer, or of a closed window
 	uint8_t timeouts;	   // in a row, with nothing acknowledged between them
-	uint8_t soft_error; // told by ICMP, reported if the connection times out (RFC 1122 4.2.3.9)
-	uint8_t again;	    // why snd.nxt last went back: enum ft_pkt_cause
-	uint8_t window_probes; // since the window closed, answered or not
-	uint8_t challenges_left;
-	uint32_t rcv_up; // where the urgent byte is, if has_urgent
 	struct ft_cc cc;
 
+	uint8_t again;	       // why snd.nxt last went back: enum ft_pkt_cause
+	uint8_t window_probes; // since the window closed, answered or not
+	uint8_t challenges_left;
+	uint8_t urgent_byte;
+	uint32_t rcv_up;		  // where the urgent byte is, if has_urgent
 	struct ft_list queue_node;	  // in a listener's queue, or in tcp->lingering
 	struct ft_tcp_listener *listener; // while in one of its queues
 	struct ft_tcp_anchor *anchor;

@@ -84,6 +84,7 @@ int ft_tcp_set_options(struct ft_stack *stack, struct ft_tcp_anchor *anchor,
 	if (error != 0)
 		return error;
 	conn->options = *options;
+	conn->head_number = 0; // TTL or TOS may be others
 	if (before.send_buffer != options->send_buffer)
 		conn->send_limit = (uint32_t)options->send_buffer;
 	ft_conn_set_receive_buffer(conn, options->receive_buffer);

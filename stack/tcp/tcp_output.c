@@ -77,7 +77,7 @@ static inline void transmit(struct ft_stack *stack, struct ft_tcp_conn *conn, st
 	}
 	ft_segment_write(pkt, seg, conn->tuple.local_port, conn->tuple.remote_port);
 	ft_stack_count(stack, FT_COUNTER_TCP_SEGMENTS_OUT);
-	head = ft_ip_head_recall(stack, &conn->tuple, conn->options.ttl, conn->options.tos, now);
+	head = ft_tcp_output_head(stack, conn, now);
 	if (head == NULL || segment_bytes != 0 || !ft_ip_head_fits(stack, pkt->pkt_len)) {
 		go_the_long_way(stack, conn, pkt, segment_bytes, now);
 		return;

@@ -1,5 +1,6 @@
 // Sending: once a turn each connection that owes something pays it.
 #pragma once
+#include "ip/ip_head.h"
 #include "stack.h"
 #include "tcp/conn.h"
 #include "tcp/tcp_timers.h"
@@ -23,6 +24,20 @@ static inline uint32_t ft_tcp_output_room(const struct ft_stack *stack)
 static inline bool ft_tcp_output_has_room(const struct ft_stack *stack)
 {
 	return ft_tcp_output_room(stack) > 0;
+}
+
+// What stands before its segments, if they need not go the long way (ip_head.h): nearly always what stood before the
+// last one.
+static inline const struct ft_ip_head *ft_tcp_output_head(
+	struct ft_stack *stack, struct ft_tcp_conn *conn, ft_time now)
+{
+	const struct ft_ip_head *head = ft_ip_head_again(stack, conn->head_number, now);
+
+	if (likely(head != NULL))
+		return head;
+	head = ft_ip_head_recall(stack, &conn->tuple, conn->options.ttl, conn->options.tos, now);
+	conn->head_number = head != NULL ? head->number : 0;
+	return head;
 }
 
 // An ACK went out.

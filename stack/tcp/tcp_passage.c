@@ -247,7 +247,7 @@ bool ft_tcp_passage_output(struct ft_stack *stack, struct ft_tcp_conn *conn,
 
 	if (next == NONE || conn->is_sending_urgent || !ft_tcp_output_has_room(stack))
 		return false;
-	head = ft_ip_head_recall(stack, &conn->tuple, conn->options.ttl, conn->options.tos, now);
+	head = ft_tcp_output_head(stack, conn, now);
 	if (unlikely(head == NULL ||
 		     rte_mempool_generic_get(stack->send_pool, (void **)&pkt, 1, cache) != 0))
 		return false;

@@ -294,14 +294,12 @@ static inline bool ft_tcp_predicted_output(struct ft_stack *stack, struct ft_tcp
 	struct rte_mempool_cache *cache, ft_time now)
 {
 	const uint32_t bytes = (uint32_t)conn->send_queue.bytes;
-	const uint32_t most_bytes = sizeof(struct rte_tcp_hdr) + FT_TCP_TIMESTAMP_BYTES + bytes;
 	const struct ft_ip_head *head;
 	struct rte_mbuf *pkt;
 
-	if (unlikely(!ft_tcp_predicted_is_answer(stack, conn, now) ||
-		     !ft_ip_head_fits(stack, most_bytes)))
+	if (unlikely(!ft_tcp_predicted_is_answer(stack, conn, now)))
 		return false;
-	head = ft_ip_head_recall(stack, &conn->tuple, conn->options.ttl, conn->options.tos, now);
+	head = ft_tcp_output_head(stack, conn, now); // and with one it fits the link
 	if (unlikely(head == NULL || (pkt = ft_tcp_predicted_take_packet(stack, cache)) == NULL))
 		return false;
 	ft_tcp_predicted_copy(&conn->send_queue, bytes, pkt);

@@ -230,6 +230,48 @@ static void no_packet_goes_so_while_a_path_has_a_smaller_mtu(void **state)
 	assert_non_null(recall(TEST_PEER));
 }
 
+static void no_packet_goes_so_on_a_link_for_small_ones(void **state)
+{
+	host.config.ip.gateway = (struct ft_addr){ 0 };
+	host.stack.netif.mtu = FT_IP_HEAD_SMALLEST_MTU - 1;
+	assert_null(recall(TEST_PEER));
+	start_anew();
+	host.stack.netif.mtu = FT_IP_HEAD_SMALLEST_MTU;
+	assert_non_null(recall(TEST_PEER));
+}
+
+static const struct ft_ip_head *again(uint64_t number)
+{
+	return ft_ip_head_again(&host.stack, number, host.now);
+}
+
+// By its number it is found as long as it would be by all that it is for.
+static void head_is_known_by_its_number_until_something_changes(void **state)
+{
+	const struct ft_addr far = addr(TEST_FAR);
+	const struct ft_ip_head *head = recall(TEST_PEER);
+	struct ft_tuple as_another = to(TEST_PEER);
+	const uint64_t first = head->number;
+
+	assert_ptr_equal(again(first), head);
+	assert_null(again(0));
+	assert_null(again(first + 1));
+	as_another.local = addr(ANOTHER_OF_OURS);
+	assert_ptr_equal(ft_ip_head_recall(&host.stack, &as_another, 0, 0, host.now), head);
+	assert_null(again(first));
+	assert_ptr_equal(again(head->number), head);
+	assert_ptr_equal(recall(TEST_PEER), head);
+	assert_null(again(first));
+	assert_ptr_equal(again(head->number), head);
+	ft_route_lower_mtu(&host.stack, &far, 1400, host.now);
+	assert_null(again(head->number));
+	start_anew();
+	head = recall(TEST_PEER);
+	assert_ptr_equal(again(head->number), head);
+	host.stack.arp.changes++;
+	assert_null(again(head->number));
+}
+
 // Who asks for another TTL, another type of service, or as another of ours, gets its own.
 static void heads_are_made_for_what_is_asked(void **state)
 {
@@ -271,6 +313,8 @@ int main(void)
 		TEST(neighbour_in_use_does_not_give_way),
 		TEST(only_single_hosts_have_one),
 		TEST(no_packet_goes_so_while_a_path_has_a_smaller_mtu),
+		TEST(no_packet_goes_so_on_a_link_for_small_ones),
+		TEST(head_is_known_by_its_number_until_something_changes),
 		TEST(heads_are_made_for_what_is_asked),
 		TEST(heads_give_way_to_each_other),
 	};

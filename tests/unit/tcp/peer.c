@@ -169,6 +169,8 @@ static struct ft_pkt_info *parse(struct rte_mbuf *pkt)
 	info->transport_offset = HEADERS;
 	info->flags = FT_PKT_L4_CHECKSUM_GOOD;
 	assert_int_equal(ft_tcp_parse(&peer.stack, pkt), FT_TAKEN);
+	peer.last_ttl = ip->time_to_live;
+	peer.last_tos = ip->type_of_service;
 	peer.is_last_to_be_cut = pkt->ol_flags & RTE_MBUF_F_TX_TCP_SEG;
 	return info;
 }

@@ -76,6 +76,8 @@ struct peer {
 	struct ft_segment last; // the last one expected, as it came: timestamps, window, options
 	ft_time last_at;	// when it was sent
 	bool is_last_to_be_cut; // the NIC is asked to
+	uint8_t last_ttl;
+	uint8_t last_tos;
 	uint64_t heard;		// a sum of all the frames expected or taken so far
 	uint16_t announced_mss; // by the test's last SYN
 	uint16_t mbuf_bytes;	// frames arrive in mbufs of so many bytes; 0: in one

@@ -55,6 +55,34 @@ static void established_send_after_shutdown_is_a_broken_pipe(void **state)
 	assert_int_equal(send_flagged("late", 0), -EPIPE);
 }
 
+static void write_and_see(const char *text, uint32_t seq, uint8_t ttl, uint8_t tos)
+{
+	assert_int_equal(send_flagged(text, 0), 1);
+	peer_turn();
+	EXPECT(.seq = seq, .ack = 1, .flags = PSH | ACK, .text = text);
+	assert_int_equal(peer.last_ttl, ttl);
+	assert_int_equal(peer.last_tos, tos);
+	SEND(.seq = 1, .ack = seq + 1, .flags = ACK);
+}
+
+static void established_ttl_and_tos_count_from_the_next_segment_on(void **state)
+{
+	struct ft_tcp_options options;
+
+	peer_enter(FT_TCP_ESTABLISHED);
+	ft_tcp_get_options(&peer.stack, peer.conn, &options);
+	write_and_see("a", 1, 64, 0);
+	options.ttl = 9;
+	set_options(&options);
+	write_and_see("b", 2, 9, 0);
+	options.tos = 8;
+	set_options(&options);
+	write_and_see("c", 3, 9, 8);
+	options.ttl = options.tos = 0;
+	set_options(&options);
+	write_and_see("d", 4, 64, 0);
+}
+
 static void established_full_send_buffer_takes_what_fits(void **state)
 {
 	static uint8_t bytes[10000];
@@ -872,6 +900,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		PEER_TEST(syn_sent_send_waits),
 		PEER_TEST(established_send_after_shutdown_is_a_broken_pipe),
+		PEER_TEST(established_ttl_and_tos_count_from_the_next_segment_on),
 		PEER_TEST(established_full_send_buffer_takes_what_fits),
 		PEER_TEST(established_send_buffer_grows_with_cwnd),
 		PEER_TEST(established_send_buffer_that_grows_wakes_the_writer),

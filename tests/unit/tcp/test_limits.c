@@ -226,8 +226,9 @@ static void established_loopback_queue_filled_by_three_quarters_answer_waits(voi
 // The MSS is never so small, but a link may be.
 static void established_answer_larger_than_the_link_is_dropped(void **state)
 {
-	peer_enter(FT_TCP_ESTABLISHED);
+	peer_listen();
 	peer.stack.netif.mtu = 80;
+	ESTABLISH();
 	peer_write_bytes(41);
 	peer_pass(FT_MILLISECOND);
 	assert_int_equal(peer.stack.counters.dropped_output[FT_DROP_IP_TOO_BIG], 1);

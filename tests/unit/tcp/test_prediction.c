@@ -319,6 +319,7 @@ static struct ft_tcp_conn without_pointers(const struct ft_tcp_conn *conn)
 	copy.reorder.first_block = copy.reorder.last_block = NULL;
 	copy.timer.node = copy.owing_node = copy.queue_node = (struct ft_list){ 0 };
 	copy.receive_memory.held = NULL;
+	copy.head_number = 0;
 	copy.anchor = NULL;
 	copy.listener = NULL;
 	copy.socket = NULL;
