@@ -1,4 +1,6 @@
 // Data to the peer in ESTABLISHED: segments, the windows that limit them, how it ends.
+#include "tcp/conn.h"
+
 #include "peer.h"
 
 // ---- sending ----
@@ -160,6 +162,24 @@ static void requests_and_answers_do_not_widen_the_window(void **state)
 	assert_int_equal(peer_take_all(), 10);
 }
 
+// But where cwnd has no room for a full segment behind an answer, it has ended the sending.
+static void answers_widen_a_window_of_hardly_more_than_a_segment(void **state)
+{
+	struct ft_cc *cc;
+
+	peer_enter(FT_TCP_ESTABLISHED);
+	cc = &peer.conn->conn->cc;
+	cc->cwnd = cc->mss + 10;
+	peer_write_bytes(10);
+	peer_take_all();
+	SEND(.seq = 1, .ack = 11, .flags = ACK);
+	assert_int_equal(cc->cwnd, cc->mss + 10);
+	peer_write_bytes(11);
+	peer_take_all();
+	SEND(.seq = 1, .ack = 22, .flags = ACK);
+	assert_int_equal(cc->cwnd, cc->mss + 21);
+}
+
 // RFC 5681 4.1: after a pause the path is learned again, from the initial window on.
 static void pause_falls_back_to_the_initial_window(void **state)
 {
@@ -267,6 +287,7 @@ int main(void)
 		PEER_TEST(small_segment_goes_when_a_fin_follows),
 		PEER_TEST(slow_start_begins_with_ten_and_doubles),
 		PEER_TEST(requests_and_answers_do_not_widen_the_window),
+		PEER_TEST(answers_widen_a_window_of_hardly_more_than_a_segment),
 		PEER_TEST(pause_falls_back_to_the_initial_window),
 		PEER_TEST(close_with_unread_data_resets),
 		PEER_TEST(close_wait_close_with_unread_data_resets),
