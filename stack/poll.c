@@ -166,7 +166,7 @@ static inline struct ft_tcp_anchor *prove_glanced(
 static void look_up(struct ft_stack *stack, struct ft_incoming *incoming, uint16_t count)
 {
 	uint32_t candidates[FT_RX_BURST];
-	struct ft_tcp_anchor *hearing[FT_RX_BURST]; // those whose applications will hear of it
+	const struct ft_socket *hearing[FT_RX_BURST]; // those of connections with text
 	uint32_t hearing_count = 0;
 
 	for (uint16_t i = 0; i < count; i++) {
@@ -190,8 +190,8 @@ static void look_up(struct ft_stack *stack, struct ft_incoming *incoming, uint16
 		if (unlikely(found == NULL))
 			continue;
 		ft_tcp_prefetch_block(found, length);
-		hearing[hearing_count] = found;
-		hearing_count += length > 0;
+		if (length > 0)
+			hearing[hearing_count++] = ft_tcp_prefetch_socket(stack, found);
 	}
 	ft_tcp_prefetch_around(stack, hearing, hearing_count);
 }

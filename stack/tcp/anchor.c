@@ -106,8 +106,7 @@ static struct ft_tcp_rest fold_numbers(const struct ft_tcp_conn *conn, uint32_t 
 	};
 }
 
-static void fold(struct ft_stack *stack, struct ft_tcp_anchor *anchor,
-	const struct ft_tcp_conn *conn, uint32_t alarm)
+static void fold(struct ft_tcp_anchor *anchor, const struct ft_tcp_conn *conn, uint32_t alarm)
 {
 	anchor->state = conn->state;
 	anchor->snd_scale = conn->snd_scale;
@@ -123,7 +122,6 @@ static void fold(struct ft_stack *stack, struct ft_tcp_anchor *anchor,
 	anchor->reuse = conn->reuse;
 	anchor->snd_laps = conn->snd_laps & LAPS_MOST;
 	anchor->rcv_laps = conn->rcv_laps & LAPS_MOST;
-	anchor->socket = ft_pool_index(&stack->sockets->sockets, conn->socket);
 	anchor->rest = fold_numbers(conn, alarm);
 }
 
@@ -251,7 +249,7 @@ bool ft_anchor_rest(struct ft_stack *stack, struct ft_tcp_conn *conn)
 {
 	if (!ft_anchor_may_rest(stack, conn))
 		return false;
-	fold(stack, conn->anchor, conn, take_alarm(stack, conn));
+	fold(conn->anchor, conn, take_alarm(stack, conn));
 	ft_tcp_timers_stop(stack, conn);
 	conn->state = FT_TCP_CLOSED; // how a free block is told
 	conn->socket->description.is_at_work = false;

@@ -72,7 +72,7 @@ struct ft_tcp_anchor {
 	bool is_after_loss : 1;	   // the recovery point of retransmit.h is SND.UNA, not behind us
 	uint8_t reuse : 4;
 	uint8_t rcv_laps : 4;
-	uint32_t socket; // at rest: an index
+	uint32_t socket; // an index, from when it has one on
 	union {
 		struct ft_tcp_conn *conn; // not at rest; NULL: a free anchor
 		struct ft_tcp_rest rest;

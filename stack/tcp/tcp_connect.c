@@ -28,6 +28,7 @@ int ft_tcp_connect(struct ft_stack *stack, const struct ft_tuple *tuple, struct 
 	if (opened == NULL)
 		return -ENOMEM;
 	opened->socket = socket;
+	opened->anchor->socket = ft_pool_index(&stack->sockets->sockets, socket);
 	socket->description.is_at_work = true;
 	ft_handshake_begin(opened, ft_isn_choose(&stack->key, hash, now), now);
 	ft_conn_set_state(stack, opened, FT_TCP_SYN_SENT);

@@ -42,6 +42,27 @@ static inline void ft_tcp_prefetch_block(const struct ft_tcp_anchor *anchor, uin
 	}
 }
 
-// Then, of those whose applications will hear of the segment, the socket and what that points to. At most FT_RX_BURST.
+// Of those that stand one behind the other in a pool half lie in two lines.
+static inline void ft_tcp_prefetch_object(const void *object, size_t bytes)
+{
+	const uintptr_t address = (uintptr_t)object;
+
+	rte_prefetch0((const void *)address);
+	rte_prefetch0((const void *)(address + bytes - 1));
+}
+
+// And if its application will hear of the segment the socket, which is returned. (One that is just opening has none, and
+// gets that of another; which is none in use, maybe.)
+static inline const struct ft_socket *ft_tcp_prefetch_socket(
+	const struct ft_stack *stack, const struct ft_tcp_anchor *anchor)
+{
+	const struct ft_socket *sockets = (struct ft_socket *)stack->sockets->sockets.objects;
+	const struct ft_socket *socket = sockets + anchor->socket;
+
+	ft_tcp_prefetch_object(socket, sizeof(*socket));
+	return socket;
+}
+
+// Then what these sockets point to.
 void ft_tcp_prefetch_around(
-	struct ft_stack *stack, struct ft_tcp_anchor *const *anchors, uint32_t count);
+	struct ft_stack *stack, const struct ft_socket *const *sockets, uint32_t count);
