@@ -5,6 +5,7 @@
 
 #include <rte_ethdev.h>
 #include <rte_gso.h>
+#include <rte_ring.h>
 
 #include "base/pkt.h"
 #include "drivers/gro.h"
@@ -13,14 +14,20 @@
 
 void memory_wire_init(struct memory_wire *wire, bool has_offload)
 {
+	const unsigned one_at_each_end = RING_F_SP_ENQ | RING_F_SC_DEQ;
+
 	memset(wire, 0, sizeof(*wire));
 	for (int i = 0; i < 2; i++) {
+		wire->ends[i].arriving = rte_ring_create(i == 0 ? "wire0" : "wire1",
+			MEMORY_WIRE_FRAMES, SOCKET_ID_ANY, one_at_each_end | RING_F_EXACT_SZ);
+		if (wire->ends[i].arriving == NULL)
+			errx(1, "no memory for the wire");
 		wire->ends[i].other = &wire->ends[1 - i];
 		wire->ends[i].has_offload = has_offload;
 	}
 }
 
-void memory_wire_free(struct memory_wire *wire)
+void memory_wire_empty(struct memory_wire *wire)
 {
 	struct rte_mbuf *pkt;
 
@@ -29,9 +36,21 @@ void memory_wire_free(struct memory_wire *wire)
 			rte_pktmbuf_free(pkt);
 }
 
+void memory_wire_free(struct memory_wire *wire)
+{
+	memory_wire_empty(wire);
+	for (int i = 0; i < 2; i++)
+		rte_ring_free(wire->ends[i].arriving);
+}
+
 uint32_t memory_end_room(const struct memory_end *end)
 {
-	return MEMORY_WIRE_FRAMES - end->other->arriving.count;
+	return rte_ring_free_count(end->other->arriving);
+}
+
+bool memory_end_has_frames(const struct memory_end *end)
+{
+	return rte_ring_count(end->arriving) > 0;
 }
 
 void memory_end_expect_tso(struct memory_end *end, struct rte_mempool *pool)
@@ -87,16 +106,13 @@ static void cut(struct memory_end *end, struct rte_mbuf *pkt)
 }
 
 // NULL when nothing has arrived.
-static inline struct rte_mbuf *next_frame(struct memory_end *end)
+static struct rte_mbuf *next_frame(struct memory_end *end)
 {
-	struct memory_ring *ring = &end->arriving;
 	struct rte_mbuf *pkt;
 
 	if (end->cut_count == 0) {
-		if (ring->count == 0)
+		if (rte_ring_sc_dequeue(end->arriving, (void **)&pkt) != 0)
 			return NULL;
-		ring->count--;
-		pkt = ring->frames[ring->first++ % MEMORY_WIRE_FRAMES];
 		if (!(pkt->ol_flags & RTE_MBUF_F_TX_TCP_SEG))
 			return pkt;
 		cut(end, pkt);
@@ -109,6 +125,9 @@ uint16_t memory_end_receive(struct memory_end *end, struct rte_mbuf **pkts, uint
 {
 	uint16_t given = 0;
 
+	if (end->pool == NULL) // of nothing that arrives a segment is to be made
+		return (uint16_t)rte_ring_sc_dequeue_burst(
+			end->arriving, (void **)pkts, count, NULL);
 	while (given < count && (pkts[given] = next_frame(end)) != NULL)
 		given++;
 	return given;
@@ -116,15 +135,14 @@ uint16_t memory_end_receive(struct memory_end *end, struct rte_mbuf **pkts, uint
 
 uint16_t memory_end_transmit(struct memory_end *end, struct rte_mbuf **pkts, uint16_t count)
 {
-	struct memory_ring *ring = &end->other->arriving;
-	uint16_t taken = RTE_MIN(count, memory_end_room(end));
+	const uint64_t vouched_for = end->has_offload ? GOOD : 0;
+	const uint16_t taken = RTE_MIN(count, memory_end_room(end));
 
-	for (uint16_t i = 0; i < taken; i++) {
+	for (uint16_t i = 0; i < taken; i++)
 		if (!(pkts[i]->ol_flags & RTE_MBUF_F_TX_TCP_SEG))
-			pkts[i]->ol_flags = end->has_offload ? GOOD : 0;
-		ring->frames[(ring->first + ring->count++) % MEMORY_WIRE_FRAMES] = pkts[i];
-	}
-	return taken;
+			pkts[i]->ol_flags = vouched_for;
+	return (uint16_t)rte_ring_sp_enqueue_burst(
+		end->other->arriving, (void **)pkts, taken, NULL);
 }
 
 static uint16_t receive(void *driver, struct rte_mbuf **pkts, uint16_t count)

@@ -8,17 +8,12 @@
 #include "drivers/gso.h"
 #include "netif.h"
 
-#define MEMORY_WIRE_FRAMES   4096 // that one end can hold, a power of two
+#define MEMORY_WIRE_FRAMES   4096 // that one end can hold
 #define MEMORY_WIRE_SEGMENTS 64	  // of one packet
-
-struct memory_ring {
-	struct rte_mbuf *frames[MEMORY_WIRE_FRAMES];
-	uint32_t first, count;
-};
 
 // What one host sees: frames for it, and the ring where the other host finds its own.
 struct memory_end {
-	struct memory_ring arriving;
+	struct rte_ring *arriving;
 	struct memory_end *other;
 	bool has_offload; // checksums: what arrives counts as verified, what is sent has none
 	bool has_tso;	  // cuts what it sends, with has_offload; else drivers/gso.c does
@@ -41,6 +36,8 @@ void memory_wire_init(struct memory_wire *wire, bool has_offload);
 void memory_end_expect_tso(struct memory_end *end, struct rte_mempool *pool);
 // This end has TSO and no offload: it cuts in software, and takes headers from `pool`.
 void memory_end_cut(struct memory_end *end, struct rte_mempool *pool);
+// Frees what is under way.
+void memory_wire_empty(struct memory_wire *wire);
 void memory_wire_free(struct memory_wire *wire);
 
 // The netif of one end, with the MAC 02:00:00:00:00:`number`.
@@ -50,3 +47,4 @@ struct ft_netif memory_wire_netif(struct memory_end *end, uint8_t number);
 uint16_t memory_end_receive(struct memory_end *end, struct rte_mbuf **pkts, uint16_t count);
 uint16_t memory_end_transmit(struct memory_end *end, struct rte_mbuf **pkts, uint16_t count);
 uint32_t memory_end_room(const struct memory_end *end);
+bool memory_end_has_frames(const struct memory_end *end); // arrived, and not received yet

@@ -171,8 +171,9 @@ static bool is_anything_under_way(const struct bench *bench)
 {
 	if (is_wheel_behind(&bench->host) || is_wheel_behind(&bench->peer_host))
 		return true;
-	return bench->wire.ends[0].arriving.count > 0 || bench->wire.ends[1].arriving.count > 0 ||
-	       bench->host.stack.tx_count > 0 || bench->peer_host.stack.tx_count > 0;
+	return memory_end_has_frames(&bench->wire.ends[0]) ||
+	       memory_end_has_frames(&bench->wire.ends[1]) || bench->host.stack.tx_count > 0 ||
+	       bench->peer_host.stack.tx_count > 0;
 }
 
 // More than a second in which nobody asks, so that what is quiet comes to rest. What timers send
@@ -480,7 +481,7 @@ static void start(struct bench *bench)
 static void stop(struct bench *bench)
 {
 	mirror_client_free(&bench->client);
-	memory_wire_free(&bench->wire);
+	memory_wire_empty(&bench->wire);
 	bench_host_stop(&bench->host);
 	ft_gso_free(&bench->wire.ends[1].gso);
 	memory_wire_free(&bench->wire);
