@@ -2,6 +2,8 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #include <rte_eal.h>
 #include <rte_mbuf.h>
@@ -35,4 +37,29 @@ void ft_test_refill(void)
 {
 	rte_pktmbuf_free_bulk(drained, drained_count);
 	drained_count = 0;
+}
+
+size_t ft_test_resident(const void *start, size_t bytes)
+{
+	const size_t page = (size_t)sysconf(_SC_PAGESIZE), count = bytes / page;
+	unsigned char *in_core = malloc(count);
+	size_t found = 0;
+
+	assert_non_null(in_core);
+	assert_int_equal(mincore((void *)(uintptr_t)start, bytes, in_core), 0);
+	for (size_t i = 0; i < count; i++)
+		found += in_core[i] & 1;
+	free(in_core);
+	return found * page;
+}
+
+long ft_test_mapped_pages(void)
+{
+	FILE *file = fopen("/proc/self/statm", "r");
+	long pages = 0;
+
+	assert_non_null(file);
+	assert_int_equal(fscanf(file, "%ld", &pages), 1);
+	fclose(file);
+	return pages;
 }

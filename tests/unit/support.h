@@ -17,3 +17,8 @@ struct rte_mempool;
 void ft_test_drain(struct rte_mempool *pool, uint32_t left);
 // Gives them back.
 void ft_test_refill(void);
+
+// How many of `bytes` from `start` on, a page's border, have a page.
+size_t ft_test_resident(const void *start, size_t bytes);
+// Pages of address space that the process has.
+long ft_test_mapped_pages(void);

@@ -17,42 +17,17 @@
 
 #define MIB ((size_t)1 << 20)
 
-// How many of the bytes have a page, counted page by page.
-static size_t resident(const void *start, size_t bytes)
-{
-	size_t page = (size_t)sysconf(_SC_PAGESIZE), count = bytes / page, found = 0;
-	unsigned char *in_core = malloc(count);
-
-	assert_non_null(in_core);
-	assert_int_equal(mincore((void *)start, bytes, in_core), 0);
-	for (size_t i = 0; i < count; i++)
-		found += in_core[i] & 1;
-	free(in_core);
-	return found * page;
-}
-
-static long mapped_pages(void)
-{
-	FILE *file = fopen("/proc/self/statm", "r");
-	long pages = 0;
-
-	assert_non_null(file);
-	assert_int_equal(fscanf(file, "%ld", &pages), 1);
-	fclose(file);
-	return pages;
-}
-
 static void given_pages_are_there_and_others_are_not(void **state)
 {
 	char *pages = ft_pages_map(16 * MIB);
 
 	ft_pages_give(pages + 4 * MIB, 2 * MIB);
 	ft_pages_give(pages + 12 * MIB - 1, 1); // no page's border
-	assert_int_equal(resident(pages, 2 * MIB), 0);
-	assert_int_equal(resident(pages + 4 * MIB, 2 * MIB), 2 * MIB);
-	assert_int_equal(resident(pages + 8 * MIB, 2 * MIB), 0);
-	assert_true(resident(pages + 12 * MIB - 4096, 4096) == 4096);
-	assert_int_equal(resident(pages + 14 * MIB, 2 * MIB), 0);
+	assert_int_equal(ft_test_resident(pages, 2 * MIB), 0);
+	assert_int_equal(ft_test_resident(pages + 4 * MIB, 2 * MIB), 2 * MIB);
+	assert_int_equal(ft_test_resident(pages + 8 * MIB, 2 * MIB), 0);
+	assert_true(ft_test_resident(pages + 12 * MIB - 4096, 4096) == 4096);
+	assert_int_equal(ft_test_resident(pages + 14 * MIB, 2 * MIB), 0);
 	ft_pages_unmap(pages, 16 * MIB);
 }
 
@@ -63,9 +38,9 @@ static void taken_pages_are_gone_and_zero_when_touched_again(void **state)
 	memset(pages, 1, 8 * MIB);
 	ft_pages_give(pages, 8 * MIB); // changes nothing
 	ft_pages_take(pages + 2 * MIB, 4 * MIB);
-	assert_int_equal(resident(pages, 2 * MIB), 2 * MIB);
-	assert_int_equal(resident(pages + 2 * MIB, 4 * MIB), 0);
-	assert_int_equal(resident(pages + 6 * MIB, 2 * MIB), 2 * MIB);
+	assert_int_equal(ft_test_resident(pages, 2 * MIB), 2 * MIB);
+	assert_int_equal(ft_test_resident(pages + 2 * MIB, 4 * MIB), 0);
+	assert_int_equal(ft_test_resident(pages + 6 * MIB, 2 * MIB), 2 * MIB);
 	assert_int_equal(pages[2 * MIB - 1], 1);
 	assert_int_equal(pages[2 * MIB], 0);
 	assert_int_equal(pages[6 * MIB - 1], 0);
@@ -81,15 +56,15 @@ static void large_maps_begin_with_a_huge_page(void **state)
 	for (size_t i = 0; i < RTE_DIM(sizes); i++) {
 		size_t page = (size_t)sysconf(_SC_PAGESIZE);
 		size_t bytes = RTE_ALIGN_CEIL(sizes[i], page);
-		long before = mapped_pages();
+		long before = ft_test_mapped_pages();
 		char *pages = ft_pages_map(sizes[i]);
 
 		assert_non_null(pages);
 		assert_int_equal((uintptr_t)pages % FT_PAGES_HUGE_BYTES, 0);
-		assert_int_equal(mapped_pages() - before, bytes / page);
+		assert_int_equal(ft_test_mapped_pages() - before, bytes / page);
 		pages[0] = pages[sizes[i] - 1] = 1;
 		ft_pages_unmap(pages, sizes[i]);
-		assert_int_equal(mapped_pages(), before);
+		assert_int_equal(ft_test_mapped_pages(), before);
 	}
 }
 
@@ -99,7 +74,7 @@ static void pages_kept_small_come_one_by_one(void **state)
 
 	ft_pages_keep_small(pages, 2 * MIB);
 	pages[0] = 1;
-	assert_int_equal(resident(pages, 4 * MIB), sysconf(_SC_PAGESIZE));
+	assert_int_equal(ft_test_resident(pages, 4 * MIB), sysconf(_SC_PAGESIZE));
 	ft_pages_unmap(pages, 4 * MIB);
 }
 
@@ -174,16 +149,16 @@ static void front_gives_whole_huge_pages_once(void **state)
 	struct ft_pages_front front = { .start = pages, .bytes = 9 * MIB };
 
 	assert_true(ft_pages_front_give(&front, 1));
-	assert_int_equal(resident(pages, 2 * MIB), 2 * MIB);
-	assert_int_equal(resident(pages + 2 * MIB, 6 * MIB), 0);
+	assert_int_equal(ft_test_resident(pages, 2 * MIB), 2 * MIB);
+	assert_int_equal(ft_test_resident(pages + 2 * MIB, 6 * MIB), 0);
 	ft_pages_take(pages, 2 * MIB);
 	assert_false(ft_pages_front_give(&front, 2 * MIB));
 	assert_true(ft_pages_front_give(&front, 5 * MIB));
-	assert_int_equal(resident(pages, 2 * MIB), 0);
-	assert_int_equal(resident(pages + 2 * MIB, 4 * MIB), 4 * MIB);
-	assert_int_equal(resident(pages + 6 * MIB, 2 * MIB), 0);
+	assert_int_equal(ft_test_resident(pages, 2 * MIB), 0);
+	assert_int_equal(ft_test_resident(pages + 2 * MIB, 4 * MIB), 4 * MIB);
+	assert_int_equal(ft_test_resident(pages + 6 * MIB, 2 * MIB), 0);
 	assert_true(ft_pages_front_give(&front, 100 * MIB));
-	assert_int_equal(resident(pages + 6 * MIB, 3 * MIB), 3 * MIB);
+	assert_int_equal(ft_test_resident(pages + 6 * MIB, 3 * MIB), 3 * MIB);
 	assert_false(ft_pages_front_give(&front, 200 * MIB));
 	ft_pages_unmap(pages, 9 * MIB);
 }
@@ -203,15 +178,15 @@ static void pool_has_pages_given_ahead(void **state)
 			ft_pages_tend_all();
 		if (i % 65536 == 0 && i >= 2 * 65536)
 			assert_int_equal(
-				resident(pool.objects + i * UINT64_C(8), 2 * MIB), 2 * MIB);
+				ft_test_resident(pool.objects + i * UINT64_C(8), 2 * MIB), 2 * MIB);
 	}
-	assert_int_equal(resident(pool.objects + 12 * MIB, 12 * MIB), 0);
+	assert_int_equal(ft_test_resident(pool.objects + 12 * MIB, 12 * MIB), 0);
 	for (uint32_t i = 0; i < MIB; i++)
 		ft_pool_give(&pool, taken[i]);
-	assert_int_equal(resident((char *)pool.free_indices + 4 * MIB + 4096, MIB), 0);
+	assert_int_equal(ft_test_resident((char *)pool.free_indices + 4 * MIB + 4096, MIB), 0);
 	assert_true(ft_pages_tend_all());
 	assert_false(ft_pages_tend_all());
-	assert_int_equal(resident((char *)pool.free_indices + 4 * MIB, 2 * MIB), 2 * MIB);
+	assert_int_equal(ft_test_resident((char *)pool.free_indices + 4 * MIB, 2 * MIB), 2 * MIB);
 	ft_pool_free(&pool);
 	assert_false(ft_pages_tend_all());
 	free(taken);

@@ -20,24 +20,12 @@
 
 // ---- what has pages ----
 
-static size_t resident(const void *start, size_t bytes)
-{
-	size_t page = (size_t)sysconf(_SC_PAGESIZE), count = bytes / page, found = 0;
-	unsigned char *in_core = malloc(count);
-
-	assert_non_null(in_core);
-	assert_int_equal(mincore((void *)(uintptr_t)start, bytes, in_core), 0);
-	for (size_t i = 0; i < count; i++)
-		found += in_core[i] & 1;
-	free(in_core);
-	return found * page;
-}
-
 // Of the generation of so many buckets, those from one on.
 static size_t resident_from(
 	const struct ft_conn_pages *pages, uint64_t generation, uint64_t first, uint64_t count)
 {
-	return resident(pages->region + generation + first, count * sizeof(struct ft_conn_bucket));
+	return ft_test_resident(
+		pages->region + generation + first, count * sizeof(struct ft_conn_bucket));
 }
 
 static size_t resident_of(const struct ft_conn_pages *pages, uint64_t generation)
@@ -111,9 +99,9 @@ static void untended_pages_come_at_the_touch(void **state)
 	struct ft_conn_pages pages;
 
 	assert_int_equal(ft_conn_pages_init(&pages, 64, LARGEST), 0);
-	assert_int_equal(resident(pages.region, 4 * MIB), 0);
+	assert_int_equal(ft_test_resident(pages.region, 4 * MIB), 0);
 	pages.region[64].overflow = 1;
-	assert_int_equal(resident(pages.region, 4 * MIB), sysconf(_SC_PAGESIZE));
+	assert_int_equal(ft_test_resident(pages.region, 4 * MIB), sysconf(_SC_PAGESIZE));
 	ft_conn_pages_free(&pages);
 }
 
@@ -123,7 +111,7 @@ static void untended_buckets_are_given_back_in_pieces(void **state)
 
 	assert_int_equal(ft_conn_pages_init(&pages, 64, LARGEST), 0);
 	go_on_to(&pages, 512);
-	assert_int_equal(resident(pages.region, bytes_of(512)), 0);
+	assert_int_equal(ft_test_resident(pages.region, bytes_of(512)), 0);
 	assert_int_equal(resident_of(&pages, 512), bytes_of(512));
 	go_on_to(&pages, 65536);
 	assert_true(ft_conn_pages_begin(&pages, 131072));
@@ -143,8 +131,8 @@ static void first_generations_are_given_with_the_table(void **state)
 	struct ft_conn_pages pages;
 
 	start_tended(&pages, LARGEST);
-	assert_int_equal(resident(pages.region, 2 * MIB), 2 * MIB);
-	assert_int_equal(resident(pages.region + 2 * PER_MIB, 2 * MIB), 0);
+	assert_int_equal(ft_test_resident(pages.region, 2 * MIB), 2 * MIB);
+	assert_int_equal(ft_test_resident(pages.region + 2 * PER_MIB, 2 * MIB), 0);
 	stop_tended(&pages);
 
 	// Nor more than a small table has.
@@ -164,16 +152,16 @@ static void of_the_first_generations_only_smaller_ones_are_taken(void **state)
 	assert_int_equal(resident_of(&pages, 512), bytes_of(512)); // and those before stay
 	assert_int_equal(resident_of(&pages, 1024), 0);
 	assert_int_equal(resident_of(&pages, 2048), 0);
-	assert_int_equal(
-		resident(pages.region + 4096, 2 * MIB - bytes_of(4096)), 2 * MIB - bytes_of(4096));
+	assert_int_equal(ft_test_resident(pages.region + 4096, 2 * MIB - bytes_of(4096)),
+		2 * MIB - bytes_of(4096));
 	go_on_to(&pages, 2048);
 	ft_conn_pages_expect(&pages, 1024);
 	ft_pages_tend_all();
-	assert_int_equal(
-		resident(pages.region + 1024, 2 * MIB - bytes_of(1024)), 2 * MIB - bytes_of(1024));
+	assert_int_equal(ft_test_resident(pages.region + 1024, 2 * MIB - bytes_of(1024)),
+		2 * MIB - bytes_of(1024));
 	go_on_to(&pages, 2 * IN_FIRST);
 	ft_pages_tend_all();
-	assert_int_equal(resident(pages.region, 2 * MIB), bytes_of(1024));
+	assert_int_equal(ft_test_resident(pages.region, 2 * MIB), bytes_of(1024));
 	stop_tended(&pages);
 }
 

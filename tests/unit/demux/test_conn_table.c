@@ -422,22 +422,11 @@ static void never_able_to_shrink_table_keeps_its_size(void **state)
 	stop(&fixture);
 }
 
-static long mapped_pages(void)
-{
-	FILE *file = fopen("/proc/self/statm", "r");
-	long pages = 0;
-
-	assert_non_null(file);
-	assert_int_equal(fscanf(file, "%ld", &pages), 1);
-	fclose(file);
-	return pages;
-}
-
 // Also while it resizes.
 static void freed_table_leaves_nothing_mapped(void **state)
 {
 	struct fixture fixture;
-	long before = mapped_pages();
+	long before = ft_test_mapped_pages();
 
 	for (uint64_t buckets = 64; buckets <= 16384; buckets *= 2) {
 		uint32_t i = 0;
@@ -446,9 +435,9 @@ static void freed_table_leaves_nothing_mapped(void **state)
 		while (buckets_of(&fixture.table.old) < buckets ||
 			fixture.table.moved < buckets / 2 + 1)
 			assert_int_equal(try_to_add(&fixture, i++), 0);
-		assert_true(mapped_pages() > before);
+		assert_true(ft_test_mapped_pages() > before);
 		stop(&fixture);
-		assert_int_equal(mapped_pages(), before);
+		assert_int_equal(ft_test_mapped_pages(), before);
 	}
 }
 
@@ -460,15 +449,15 @@ static void growing_and_shrinking_table_maps_nothing(void **state)
 	long mapped;
 
 	start_with_many(&fixture, 15, MANY);
-	mapped = mapped_pages();
+	mapped = ft_test_mapped_pages();
 	while (count < MANY)
 		assert_int_equal(try_to_add(&fixture, count++), 0);
-	assert_int_equal(mapped_pages(), mapped);
+	assert_int_equal(ft_test_mapped_pages(), mapped);
 	assert_int_equal(fixture.table.current.mask + 1, 65536);
 	while (count > 0)
 		take_away(&fixture, --count);
 	assert_int_equal(fixture.table.current.mask + 1, 64);
-	assert_int_equal(mapped_pages(), mapped);
+	assert_int_equal(ft_test_mapped_pages(), mapped);
 	stop(&fixture);
 }
 
@@ -752,7 +741,7 @@ static void table_about_to_grow_can_shrink(void **state)
 {
 	uint32_t indices[1000], count = 0; // of 128 buckets, which are to be 256 soon
 	struct fixture fixture;
-	long before = mapped_pages();
+	long before = ft_test_mapped_pages();
 
 	start(&fixture, 10);
 	while (count < RTE_DIM(indices)) {
@@ -774,7 +763,7 @@ static void table_about_to_grow_can_shrink(void **state)
 	}
 	check_table(&fixture);
 	stop(&fixture);
-	assert_int_equal(mapped_pages(), before);
+	assert_int_equal(ft_test_mapped_pages(), before);
 }
 
 // ---- against a model: all that is in the table, by number ----
