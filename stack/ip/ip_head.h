@@ -145,9 +145,7 @@ static inline void ft_ip_head_write(const struct ft_ip_head *head, struct rte_mb
 {
 	const uint16_t bytes = pkt->data_len;
 
-	struct ft_ip_frame *frame = (struct ft_ip_frame *)rte_pktmbuf_prepend(pkt, sizeof(*frame));
-
-	if (frame == NULL)
+	if (rte_pktmbuf_prepend(pkt, sizeof(struct ft_ip_frame)) == NULL)
 		assert(!"a fresh packet has the headroom");
-	ft_ip_head_fill(head, pkt, frame, bytes);
+	ft_ip_head_fill(head, pkt, rte_pktmbuf_mtod(pkt, struct ft_ip_frame *), bytes);
 }
