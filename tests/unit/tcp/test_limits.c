@@ -717,6 +717,38 @@ static void listen_full_syn_queue_bounds_a_flood(void **state)
 	assert_int_equal(peer.stack.tcp.conns.in_use, 0);
 }
 
+// Each is paid shortly, and none looks at the queue by itself.
+static void established_crowd_of_answers_fills_the_transmit_queue_by_three_quarters(void **state)
+{
+	struct ft_tcp_anchor *crowd[FT_TX_QUEUE + 100];
+	struct iovec byte = { "a", 1 };
+	uint64_t sent;
+
+	peer.config.tcp.connections = RTE_DIM(crowd) + 1;
+	peer_restart();
+	ESTABLISH();
+	ft_tcp_set_backlog(peer.listener, RTE_DIM(crowd));
+	for (uint16_t i = 0; i < RTE_DIM(crowd); i++) {
+		peer_complete_from(50000 + i);
+		crowd[i] = ft_tcp_accept(&peer.stack, peer.listener, peer.socket);
+	}
+	peer_turn();
+	peer.is_nic_busy = peer.is_flooding = true;
+	sent = peer_counter(FT_COUNTER_TX_PACKETS);
+	for (uint32_t i = 0; i < RTE_DIM(crowd); i++)
+		assert_int_equal(ft_tcp_send(&peer.stack, crowd[i], &byte, 1, 0, peer.now), 1);
+	peer_turn();
+	assert_int_equal(peer.stack.tx_count, FT_TX_QUEUE / 4 * 3);
+	peer.is_nic_busy = false;
+	for (int turns = 0; turns < 3; turns++)
+		peer_turn();
+	assert_int_equal(peer_counter(FT_COUNTER_TX_PACKETS) - sent, RTE_DIM(crowd));
+	for (uint32_t i = 0; i < RTE_DIM(crowd); i++)
+		ft_tcp_abort(&peer.stack, crowd[i], peer.now);
+	peer_turn();
+	peer.is_flooding = false;
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -733,6 +765,7 @@ int main(void)
 		PEER_TEST(established_full_transmit_queue_ack_waits),
 		PEER_TEST(established_transmit_queue_filled_by_three_quarters_answer_waits),
 		PEER_TEST(established_loopback_queue_filled_by_three_quarters_answer_waits),
+		PEER_TEST(established_crowd_of_answers_fills_the_transmit_queue_by_three_quarters),
 		PEER_TEST(established_answer_larger_than_the_link_is_dropped),
 		PEER_TEST(listen_full_transmit_queue_syn_ack_waits),
 		PEER_TEST(tiny_mss_of_the_peer_is_raised),
