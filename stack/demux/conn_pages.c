@@ -19,9 +19,6 @@
 // is 10 ms.
 #define AHEAD ((size_t)1 << 20)
 
-// Where nobody tends, buckets that have been left are given back so many at a time: 256 KiB.
-#define LEFT_AT_ONCE 4096
-
 static void take(const struct ft_conn_pages *pages, uint64_t first, uint64_t count)
 {
 	ft_pages_take(pages->region + first, count * BUCKET_BYTES);
@@ -201,7 +198,7 @@ static void say_left(struct ft_conn_pages *pages, uint64_t moved)
 
 void ft_conn_pages_leave(struct ft_conn_pages *pages, uint64_t moved)
 {
-	uint64_t at_once = RTE_MIN(pages->from, LEFT_AT_ONCE);
+	uint64_t at_once = RTE_MIN(pages->from, FT_CONN_LEFT_AT_ONCE);
 
 	say_left(pages, moved);
 	if (moved % at_once == 0 && !ft_pages_are_tended())

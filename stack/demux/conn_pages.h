@@ -26,6 +26,9 @@
 #include "base/pages.h"
 #include "demux/conn_bucket.h"
 
+// Where nobody tends, buckets that have been left are given back so many at a time: 256 KiB.
+#define FT_CONN_LEFT_AT_ONCE UINT64_C(4096)
+
 // A generation is named by its number of buckets, a power of two; a set of them is their sum.
 struct ft_conn_pages {
 	struct ft_conn_bucket *region;

@@ -31,9 +31,7 @@
 // But one in the first 1,024th: these steps find nothing in any cache, not even their own code.
 #define MOVED_SINGLY 1024
 
-// What has been emptied is given back in pieces of so many buckets.
-#define GIVEN_BACK_AT_ONCE 4096
-_Static_assert(GIVEN_BACK_AT_ONCE % (FT_CONN_BLOCK_MASK + 1) == 0, "whole blocks");
+_Static_assert(FT_CONN_LEFT_AT_ONCE % (FT_CONN_BLOCK_MASK + 1) == 0, "whole blocks");
 
 static inline const struct ft_tuple *tuple_of(const struct ft_conn_table *table, uint32_t index)
 {
@@ -354,7 +352,7 @@ static uint64_t buckets_left(const struct ft_conn_table *table)
 {
 	return ft_conn_table_is_resizing(table)
 		       ? bucket_count(&table->old) -
-				 RTE_ALIGN_FLOOR(table->moved, GIVEN_BACK_AT_ONCE)
+				 RTE_ALIGN_FLOOR(table->moved, FT_CONN_LEFT_AT_ONCE)
 		       : 0;
 }
 
