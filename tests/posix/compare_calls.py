@@ -24,10 +24,12 @@ def transcript(program, side):
 
 
 class Known:
-    """One difference that may be, and must: in which cases, at which step, and both results."""
+    """One difference that may be, and must: in which cases, at which step, and both results. "? " before it: some
+    kernels' alone, so it need not be."""
 
     def __init__(self, path):
         self.entries = {}  # (cases, step, kernel, fourtuple) -> the cases where it occurred
+        self.of_some_kernels = set()  # of these
         self.faults = []
         reason = ""
         for number, line in enumerate(open(path, encoding="utf-8"), 1):
@@ -35,11 +37,13 @@ class Known:
             if not line or line.startswith("#"):
                 reason = line.lstrip("# ") and reason + line if line else ""
                 continue
-            fields = tuple(field.strip() for field in line.split(" | "))
+            fields = tuple(field.strip() for field in line.removeprefix("? ").split(" | "))
             if len(fields) != 4 or not reason:
                 self.faults.append(f"line {number}: four fields, below a reason, are wanted")
             else:
                 self.entries[fields] = set()
+                if line.startswith("? "):
+                    self.of_some_kernels.add(fields)
 
     def has(self, case, step, kernel, fourtuple):
         found = False
@@ -54,6 +58,8 @@ class Known:
         """Which entries speak of cases, of all these, where there is no such difference."""
         for entry, occurred in self.entries.items():
             matched = fnmatch.filter(cases, entry[0])
+            if not occurred and entry in self.of_some_kernels:
+                continue
             if not occurred:
                 yield " | ".join(entry) + ": occurs nowhere"
             elif len(matched) > len(occurred):
