@@ -18,9 +18,10 @@ int ft_interest_create(struct ft_stack *stack, struct ft_epoll **epoll, int *fd)
 	*epoll = ft_pool_take(&sockets->epolls);
 	if (*epoll == NULL)
 		return -ENOMEM;
-	**epoll = (struct ft_epoll){ .description.kind = FT_DESCRIPTION_EPOLL };
-	for (int list = 0; list < FT_INTEREST_LISTS; list++)
-		(*epoll)->lists[list] = (struct ft_watch_links){ FT_POOL_NONE, FT_POOL_NONE };
+	**epoll = (struct ft_epoll){
+		.description.kind = FT_DESCRIPTION_EPOLL,
+		.ready = { FT_POOL_NONE, FT_POOL_NONE },
+	};
 	*fd = ft_descriptor_take(&sockets->descriptors, &(*epoll)->description, 0);
 	if (*fd < 0) {
 		ft_pool_give(&sockets->epolls, *epoll);
@@ -31,21 +32,16 @@ int ft_interest_create(struct ft_stack *stack, struct ft_epoll **epoll, int *fd)
 
 // ---- lists ----
 
-static void take_out(struct ft_stack *stack, struct ft_epoll *epoll, enum ft_interest_list list,
-	const struct ft_watch *watch)
+static inline void make_unready(
+	struct ft_stack *stack, struct ft_epoll *epoll, struct ft_watch *watch)
 {
-	struct ft_watch_links links = watch->links[list];
+	const struct ft_watch_links links = watch->links;
 
-	ft_interest_links_of(stack, epoll, list, links.previous)->next = links.next;
-	ft_interest_links_of(stack, epoll, list, links.next)->previous = links.previous;
-}
-
-static void make_unready(struct ft_stack *stack, struct ft_epoll *epoll, struct ft_watch *watch)
-{
 	if (!watch->is_ready)
 		return;
 	watch->is_ready = false;
-	take_out(stack, epoll, FT_INTEREST_READY, watch);
+	ft_interest_links_of(stack, epoll, links.previous)->next = links.next;
+	ft_interest_links_of(stack, epoll, links.next)->previous = links.previous;
 }
 
 // The ready list after a report: first those that it did not come to, from `next` on, then those that stay, in
@@ -53,21 +49,21 @@ static void make_unready(struct ft_stack *stack, struct ft_epoll *epoll, struct 
 static void put_behind(struct ft_stack *stack, struct ft_epoll *epoll, uint32_t next,
 	struct ft_watch_links staying)
 {
-	struct ft_watch_links *line = &epoll->lists[FT_INTEREST_READY];
+	struct ft_watch_links *line = &epoll->ready;
 	const uint32_t last = next == FT_POOL_NONE ? FT_POOL_NONE : line->previous;
 
 	line->next = next;
 	line->previous = last;
-	ft_interest_links_of(stack, epoll, FT_INTEREST_READY, next)->previous = FT_POOL_NONE;
+	ft_interest_links_of(stack, epoll, next)->previous = FT_POOL_NONE;
 	if (staying.next == FT_POOL_NONE)
 		return;
-	ft_interest_links_of(stack, epoll, FT_INTEREST_READY, last)->next = staying.next;
-	ft_watch_at(stack, staying.next)->links[FT_INTEREST_READY].previous = last;
+	ft_interest_links_of(stack, epoll, last)->next = staying.next;
+	ft_watch_at(stack, staying.next)->links.previous = last;
 	line->previous = staying.previous;
 }
 
 // A socket is in few epolls, so its own list is the short one.
-static void take_from_socket(struct ft_stack *stack, struct ft_watch *watch)
+static inline void take_from_socket(struct ft_stack *stack, struct ft_watch *watch)
 {
 	struct ft_socket *socket = ft_watch_socket(stack, watch);
 	uint32_t *link = &socket->first_watch;
@@ -77,29 +73,42 @@ static void take_from_socket(struct ft_stack *stack, struct ft_watch *watch)
 	*link = watch->next_of_socket;
 }
 
-static void remove_watch(struct ft_stack *stack, struct ft_watch *watch)
+static inline void give_back(struct ft_stack *stack, struct ft_epoll *epoll, struct ft_watch *watch)
 {
-	struct ft_epoll *epoll = ft_interest_epoll_of(stack, watch);
-
 	make_unready(stack, epoll, watch);
-	take_from_socket(stack, watch);
-	take_out(stack, epoll, FT_INTEREST_ALL, watch);
+	watch->epoll = FT_POOL_NONE;
+	epoll->watch_count--;
 	ft_pool_give(&stack->sockets->watches, watch);
 }
 
+static void remove_watch(struct ft_stack *stack, struct ft_watch *watch)
+{
+	take_from_socket(stack, watch);
+	give_back(stack, ft_interest_epoll_of(stack, watch), watch);
+}
+
+// Its watches are somewhere among all of the stack.
 void ft_interest_destroy(struct ft_stack *stack, struct ft_epoll *epoll)
 {
-	struct ft_watch *watch;
+	const uint32_t own = ft_pool_index(&stack->sockets->epolls, epoll);
 
-	while ((watch = ft_watch_at(stack, epoll->lists[FT_INTEREST_ALL].next)) != NULL)
-		remove_watch(stack, watch);
+	for (uint32_t i = 0; epoll->watch_count > 0; i++) {
+		struct ft_watch *watch = ft_watch_at(stack, i);
+
+		if (watch->epoll == own)
+			remove_watch(stack, watch);
+	}
 	ft_pool_give(&stack->sockets->epolls, epoll);
 }
 
 void ft_interest_forget(struct ft_stack *stack, struct ft_socket *socket)
 {
-	while (socket->first_watch != FT_POOL_NONE)
-		remove_watch(stack, ft_watch_first(stack, socket));
+	struct ft_watch *watch;
+
+	while ((watch = ft_watch_first(stack, socket)) != NULL) {
+		socket->first_watch = watch->next_of_socket;
+		give_back(stack, ft_interest_epoll_of(stack, watch), watch);
+	}
 }
 
 static struct ft_watch *find(
@@ -155,7 +164,7 @@ int ft_interest_add(struct ft_stack *stack, struct ft_epoll *epoll, struct ft_so
 		.fd = fd,
 	};
 	socket->first_watch = ft_pool_index(&sockets->watches, watch);
-	ft_interest_append(stack, epoll, FT_INTEREST_ALL, watch, socket->first_watch);
+	epoll->watch_count++;
 	want(stack, watch, event);
 	return 0;
 }
@@ -204,22 +213,22 @@ int ft_interest_collect(
 	struct epoll_event *event = events, *end = events + most;
 	uint32_t first = FT_POOL_NONE, last = FT_POOL_NONE; // of those that stay
 	uint32_t *link = &first;			    // where the next one is named
-	uint32_t index = epoll->lists[FT_INTEREST_READY].next, next;
+	uint32_t index = epoll->ready.next, next;
 
 	for (; index != FT_POOL_NONE && event < end; index = next) {
 		struct ft_watch *watch = watches + index;
 		const uint32_t now = wanted_now(stack, sockets, watch);
 
-		next = watch->links[FT_INTEREST_READY].next;
+		next = watch->links.next;
 		if (now != 0)
 			*event++ = (struct epoll_event){ now, watch->wanted.data };
 		if (now == 0 || !does_stay(watch)) {
 			watch->is_ready = false;
 			continue;
 		}
-		watch->links[FT_INTEREST_READY].previous = last;
+		watch->links.previous = last;
 		*link = last = index;
-		link = &watch->links[FT_INTEREST_READY].next;
+		link = &watch->links.next;
 	}
 	*link = FT_POOL_NONE;
 	put_behind(stack, epoll, index, (struct ft_watch_links){ first, last });
@@ -228,9 +237,9 @@ int ft_interest_collect(
 
 bool ft_interest_is_ready(struct ft_stack *stack, const struct ft_epoll *epoll)
 {
-	struct ft_watch *watch = ft_watch_at(stack, epoll->lists[FT_INTEREST_READY].next);
+	struct ft_watch *watch = ft_watch_at(stack, epoll->ready.next);
 
 	while (watch != NULL && wanted_now(stack, ft_watch_sockets(stack), watch) == 0)
-		watch = ft_watch_at(stack, watch->links[FT_INTEREST_READY].next);
+		watch = ft_watch_at(stack, watch->links.next);
 	return watch != NULL;
 }

@@ -1,4 +1,6 @@
 // An epoll instance: its interest list and, of that, its ready list (the words of epoll(7)).
+// (The interest list is no list: each watch says whose it is, and nobody asks for those of one epoll but when it
+// is closed.)
 //
 //	protocol: something happened --> ft_socket_notify() --> watches of the socket --> ready list
 //	ft_epoll_wait() --> walks the ready list only, asks each socket what holds now
@@ -13,11 +15,8 @@
 #include "socket/socket.h"
 #include "stack.h"
 
-// A watch is in two lists of its epoll.
-enum ft_interest_list { FT_INTEREST_ALL, FT_INTEREST_READY, FT_INTEREST_LISTS };
-
-// Where its neighbours are, or the first and the last: indices of watches, FT_POOL_NONE for none. (There
-// is a watch for each connection, and pointers would take twice the memory.)
+// Where its neighbours in the ready list are, or the first and the last: indices of watches, FT_POOL_NONE for none.
+// (There is a watch for each connection, and pointers would take twice the memory.)
 struct ft_watch_links {
 	uint32_t next;
 	uint32_t previous;
@@ -25,23 +24,24 @@ struct ft_watch_links {
 
 struct ft_epoll {
 	struct ft_description description;
-	struct ft_watch_links lists[FT_INTEREST_LISTS]; // next: the first; previous: the last
+	struct ft_watch_links ready; // next: the first; previous: the last
+	uint32_t watch_count;
 };
 
 // One socket in one epoll, under one number: a socket's two descriptors may both be added, as in
 // Linux.
 struct ft_watch {
-	struct ft_watch_links links[FT_INTEREST_LISTS];
+	struct ft_watch_links links;
 	uint32_t next_of_socket;
 	uint32_t socket;
-	uint32_t epoll;
+	uint32_t epoll; // FT_POOL_NONE: the watch is free
 	int fd : 31;
 	bool is_ready : 1;	   // in the ready list
 	struct epoll_event wanted; // after EPOLLONESHOT has fired: no events
 };
 
-// 44 where epoll_event is packed.
-_Static_assert(sizeof(struct ft_watch) <= 48, "each connection in an epoll has one");
+// 36 where epoll_event is packed.
+_Static_assert(sizeof(struct ft_watch) <= 40, "each connection in an epoll has one");
 
 // Its pool's objects stand one behind the other; so do sockets.
 static inline struct ft_watch *ft_watch_at(struct ft_stack *stack, uint32_t index)
@@ -95,24 +95,23 @@ int ft_interest_remove(
 // Removes a socket from every epoll: it is being closed.
 void ft_interest_forget(struct ft_stack *stack, struct ft_socket *socket);
 
-// ---- its lists, for interest.c and for those who are told in line ----
+// ---- the ready list, for interest.c and for those who are told in line ----
 
-// The place that says who follows `previous`: in that watch, or in the list's own links.
+// The links of a watch, or the list's own.
 static inline struct ft_watch_links *ft_interest_links_of(
-	struct ft_stack *stack, struct ft_epoll *epoll, enum ft_interest_list list, uint32_t index)
+	struct ft_stack *stack, struct ft_epoll *epoll, uint32_t index)
 {
-	return index == FT_POOL_NONE ? &epoll->lists[list]
-				     : &ft_watch_at(stack, index)->links[list];
+	return index == FT_POOL_NONE ? &epoll->ready : &ft_watch_at(stack, index)->links;
 }
 
-static inline void ft_interest_append(struct ft_stack *stack, struct ft_epoll *epoll,
-	enum ft_interest_list list, struct ft_watch *watch, uint32_t index)
+static inline void ft_interest_append(
+	struct ft_stack *stack, struct ft_epoll *epoll, struct ft_watch *watch, uint32_t index)
 {
-	uint32_t last = epoll->lists[list].previous;
+	uint32_t last = epoll->ready.previous;
 
-	watch->links[list] = (struct ft_watch_links){ .next = FT_POOL_NONE, .previous = last };
-	ft_interest_links_of(stack, epoll, list, last)->next = index;
-	epoll->lists[list].previous = index;
+	watch->links = (struct ft_watch_links){ .next = FT_POOL_NONE, .previous = last };
+	ft_interest_links_of(stack, epoll, last)->next = index;
+	epoll->ready.previous = index;
 }
 
 static inline void ft_interest_make_ready(
@@ -121,8 +120,7 @@ static inline void ft_interest_make_ready(
 	if (watch->is_ready)
 		return;
 	watch->is_ready = true;
-	ft_interest_append(
-		stack, ft_interest_epoll_of(stack, watch), FT_INTEREST_READY, watch, index);
+	ft_interest_append(stack, ft_interest_epoll_of(stack, watch), watch, index);
 }
 
 // Puts the watches that want one of `events` on their ready lists.

@@ -71,15 +71,25 @@ void ft_socket_free(struct ft_stack *stack)
 	stack->sockets = NULL;
 }
 
-void ft_socket_close_all(struct ft_stack *stack, ft_time now)
+static void close_all_of(struct ft_stack *stack, enum ft_description_kind kind, ft_time now)
 {
-	struct ft_descriptors *descriptors = &stack->sockets->descriptors;
+	const struct ft_descriptors *descriptors = &stack->sockets->descriptors;
 
 	for (uint32_t word = 0; word < (descriptors->maximum + 63) / 64; word++) {
-		while (descriptors->used[word] != 0)
-			ft_socket_close(
-				stack, word * 64 + __builtin_ctzll(descriptors->used[word]), now);
+		for (uint64_t left = descriptors->used[word]; left != 0; left &= left - 1) {
+			uint32_t fd = word * 64 + __builtin_ctzll(left);
+
+			if (descriptors->table[fd].description->kind == kind)
+				ft_socket_close_number(stack, (int)fd, now);
+		}
 	}
+}
+
+// When the epolls' turn comes, nothing is watched any more.
+void ft_socket_close_all(struct ft_stack *stack, ft_time now)
+{
+	close_all_of(stack, FT_DESCRIPTION_SOCKET, now);
+	close_all_of(stack, FT_DESCRIPTION_EPOLL, now);
 }
 
 // With its descriptor, and nothing behind it.

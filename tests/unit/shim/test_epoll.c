@@ -243,6 +243,58 @@ static void closed_epoll_forgets_its_watches(void **state)
 	close_pair(pair);
 }
 
+// Watched in turn by two epolls, and ready in both; one is closed.
+static void closed_epoll_leaves_the_watches_of_another(void **state)
+{
+	const struct ft_pool *watches = &lone.stack.sockets->watches;
+	struct epoll_event events[8];
+	struct pair pairs[3];
+	int epolls[2] = { new_epoll(), new_epoll() };
+
+	for (int i = 0; i < 3; i++) {
+		pairs[i] = new_pair();
+		for (int j = 0; j < 2; j++)
+			watch(epolls[(i + j) % 2], pairs[i].server, EPOLLIN);
+		tell(pairs[i]);
+	}
+	watch(epolls[0], pairs[0].client, EPOLLIN);
+	ft_lone_settle(&lone);
+	assert_int_equal(watches->in_use, 7);
+	assert_int_equal(ft_close(epolls[0]), 0);
+	assert_int_equal(watches->in_use, 3);
+	assert_int_equal(ft_epoll_wait(epolls[1], events, 8, 0), 3);
+	for (int i = 0; i < 3; i++) {
+		assert_int_equal(events[i].data.fd, pairs[i].server);
+		close_pair(pairs[i]);
+	}
+	assert_int_equal(watches->in_use, 0);
+	assert_int_equal(ft_epoll_wait(epolls[1], events, 8, 0), 0);
+}
+
+// A number may be closed by hand before that.
+static void all_are_closed_whatever_watches_what(void **state)
+{
+	struct ft_sockets *sockets = lone.stack.sockets;
+	int epolls[2] = { new_epoll(), new_epoll() };
+
+	for (int i = 0; i < 100; i++) {
+		struct pair pair = new_pair();
+		int again = ft_dup(pair.server);
+
+		watch(epolls[i % 2], pair.server, EPOLLIN);
+		watch(epolls[0], again, EPOLLIN);
+		watch(epolls[1], pair.client, EPOLLOUT);
+		if (i % 3 == 0)
+			assert_int_equal(ft_close(pair.server), 0);
+	}
+	ft_socket_close_all(&lone.stack, lone.stack.now);
+	assert_int_equal(sockets->watches.in_use, 0);
+	assert_int_equal(sockets->epolls.in_use, 0);
+	assert_int_equal(sockets->sockets.in_use, 0);
+	for (uint32_t fd = 0; fd < sockets->descriptors.maximum; fd++)
+		assert_null(sockets->descriptors.table[fd].description);
+}
+
 static void two_descriptors_of_one_socket_are_two_watches(void **state)
 {
 	struct pair pair = new_pair();
@@ -475,6 +527,8 @@ int main(void)
 		lone_test(listener_is_readable_when_a_peer_waits),
 		lone_test(closed_is_no_longer_watched),
 		lone_test(closed_epoll_forgets_its_watches),
+		lone_test(closed_epoll_leaves_the_watches_of_another),
+		lone_test(all_are_closed_whatever_watches_what),
 		lone_test(two_descriptors_of_one_socket_are_two_watches),
 		lone_test(more_ready_than_asked_all_get_their_turn),
 		lone_test(line_keeps_its_order),
