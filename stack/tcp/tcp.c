@@ -38,16 +38,6 @@ static void move_to_front(struct ft_list *from, struct ft_list *to)
 	to->next = from->next;
 }
 
-// What nearly every connection begins and ends with, in one segment.
-static inline bool pay_passage(struct ft_stack *stack, struct ft_tcp_conn *conn,
-	struct rte_mempool_cache *cache, ft_time now)
-{
-	if (!ft_tcp_passage_output(stack, conn, cache, now))
-		return false;
-	ft_conn_reap(stack, conn);
-	return true;
-}
-
 // False when it could not pay all.
 static bool pay_at_length(struct ft_stack *stack, struct ft_tcp_conn *conn, ft_time now)
 {
@@ -71,8 +61,8 @@ static inline uint32_t room_for_short(const struct ft_stack *stack)
 
 // Each connection once: those that still owe afterwards stay for the next turn, behind those whose turn
 // did not come because the NIC takes no more. A million that have to wait must not be looked at in each
-// turn, so it ends after some that could not pay. (While answers are sent, which is all there is to do for nearly
-// every connection, nothing looks at the list, and it is left as it is.)
+// turn, so it ends after some that could not pay. (While single segments are sent, which is all there is to do for
+// nearly every connection, nothing looks at the list, and it is left as it is.)
 static void pay_peers(struct ft_stack *stack, ft_time now)
 {
 	struct ft_tcp *tcp = &stack->tcp;
@@ -94,13 +84,12 @@ static void pay_peers(struct ft_stack *stack, ft_time now)
 			room--; // with something in flight it can't rest
 			continue;
 		}
-		due.next = first;
-		first->previous = &due;
-		if (likely(room > 0 && pay_passage(stack, conn, cache, now))) {
+		if (likely(room > 0 && ft_tcp_passage_output(stack, conn, cache, now))) {
 			room--;
-			first = due.next;
 			continue;
 		}
+		due.next = first;
+		first->previous = &due;
 		if (!pay_at_length(stack, conn, now))
 			unpaid++;
 		first = due.next;

@@ -26,18 +26,24 @@ static inline bool ft_tcp_output_has_room(const struct ft_stack *stack)
 	return ft_tcp_output_room(stack) > 0;
 }
 
-// What stands before its segments, if they need not go the long way (ip_head.h): nearly always what stood before the
-// last one.
+// What stands before its segments, if they need not go the long way (ip_head.h): of the first one,
+static inline const struct ft_ip_head *ft_tcp_output_first_head(
+	struct ft_stack *stack, struct ft_tcp_conn *conn, ft_time now)
+{
+	const struct ft_ip_head *head =
+		ft_ip_head_recall(stack, &conn->tuple, conn->options.ttl, conn->options.tos, now);
+
+	conn->head_number = head != NULL ? head->number : 0;
+	return head;
+}
+
+// and of the next: nearly always what stood before the last one.
 static inline const struct ft_ip_head *ft_tcp_output_head(
 	struct ft_stack *stack, struct ft_tcp_conn *conn, ft_time now)
 {
 	const struct ft_ip_head *head = ft_ip_head_again(stack, conn->head_number, now);
 
-	if (likely(head != NULL))
-		return head;
-	head = ft_ip_head_recall(stack, &conn->tuple, conn->options.ttl, conn->options.tos, now);
-	conn->head_number = head != NULL ? head->number : 0;
-	return head;
+	return likely(head != NULL) ? head : ft_tcp_output_first_head(stack, conn, now);
 }
 
 // An ACK went out.

@@ -13,8 +13,8 @@ struct rte_mempool_cache;
 bool ft_tcp_passage_input(
 	struct ft_stack *stack, struct ft_tcp_conn *conn, struct rte_mbuf *pkt, ft_time now);
 
-// Pays all that the connection owes, if that is one segment that it knows; not while ft_tcp_predicted_is_off(). False:
-// nothing has happened, and tcp_output.c has to look. `cache` is that of the send pool, or NULL. (As in
-// tcp_predicted.h, what is noted about a packet is not cleared.)
+// Pays all that the connection owes, if that is one segment that it knows; not while ft_tcp_predicted_is_off(), nor
+// without ft_tcp_output_room(). False: nothing has happened, and tcp_output.c has to look. It has been reaped. `cache`
+// is that of the send pool, or NULL. (As in tcp_predicted.h, what is noted about a packet is not cleared.)
 bool ft_tcp_passage_output(struct ft_stack *stack, struct ft_tcp_conn *conn,
 	struct rte_mempool_cache *cache, ft_time now);

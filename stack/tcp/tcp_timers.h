@@ -254,7 +254,19 @@ static __rte_always_inline void ft_tcp_timers_answered(
 	ft_tcp_timers_start_by(stack, conn, deadline);
 }
 
-// And it was acknowledged, all of it: what ft_tcp_timers_acked() comes to.
+// A SYN was answered for the first time: what they come to likewise.
+static __rte_always_inline void ft_tcp_timers_syn_answered(
+	struct ft_stack *stack, struct ft_tcp_conn *conn, ft_time now)
+{
+	const ft_time deadline = now + ft_tcp_timers_retransmit_timeout(stack, conn);
+
+	conn->deadlines[FT_TCP_TIMER_RETRANSMIT] = deadline;
+	ft_tcp_timers_start_by(stack, conn, RTE_MIN(deadline, now + stack->config.tcp.minimum_rto));
+	if (unlikely(conn->options.user_timeout != 0))
+		ft_tcp_timers_start_user(stack, conn, now);
+}
+
+// The answer was acknowledged, all of it: what ft_tcp_timers_acked() comes to.
 static inline void ft_tcp_timers_answer_acked(struct ft_tcp_conn *conn)
 {
 	conn->timeouts = 0;
