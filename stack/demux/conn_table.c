@@ -98,36 +98,53 @@ static inline uint32_t half_find(const struct ft_conn_table *table, const struct
 	return FT_CONN_NONE;
 }
 
+// Nearly always an entry stands, or finds room, where its hash says.
+static inline struct ft_conn_bucket *home_of(const struct ft_conn_half *half, uint64_t hash)
+{
+	return &half->buckets[hash & half->mask];
+}
+
+static inline bool has_room(const struct ft_conn_bucket *bucket)
+{
+	return ft_conn_bucket_match(bucket, FT_CONN_BUCKET_EMPTY) != 0;
+}
+
 // The bucket that an entry would go to, or NULL when its block is full.
-static inline struct ft_conn_bucket *half_find_room(const struct ft_conn_half *half, uint64_t hash)
+static struct ft_conn_bucket *half_find_room(const struct ft_conn_half *half, uint64_t hash)
 {
 	struct probe probe = probe_for(hash);
 
 	for (uint64_t i = 0; i < probe_count(half); i++, probe_on(&probe)) {
 		struct ft_conn_bucket *bucket = bucket_at(half, probe);
 
-		if (likely(ft_conn_bucket_match(bucket, FT_CONN_BUCKET_EMPTY) != 0))
+		if (likely(has_room(bucket)))
 			return bucket;
 	}
 	return NULL;
 }
 
-// Puts the object into `bucket`, where half_find_room() found room; the buckets before it on the
-// way have one entry more to look for behind them.
-static inline void half_insert(const struct ft_conn_half *half, struct ft_conn_bucket *bucket,
-	uint64_t hash, uint32_t index)
+static inline void put_into(struct ft_conn_bucket *bucket, uint8_t tag, uint32_t index)
 {
 	uint32_t slot = (uint32_t)__builtin_ctz(ft_conn_bucket_match(bucket, FT_CONN_BUCKET_EMPTY));
+
+	bucket->tags[slot] = tag;
+	bucket->indices[slot] = index;
+}
+
+// Puts the object into `bucket`, where half_find_room() found room; the buckets before it on the
+// way have one entry more to look for behind them.
+static void half_insert(const struct ft_conn_half *half, struct ft_conn_bucket *bucket,
+	uint64_t hash, uint32_t index)
+{
 	struct probe probe = probe_for(hash);
 
 	for (; bucket_at(half, probe) != bucket; probe_on(&probe))
 		bucket_at(half, probe)->overflow++;
-	bucket->tags[slot] = probe.tag;
-	bucket->indices[slot] = index;
+	put_into(bucket, probe.tag, index);
 }
 
 // Where in the bucket the object stands, or FT_CONN_BUCKET_SLOTS.
-static uint32_t slot_of(const struct ft_conn_bucket *bucket, uint8_t tag, uint32_t index)
+static inline uint32_t slot_of(const struct ft_conn_bucket *bucket, uint8_t tag, uint32_t index)
 {
 	uint32_t matches = ft_conn_bucket_match(bucket, tag);
 
@@ -439,25 +456,39 @@ void ft_conn_table_explain(const struct ft_conn_table *table, const struct ft_tu
 		half_explain(table, &table->old, tuple, hash, explanation);
 }
 
+static __attribute__((noinline)) int insert_elsewhere(
+	const struct ft_conn_half *half, uint64_t hash, uint32_t index)
+{
+	struct ft_conn_bucket *bucket = half_find_room(half, hash);
+
+	if (bucket == NULL)
+		return -ENOMEM;
+	half_insert(half, bucket, hash, index);
+	return 0;
+}
+
 int ft_conn_table_insert(struct ft_conn_table *table, uint64_t hash, uint32_t index)
 {
 	const struct ft_conn_half *half;
-	struct ft_conn_bucket *bucket;
+	struct ft_conn_bucket *home;
 
 	keep_size(table);
-	half = ft_conn_table_half_for(table, hash);
-	bucket = half_find_room(half, hash);
-	if (unlikely(bucket == NULL || table->entries >= MOST * bucket_count(&table->current)))
+	if (unlikely(table->entries >= MOST * bucket_count(&table->current)))
 		return -ENOMEM;
-	half_insert(half, bucket, hash, index);
+	half = ft_conn_table_half_for(table, hash);
+	home = home_of(half, hash);
+	if (likely(has_room(home)))
+		put_into(home, ft_conn_bucket_tag(hash), index);
+	else if (insert_elsewhere(half, hash, index) != 0)
+		return -ENOMEM;
 	table->entries++;
 	table->changes++;
 	return 0;
 }
 
-void ft_conn_table_remove(struct ft_conn_table *table, uint64_t hash, uint32_t index)
+static __attribute__((noinline)) void remove_elsewhere(
+	struct ft_conn_table *table, const struct ft_conn_half *half, uint64_t hash, uint32_t index)
 {
-	const struct ft_conn_half *half = ft_conn_table_half_for(table, hash);
 	struct ft_conn_bucket *bucket = half_find_bucket(half, hash, index);
 
 	if (bucket == NULL) {
@@ -466,6 +497,18 @@ void ft_conn_table_remove(struct ft_conn_table *table, uint64_t hash, uint32_t i
 	}
 	assert(bucket != NULL);
 	half_remove(half, bucket, hash, index);
+}
+
+void ft_conn_table_remove(struct ft_conn_table *table, uint64_t hash, uint32_t index)
+{
+	const struct ft_conn_half *half = ft_conn_table_half_for(table, hash);
+	struct ft_conn_bucket *home = home_of(half, hash);
+	uint32_t slot = slot_of(home, ft_conn_bucket_tag(hash), index);
+
+	if (likely(slot < FT_CONN_BUCKET_SLOTS))
+		home->tags[slot] = FT_CONN_BUCKET_EMPTY;
+	else
+		remove_elsewhere(table, half, hash, index);
 	table->entries--;
 	table->changes++;
 	keep_size(table);
