@@ -109,15 +109,36 @@ void ft_conn_set_receive_buffer(struct ft_tcp_conn *conn, uint64_t bytes)
 	conn->receive_memory.bytes.limit = receive_memory_limit(bytes);
 }
 
-// Its lists are empty, not the model's.
+// From a member on, up to another one: as in the model, or as in every model.
+#define COPY(conn, model, from, end)                                        \
+	memcpy((char *)(conn) + offsetof(struct ft_tcp_conn, from),         \
+		(const char *)(model) + offsetof(struct ft_tcp_conn, from), \
+		offsetof(struct ft_tcp_conn, end) - offsetof(struct ft_tcp_conn, from))
+#define CLEAR(conn, from, end)                                         \
+	memset((char *)(conn) + offsetof(struct ft_tcp_conn, from), 0, \
+		offsetof(struct ft_tcp_conn, end) - offsetof(struct ft_tcp_conn, from))
+
+// Its lists are empty, not the model's; what a queue has room for is not read before it is written.
 static inline void make_like(
 	struct ft_tcp_conn *conn, const struct ft_tcp_conn *model, const struct ft_tuple *tuple)
 {
-	memcpy(conn, model, sizeof(*conn));
+	COPY(conn, model, tuple.local_port, retransmit);
 	conn->tuple = *tuple;
+	CLEAR(conn, retransmit, timer);
 	ft_list_init(&conn->timer.node);
+	COPY(conn, model, timer.deadline, last_heard);
+	CLEAR(conn, last_heard, owing_node);
 	ft_list_init(&conn->owing_node);
+	CLEAR(conn, socket, receive_queue.few);
+	COPY(conn, model, receive_memory, send_queue);
+	CLEAR(conn, send_queue, send_queue.few);
+	CLEAR(conn, send_queue.cursor, options);
+	COPY(conn, model, options, head_number);
+	CLEAR(conn, head_number, queue_node);
 	ft_list_init(&conn->queue_node);
+	conn->listener = model->listener;
+	conn->challenge_second = model->challenge_second;
+	conn->total_retransmits = 0;
 }
 
 void ft_conn_init(struct ft_stack *stack, struct ft_tcp_conn *conn,
@@ -161,7 +182,6 @@ struct ft_tcp_conn *ft_conn_create(struct ft_stack *stack, const struct ft_tuple
 		goto no_table;
 	make_like(conn, model, tuple);
 	conn->anchor = anchor;
-	conn->has_martian_peer = ft_conn_is_peer_martian(stack, tuple);
 	tcp->in_state[FT_TCP_CLOSED]++;
 	return conn;
 

@@ -50,22 +50,35 @@ uint16_t ft_handshake_announced_mss(
 	return mss_of_mtu(stack, conn, remote, stack->netif.mtu);
 }
 
-static inline void update_mss(struct ft_stack *stack, struct ft_tcp_conn *conn, ft_time now)
+// The MTU of the path allows so much. While none is known to have less than the device, that was looked up for our SYN;
+// and where a listener opened it, nobody has set TCP_MAXSEG since.
+static inline uint16_t mss_of_path(
+	struct ft_stack *stack, const struct ft_tcp_conn *conn, ft_time now)
 {
-	const struct ft_route *route = ft_route_recall(stack, &conn->tuple.remote, now);
-	uint16_t mtu = route != NULL ? route->mtu : stack->netif.mtu;
-	uint16_t mss = RTE_MIN(mss_of_mtu(stack, conn, &conn->tuple.remote, mtu), conn->offer_mss);
+	const struct ft_route *route;
+
+	if (likely(conn->is_passive && !ft_conn_is_synchronized(conn) &&
+		    now >= stack->ip.routes.paths_expire))
+		return conn->announced_mss;
+	route = ft_route_recall(stack, &conn->tuple.remote, now);
+	return mss_of_mtu(
+		stack, conn, &conn->tuple.remote, route != NULL ? route->mtu : stack->netif.mtu);
+}
+
+static inline void choose_mss(struct ft_stack *stack, struct ft_tcp_conn *conn, ft_time now)
+{
+	uint16_t mss = RTE_MIN(mss_of_path(stack, conn, now), conn->offer_mss);
 
 	mss = RTE_MAX(mss, FT_HANDSHAKE_MINIMUM_MSS);
 	mss -= conn->has_timestamps ? FT_TCP_TIMESTAMP_BYTES : 0;
 	conn->mss = RTE_MIN(mss, send_buffer_room(stack));
-	conn->cc.mss = conn->mss;
-	conn->cc.cwnd = RTE_MAX(conn->cc.cwnd, (uint32_t)conn->mss);
 }
 
 void ft_handshake_update_mss(struct ft_stack *stack, struct ft_tcp_conn *conn, ft_time now)
 {
-	update_mss(stack, conn, now);
+	choose_mss(stack, conn, now);
+	conn->cc.mss = conn->mss;
+	conn->cc.cwnd = RTE_MAX(conn->cc.cwnd, (uint32_t)conn->mss);
 }
 
 // ---- SYN ----
@@ -125,8 +138,8 @@ void ft_handshake_established(struct ft_stack *stack, struct ft_tcp_conn *conn, 
 	conn->snd.nxt = conn->snd.una;
 	measure_handshake(stack, conn, now);
 	ft_retransmit_init(&conn->retransmit, conn->snd.iss);
+	choose_mss(stack, conn, now);
 	ft_conn_set_state(stack, conn, FT_TCP_ESTABLISHED);
-	update_mss(stack, conn, now);
 	begin_congestion(stack, conn);
 	ft_tcp_timers_established(stack, conn, now);
 	ft_conn_notify(stack, conn, EPOLLOUT);

@@ -5,14 +5,6 @@ void ft_rtt_init(struct ft_rtt *rtt, ft_time initial)
 	*rtt = (struct ft_rtt){ .rto = initial };
 }
 
-// (2.2)
-void ft_rtt_take_first(struct ft_rtt *rtt, ft_time measured)
-{
-	rtt->srtt = measured;
-	rtt->rttvar = measured / 2;
-	rtt->has_sample = true;
-}
-
 void ft_rtt_restore(
 	struct ft_rtt *rtt, ft_time srtt, ft_time rttvar, const struct ft_rtt_limits *limits)
 {

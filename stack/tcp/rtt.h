@@ -30,7 +30,12 @@ void ft_rtt_init(struct ft_rtt *rtt, ft_time initial);
 #define FT_RTT_GRANULARITY (1ull << FT_WHEEL_TICK_BITS)
 
 // The parts of a measurement: (2.2), (2.3) with alpha = 1/8 and beta = 1/4, and what both come to.
-void ft_rtt_take_first(struct ft_rtt *rtt, ft_time measured);
+static inline void ft_rtt_take_first(struct ft_rtt *rtt, ft_time measured)
+{
+	rtt->srtt = measured;
+	rtt->rttvar = measured / 2;
+	rtt->has_sample = true;
+}
 
 static inline void ft_rtt_take_next(struct ft_rtt *rtt, ft_time measured)
 {

@@ -27,6 +27,7 @@ int ft_tcp_connect(struct ft_stack *stack, const struct ft_tuple *tuple, struct 
 	opened = ft_conn_create(stack, tuple, hash, &model);
 	if (opened == NULL)
 		return -ENOMEM;
+	opened->has_martian_peer = ft_conn_is_peer_martian(stack, tuple);
 	opened->socket = socket;
 	opened->anchor->socket = ft_pool_index(&stack->sockets->sockets, socket);
 	socket->description.is_at_work = true;

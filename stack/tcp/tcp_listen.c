@@ -52,6 +52,8 @@ static inline struct ft_tcp_conn *create_held(
 	conn = ft_conn_create(stack, &info->tuple, info->hash, &listener->model);
 	if (conn == NULL)
 		ft_port_release(&stack->tcp.ports, &info->tuple, reuse);
+	else if (unlikely(info->flags & FT_PKT_LOOPBACK)) // else it would have been dropped
+		conn->has_martian_peer = ft_conn_is_peer_martian(stack, &info->tuple);
 	return conn;
 }
 

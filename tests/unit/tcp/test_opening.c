@@ -1,6 +1,10 @@
 // How connections begin: CLOSED, LISTEN, SYN-SENT, SYN-RECEIVED (RFC 9293 3.5, 3.10.7.1
 // to 3.10.7.4).
 #include <errno.h>
+#include <netinet/in.h>
+
+#include "tcp/conn.h"
+#include "tcp/handshake.h"
 
 #include "peer.h"
 
@@ -426,6 +430,107 @@ static void established_reset_before_data_in_one_burst_ends_it(void **state)
 	assert_int_equal(peer.stack.tcp.in_state[FT_TCP_SYN_RECEIVED], 1);
 }
 
+// Our SYN-ACK could not know.
+static void syn_received_path_with_less_than_the_device_limits_the_mss(void **state)
+{
+	const struct ft_addr peers = ft_addr_from_ip4(RTE_BE32(RTE_IPV4(10, 9, 0, 1)));
+
+	peer_enter(FT_TCP_LISTEN);
+	SEND(.flags = SYN);
+	EXPECT(.seq = 0, .ack = 1, .flags = SYN | ACK);
+	assert_int_equal(ft_route_lower_mtu(&peer.stack, &peers, 640, peer.now), 640);
+	SEND(.seq = 1, .ack = 1, .flags = ACK);
+	peer_accept();
+	assert_int_equal(ft_tcp_mss(peer.conn), 600);
+}
+
+// The listener's connection knows that no frame may come from there, as the other end does.
+static void listen_syn_of_our_own_has_a_martian_peer(void **state)
+{
+	const struct ft_addr us = ft_addr_from_ip4(RTE_BE32(RTE_IPV4(10, 9, 0, 2)));
+	const struct ft_tuple tuple = { .local = us,
+		.remote = us,
+		.local_port = 40001,
+		.remote_port = 7,
+		.protocol = IPPROTO_TCP };
+
+	peer_enter(FT_TCP_LISTEN);
+	assert_int_equal(ft_port_hold(&peer.stack.tcp.ports, &tuple, 0), 0);
+	assert_int_equal(ft_tcp_connect(&peer.stack, &tuple, peer.socket,
+				 &peer.socket->settings->options, peer.now, &peer.conn),
+		0);
+	peer.socket->conn = peer.conn;
+	for (int i = 0; i < 4; i++)
+		peer_turn();
+	assert_int_equal(peer.stack.tcp.in_state[FT_TCP_ESTABLISHED], 2);
+	assert_true(peer.conn->conn->has_martian_peer);
+	assert_true(
+		ft_container_of(peer.listener->accept_queue.next, struct ft_tcp_conn, queue_node)
+			->has_martian_peer);
+}
+
+// ---- the block ----
+
+static void soil_next_block(void)
+{
+	struct ft_tcp_conn *conn = ft_pool_take(&peer.stack.tcp.conns);
+
+	memset(conn, 0xff, sizeof(*conn));
+	ft_pool_give(&peer.stack.tcp.conns, conn);
+}
+
+static void fill_model(struct ft_tcp_conn *model, const struct ft_tuple *tuple)
+{
+	struct ft_tcp_options options;
+
+	ft_tcp_options_init(&peer.stack, &options);
+	ft_conn_init(&peer.stack, model, &options, FT_PORT_REUSE_ADDRESS);
+	ft_handshake_prepare(&peer.stack, model, &tuple->remote);
+	model->is_passive = true;
+	model->listener = peer.listener;
+}
+
+// What a copy has of its own; and where the queues have room, any bytes.
+static void expect_like(struct ft_tcp_conn *model, const struct ft_tcp_conn *conn)
+{
+	assert_true(ft_list_is_empty(&conn->timer.node) && ft_list_is_empty(&conn->owing_node) &&
+		    ft_list_is_empty(&conn->queue_node));
+	model->tuple = conn->tuple;
+	model->anchor = conn->anchor;
+	model->timer.node = conn->timer.node;
+	model->owing_node = conn->owing_node;
+	model->queue_node = conn->queue_node;
+	memcpy(model->receive_queue.few, conn->receive_queue.few,
+		offsetof(struct ft_tcp_conn, receive_memory) -
+			offsetof(struct ft_tcp_conn, receive_queue.few));
+	memcpy(model->send_queue.few, conn->send_queue.few, sizeof(conn->send_queue.few));
+	assert_memory_equal(conn, model, sizeof(*conn));
+}
+
+static void closed_block_that_was_anothers_is_like_the_model(void **state)
+{
+	const struct ft_tuple tuple = { .local = ft_addr_from_ip4(RTE_BE32(0x0a090002)),
+		.remote = ft_addr_from_ip4(RTE_BE32(0x0a090001)),
+		.local_port = 7,
+		.remote_port = 40000,
+		.protocol = IPPROTO_TCP };
+	const uint64_t hash = ft_tuple_hash(&peer.stack.key, &tuple);
+	struct ft_tcp *tcp = &peer.stack.tcp;
+	struct ft_tcp_conn model, *conn;
+
+	peer_enter(FT_TCP_LISTEN);
+	fill_model(&model, &tuple);
+	soil_next_block();
+	assert_int_equal(ft_port_hold(&tcp->ports, &tuple, model.reuse), 0);
+	conn = ft_conn_create(&peer.stack, &tuple, hash, &model);
+	assert_memory_equal(&conn->tuple, &tuple, sizeof(tuple));
+	expect_like(&model, conn);
+	ft_port_release(&tcp->ports, &tuple, model.reuse);
+	ft_conn_table_remove(&tcp->connections, hash, ft_pool_index(&tcp->anchors, conn->anchor));
+	conn->listener = NULL;
+	ft_conn_release(&peer.stack, conn);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -470,6 +575,9 @@ int main(void)
 		PEER_TEST(listen_no_block_left_drops_the_syn),
 		PEER_TEST(listen_no_block_left_ends_the_oldest_time_wait),
 		PEER_TEST(syn_received_of_simultaneous_open_close_sends_fin_when_established),
+		PEER_TEST(syn_received_path_with_less_than_the_device_limits_the_mss),
+		PEER_TEST(listen_syn_of_our_own_has_a_martian_peer),
+		PEER_TEST(closed_block_that_was_anothers_is_like_the_model),
 	};
 
 	ft_test_start_eal();
