@@ -177,3 +177,15 @@ static __rte_always_inline void ft_tcp_ack_answer(
 	conn->soft_error = 0;
 	conn->is_more_coming = false;
 }
+
+// ---- a FIN acknowledged ----
+
+// Ours, and with it all that was in flight before it; else likewise.
+static inline bool ft_tcp_ack_is_of_fin(
+	const struct ft_tcp_conn *conn, const struct ft_segment *seg)
+{
+	return seg->ack == conn->snd.max &&
+	       conn->send_queue.bytes + 1 == seg->ack - conn->snd.una &&
+	       ft_send_queue_has_few(&conn->send_queue) && !conn->is_sending_urgent &&
+	       conn->retransmit.phase == FT_RETRANSMIT_OPEN;
+}

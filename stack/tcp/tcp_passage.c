@@ -29,14 +29,19 @@ static void take_ack_of_syn(
 		ft_tcp_receive_note_timestamp(conn, seg, now);
 }
 
-// A peer that closes first acknowledges the answer with its FIN, most often.
+// A peer that closes first acknowledges the answer with its FIN, most often; and ours, if we do.
 static inline void take_ack(
 	struct ft_stack *stack, struct ft_tcp_conn *conn, const struct ft_segment *seg, ft_time now)
 {
-	if (conn->state == FT_TCP_ESTABLISHED)
-		ft_tcp_predicted_ack(stack, conn, seg, now);
-	else
+	const bool is_open = conn->state == FT_TCP_ESTABLISHED;
+
+	if (likely(is_open ? ft_tcp_ack_is_of_answer(conn, seg)
+			   : ft_tcp_ack_is_of_fin(conn, seg))) {
+		ft_tcp_ack_answer(stack, conn, seg, now);
+		conn->is_fin_acked = !is_open;
+	} else {
 		ft_tcp_ack_new(stack, conn, seg->ack, seg->ts_echo, now);
+	}
 }
 
 static void take_closing(

@@ -136,10 +136,21 @@ void ft_tcp_timers_try_now(struct ft_stack *stack, struct ft_tcp_conn *conn, ft_
 	ft_tcp_timers_set(stack, conn, FT_TCP_TIMER_RETRANSMIT, now);
 }
 
+// Of which TIME-WAIT has none.
+static void clear_all_but_quiet(struct ft_stack *stack, struct ft_tcp_conn *conn)
+{
+	if (ft_is_traced(stack, FT_TRACE_TIMER)) {
+		for (int timer = 0; timer < FT_TCP_TIMER_QUIET; timer++)
+			ft_tcp_timers_tell_and_move(stack, conn, timer, FT_NEVER);
+		return;
+	}
+	for (int timer = 0; timer < FT_TCP_TIMER_QUIET; timer++)
+		conn->deadlines[timer] = FT_NEVER;
+}
+
 void ft_tcp_timers_time_wait(struct ft_stack *stack, struct ft_tcp_conn *conn, ft_time now)
 {
-	for (int timer = 0; timer < FT_TCP_TIMER_QUIET; timer++)
-		ft_tcp_timers_clear(stack, conn, timer);
+	clear_all_but_quiet(stack, conn);
 	ft_tcp_timers_set(stack, conn, FT_TCP_TIMER_QUIET, now + stack->config.tcp.time_wait);
 }
 
