@@ -204,56 +204,59 @@ static __attribute__((noinline)) void keep_own_options(
 	ft_settings_change(stack, socket, &own);
 }
 
-// A new socket for the oldest connection waiting. What the listener was told by setsockopt() holds
-// for it too; O_NONBLOCK does not, as in Linux.
-static int take_connection(
-	struct ft_stack *stack, struct ft_socket *listening, struct ft_socket **accepted)
+// 0 once a connection waits.
+static inline int look_for_peer(const struct ft_socket *listening)
 {
-	struct ft_tcp_listener *listener = ft_socket_listener(listening);
-	struct ft_socket *socket;
-	int error, fd;
+	const struct ft_tcp_listener *listener = ft_socket_listener(listening);
 
-	if (listener == NULL)
+	if (unlikely(listener == NULL))
 		return -EINVAL;
-	if (!ft_tcp_has_waiting(listener))
-		return -EAGAIN;
-	error = ft_socket_create_accepted(stack, listening, &socket, &fd);
-	if (error != 0)
-		return error;
-	socket->conn = ft_tcp_accept(stack, listener, socket);
-	socket->may_broadcast = listening->may_broadcast;
-	socket->mtu_discover = listening->mtu_discover;
-	socket->binds_no_port = listening->binds_no_port;
-	if (unlikely(listener->was_told &&
-		     !ft_tcp_has_options(socket->conn, &socket->settings->options)))
-		keep_own_options(stack, socket);
-	*accepted = socket;
-	return 0;
+	return likely(ft_tcp_has_waiting(listener)) ? 0 : -EAGAIN;
 }
 
-static int await_peer(
-	struct ft_stack *stack, struct ft_socket *listening, struct ft_socket **accepted)
+static __attribute__((noinline)) int await_peer(const struct ft_socket *listening)
 {
 	struct ft_wait wait;
-	bool is_waiting = false;
 	int result, error;
 
-	while ((result = take_connection(stack, listening, accepted)) == -EAGAIN) {
-		if (!is_waiting)
-			ft_wait_begin(&wait, listening->description.is_nonblocking,
-				listening->settings->receive_timeout);
-		is_waiting = true;
+	ft_wait_begin(
+		&wait, listening->description.is_nonblocking, listening->settings->receive_timeout);
+	do {
 		error = ft_wait_turn(&wait);
 		if (error != 0)
 			return error;
-	}
+	} while ((result = look_for_peer(listening)) == -EAGAIN);
 	return result;
 }
 
-static int accept_peer(struct ft_stack *stack, struct ft_socket *listening,
+// A new socket for the oldest connection waiting, or NULL. What the listener was told by setsockopt() holds
+// for it too; O_NONBLOCK does not, as in Linux.
+static inline struct ft_socket *take_connection(
+	struct ft_stack *stack, const struct ft_socket *listening, int flags)
+{
+	struct ft_tcp_listener *listener = ft_socket_listener(listening);
+	struct ft_socket *socket =
+		ft_socket_create_accepted(stack, listening, flags & SOCK_NONBLOCK);
+
+	if (unlikely(socket == NULL))
+		return NULL;
+	socket->conn = ft_tcp_accept(stack, listener, socket);
+	if (unlikely(listener->was_told &&
+		     !ft_tcp_has_options(socket->conn, &socket->settings->options)))
+		keep_own_options(stack, socket);
+	return socket;
+}
+
+static void tell_peer(const struct ft_socket *socket, struct sockaddr *address, socklen_t *length)
+{
+	const struct ft_tuple *tuple = ft_tcp_tuple(socket->conn);
+
+	ft_address_write(&tuple->remote, tuple->remote_port, address, length);
+}
+
+static inline int accept_peer(struct ft_stack *stack, const struct ft_socket *listening,
 	struct sockaddr *address, socklen_t *length, int flags)
 {
-	const struct ft_tuple *tuple;
 	struct ft_socket *socket;
 	int fd, error;
 
@@ -263,17 +266,21 @@ static int accept_peer(struct ft_stack *stack, struct ft_socket *listening,
 		return -EOPNOTSUPP;
 	if (address != NULL && (length == NULL || (int)*length < 0))
 		return length == NULL ? -EFAULT : -EINVAL;
-	error = await_peer(stack, listening, &socket);
+	error = look_for_peer(listening);
+	if (error == -EAGAIN)
+		error = await_peer(listening);
 	if (error != 0)
 		return error;
+	socket = take_connection(stack, listening, flags);
+	if (unlikely(socket == NULL))
+		return -EMFILE;
 	fd = socket->description.first;
-	socket->description.is_nonblocking = flags & SOCK_NONBLOCK;
 	if (flags & SOCK_CLOEXEC)
 		ft_descriptor_find(&stack->sockets->descriptors, fd)->close_on_exec = true;
-	tuple = ft_tcp_tuple(socket->conn);
 	if (address != NULL)
-		ft_address_write(&tuple->remote, tuple->remote_port, address, length);
-	ft_call_trace(stack, tuple, fd, "accept(fd %d)", ft_socket_number(listening));
+		tell_peer(socket, address, length);
+	ft_call_trace(stack, ft_tcp_tuple(socket->conn), fd, "accept(fd %d)",
+		ft_socket_number(listening));
 	return fd;
 }
 

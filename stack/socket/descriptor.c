@@ -4,24 +4,11 @@
 #include <errno.h>
 #include <stddef.h>
 
-#include <rte_branch_prediction.h>
-#include <rte_common.h>
-
 #include "base/pages.h"
 
 static uint32_t words_for(uint32_t bits)
 {
 	return (bits + 63) / 64;
-}
-
-static void set_bit(uint64_t *words, uint32_t bit)
-{
-	words[bit / 64] |= 1ull << (bit % 64);
-}
-
-static void clear_bit(uint64_t *words, uint32_t bit)
-{
-	words[bit / 64] &= ~(1ull << (bit % 64));
 }
 
 // The lowest bit that is zero, from `bit` on; `limit` when there is none below it.
@@ -68,8 +55,7 @@ void ft_descriptor_free(struct ft_descriptors *descriptors)
 	ft_pages_unmap(descriptors->full, words_for(words) * sizeof(uint64_t));
 }
 
-static __attribute__((noinline)) uint32_t search(
-	const struct ft_descriptors *descriptors, uint32_t lowest)
+uint32_t ft_descriptor_search(const struct ft_descriptors *descriptors, uint32_t lowest)
 {
 	uint32_t words = words_for(descriptors->maximum);
 	uint32_t limit = descriptors->maximum;
@@ -81,68 +67,4 @@ static __attribute__((noinline)) uint32_t search(
 		return fd;
 	word = find_zero(descriptors->full, lowest / 64 + 1, words);
 	return word < words ? find_zero(descriptors->used, word * 64, limit) : limit;
-}
-
-// Nearly always the one asked for.
-static inline uint32_t find_free(const struct ft_descriptors *descriptors, uint32_t lowest)
-{
-	bool is_free = lowest < descriptors->maximum &&
-		       !(descriptors->used[lowest / 64] >> (lowest % 64) & 1);
-
-	return likely(is_free) ? lowest : search(descriptors, lowest);
-}
-
-static void link_to(struct ft_descriptors *descriptors, struct ft_description *description, int fd)
-{
-	descriptors->table[fd] = (struct ft_descriptor){
-		.description = description,
-		.next = description->first,
-	};
-	if (description->first != 0)
-		descriptors->table[description->first].previous = fd;
-	description->first = fd;
-	description->descriptors++;
-}
-
-static void unlink_from(
-	struct ft_descriptors *descriptors, struct ft_description *description, int fd)
-{
-	struct ft_descriptor *descriptor = &descriptors->table[fd];
-
-	if (descriptor->previous != 0)
-		descriptors->table[descriptor->previous].next = descriptor->next;
-	else
-		description->first = descriptor->next;
-	if (descriptor->next != 0)
-		descriptors->table[descriptor->next].previous = descriptor->previous;
-	descriptor->description = NULL;
-	description->descriptors--;
-}
-
-int ft_descriptor_take(
-	struct ft_descriptors *descriptors, struct ft_description *description, uint32_t lowest)
-{
-	const bool is_lowest = lowest <= descriptors->lowest;
-	const uint32_t fd = find_free(descriptors, is_lowest ? descriptors->lowest : lowest);
-
-	if (fd >= descriptors->maximum)
-		return -EMFILE;
-	if (is_lowest)
-		descriptors->lowest = fd + 1;
-	set_bit(descriptors->used, fd);
-	if (descriptors->used[fd / 64] == ~0ull)
-		set_bit(descriptors->full, fd / 64);
-	link_to(descriptors, description, (int)fd);
-	return (int)fd;
-}
-
-struct ft_description *ft_descriptor_give(struct ft_descriptors *descriptors, int fd)
-{
-	struct ft_description *description = descriptors->table[fd].description;
-
-	clear_bit(descriptors->used, fd);
-	clear_bit(descriptors->full, fd / 64);
-	descriptors->lowest = RTE_MIN(descriptors->lowest, (uint32_t)fd);
-	unlink_from(descriptors, description, fd);
-	return description;
 }

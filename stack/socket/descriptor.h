@@ -5,9 +5,13 @@
 //	full  1 0 ...             bit w: all 64 numbers of used[w] are taken
 //	used  11111111 01101000   bit n: number n is taken
 #pragma once
+#include <errno.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+
+#include <rte_branch_prediction.h>
+#include <rte_common.h>
 
 // 0 to 2 are a program's standard streams: they are the kernel's, and are never given.
 #define FT_DESCRIPTOR_FIRST 3
@@ -43,12 +47,81 @@ struct ft_descriptors {
 int ft_descriptor_init(struct ft_descriptors *descriptors, uint32_t maximum);
 void ft_descriptor_free(struct ft_descriptors *descriptors);
 
+// The lowest free number not below `lowest`, or `maximum`.
+uint32_t ft_descriptor_search(const struct ft_descriptors *descriptors, uint32_t lowest);
+
+// The same; nearly always it is the one asked for.
+static inline uint32_t ft_descriptor_lowest_free(
+	const struct ft_descriptors *descriptors, uint32_t lowest)
+{
+	const bool is_free = lowest < descriptors->maximum &&
+			     !(descriptors->used[lowest / 64] >> (lowest % 64) & 1);
+
+	return likely(is_free) ? lowest : ft_descriptor_search(descriptors, lowest);
+}
+
+static inline void ft_descriptor_link(
+	struct ft_descriptors *descriptors, struct ft_description *description, int fd)
+{
+	descriptors->table[fd] = (struct ft_descriptor){
+		.description = description,
+		.next = description->first,
+	};
+	if (description->first != 0)
+		descriptors->table[description->first].previous = fd;
+	description->first = fd;
+	description->descriptors++;
+}
+
+static inline void ft_descriptor_unlink(
+	struct ft_descriptors *descriptors, struct ft_description *description, int fd)
+{
+	struct ft_descriptor *descriptor = &descriptors->table[fd];
+
+	if (descriptor->previous != 0)
+		descriptors->table[descriptor->previous].next = descriptor->next;
+	else
+		description->first = descriptor->next;
+	if (descriptor->next != 0)
+		descriptors->table[descriptor->next].previous = descriptor->previous;
+	descriptor->description = NULL;
+	description->descriptors--;
+}
+
 // Gives `description` the lowest free number not below `lowest`. Returns it, or -EMFILE.
-int ft_descriptor_take(
-	struct ft_descriptors *descriptors, struct ft_description *description, uint32_t lowest);
+static inline int ft_descriptor_take(
+	struct ft_descriptors *descriptors, struct ft_description *description, uint32_t lowest)
+{
+	const bool is_lowest = lowest <= descriptors->lowest;
+	const uint32_t fd =
+		ft_descriptor_lowest_free(descriptors, is_lowest ? descriptors->lowest : lowest);
+	uint64_t *used = &descriptors->used[fd / 64];
+
+	if (unlikely(fd >= descriptors->maximum))
+		return -EMFILE;
+	if (is_lowest)
+		descriptors->lowest = fd + 1;
+	*used |= 1ull << (fd % 64);
+	if (unlikely(*used == UINT64_MAX))
+		descriptors->full[fd / 64 / 64] |= 1ull << (fd / 64 % 64);
+	ft_descriptor_link(descriptors, description, (int)fd);
+	return (int)fd;
+}
 
 // Frees a number in use and returns the description it led to.
-struct ft_description *ft_descriptor_give(struct ft_descriptors *descriptors, int fd);
+static inline struct ft_description *ft_descriptor_give(
+	struct ft_descriptors *descriptors, uint32_t fd)
+{
+	struct ft_description *description = descriptors->table[fd].description;
+	uint64_t *used = &descriptors->used[fd / 64];
+
+	if (unlikely(*used == UINT64_MAX))
+		descriptors->full[fd / 64 / 64] &= ~(1ull << (fd / 64 % 64));
+	*used &= ~(1ull << (fd % 64));
+	descriptors->lowest = RTE_MIN(descriptors->lowest, fd);
+	ft_descriptor_unlink(descriptors, description, (int)fd);
+	return description;
+}
 
 // NULL when the number is not in use.
 static inline struct ft_descriptor *ft_descriptor_find(

@@ -135,7 +135,8 @@ static __rte_always_inline uint32_t wanted_now(
 	return ft_socket_readiness(stack, &socket->description) & wanted;
 }
 
-static void want(struct ft_stack *stack, struct ft_watch *watch, const struct epoll_event *event)
+static inline void want(
+	struct ft_stack *stack, struct ft_watch *watch, const struct epoll_event *event)
 {
 	watch->wanted = *event;
 	watch->wanted.events |= EPOLLERR | EPOLLHUP;

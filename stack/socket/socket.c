@@ -92,29 +92,21 @@ void ft_socket_close_all(struct ft_stack *stack, ft_time now)
 	close_all_of(stack, FT_DESCRIPTION_EPOLL, now);
 }
 
-// With its descriptor, and nothing behind it.
-static int create(struct ft_stack *stack, bool is_udp, struct ft_settings *settings,
-	struct ft_socket **created, int *fd)
+// Like `model`, with its descriptor, and nothing behind it. NULL: there is none left.
+static inline struct ft_socket *create(struct ft_stack *stack, const struct ft_socket *model)
 {
 	struct ft_sockets *sockets = stack->sockets;
 	struct ft_socket *socket = ft_pool_take(&sockets->sockets);
 
-	if (socket == NULL)
-		return -EMFILE;
-	*socket = (struct ft_socket){
-		.description.kind = FT_DESCRIPTION_SOCKET,
-		.first_watch = FT_POOL_NONE,
-		.is_udp = is_udp,
-		.mtu_discover = IP_PMTUDISC_WANT,
-	};
-	*fd = ft_descriptor_take(&sockets->descriptors, &socket->description, 0);
-	if (*fd < 0) {
+	if (unlikely(socket == NULL))
+		return NULL;
+	*socket = *model;
+	if (unlikely(ft_descriptor_take(&sockets->descriptors, &socket->description, 0) < 0)) {
 		ft_pool_give(&sockets->sockets, socket);
-		return *fd;
+		return NULL;
 	}
-	ft_settings_share(socket, settings);
-	*created = socket;
-	return 0;
+	ft_settings_share(socket, model->settings);
+	return socket;
 }
 
 struct ft_binding *ft_socket_need_binding(struct ft_stack *stack, struct ft_socket *socket)
@@ -147,23 +139,43 @@ static int open_transport(struct ft_stack *stack, struct ft_socket *socket)
 int ft_socket_create(struct ft_stack *stack, bool is_udp, struct ft_socket **created, int *fd)
 {
 	struct ft_sockets *sockets = stack->sockets;
-	int error = create(stack, is_udp, sockets->first_settings[is_udp], created, fd);
+	const struct ft_socket model = {
+		.description.kind = FT_DESCRIPTION_SOCKET,
+		.first_watch = FT_POOL_NONE,
+		.is_udp = is_udp,
+		.mtu_discover = IP_PMTUDISC_WANT,
+		.settings = sockets->first_settings[is_udp],
+	};
+	struct ft_socket *socket = create(stack, &model);
+	int error;
 
-	if (error != 0)
-		return error;
-	error = open_transport(stack, *created);
+	if (socket == NULL)
+		return -EMFILE;
+	error = open_transport(stack, socket);
+	*created = socket;
+	*fd = socket->description.first;
 	if (error == 0)
 		return 0;
 	ft_descriptor_give(&sockets->descriptors, *fd);
-	ft_settings_release(stack, *created);
-	ft_pool_give(&sockets->sockets, *created);
+	ft_settings_release(stack, socket);
+	ft_pool_give(&sockets->sockets, socket);
 	return error;
 }
 
-int ft_socket_create_accepted(
-	struct ft_stack *stack, struct ft_socket *listening, struct ft_socket **socket, int *fd)
+struct ft_socket *ft_socket_create_accepted(
+	struct ft_stack *stack, const struct ft_socket *listening, bool is_nonblocking)
 {
-	return create(stack, false, listening->settings, socket, fd);
+	const struct ft_socket model = {
+		.description.kind = FT_DESCRIPTION_SOCKET,
+		.description.is_nonblocking = is_nonblocking,
+		.first_watch = FT_POOL_NONE,
+		.may_broadcast = listening->may_broadcast,
+		.binds_no_port = listening->binds_no_port,
+		.mtu_discover = listening->mtu_discover,
+		.settings = listening->settings,
+	};
+
+	return create(stack, &model);
 }
 
 // SO_LINGER with zero seconds is how an application asks for a reset.

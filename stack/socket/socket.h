@@ -75,10 +75,10 @@ void ft_socket_notify(struct ft_stack *stack, struct ft_socket *socket, uint32_t
 // -EMFILE or -ENOMEM.
 int ft_socket_create(struct ft_stack *stack, bool is_udp, struct ft_socket **socket, int *fd);
 
-// A TCP socket with the settings of a listening one, for a connection that waits there. Returns 0,
-// -EMFILE or -ENOMEM.
-int ft_socket_create_accepted(
-	struct ft_stack *stack, struct ft_socket *listening, struct ft_socket **socket, int *fd);
+// A TCP socket that was told what a listening one was, with one descriptor, for a connection that waits there. NULL:
+// all are in use.
+struct ft_socket *ft_socket_create_accepted(
+	struct ft_stack *stack, const struct ft_socket *listening, bool is_nonblocking);
 
 // A socket's binding, made if it has none: an accepted one that has lost its connection may be bound. There is
 // one for each socket.
