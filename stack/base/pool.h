@@ -55,9 +55,10 @@ static inline void *ft_pool_take(struct ft_pool *pool)
 
 static inline void ft_pool_give(struct ft_pool *pool, void *object)
 {
-	uint32_t index = ft_pool_index(pool, object);
+	const uint64_t offset = (uint64_t)((const char *)object - pool->objects);
+	const uint32_t index = (uint32_t)(offset / pool->stride);
 
-	assert(index < pool->fresh && ft_pool_at(pool, index) == object && pool->in_use > 0);
+	assert(index < pool->fresh && offset % pool->stride == 0 && pool->in_use > 0);
 	pool->free_indices[pool->free_count++] = index;
 	pool->in_use--;
 }

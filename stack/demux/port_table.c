@@ -432,8 +432,8 @@ static bool is_recent(const struct ft_port_table *table, const struct ft_port_re
 	       ft_addr_is_equal(&recent->local, &tuple->local);
 }
 
-static __attribute__((noinline)) void find_anew(struct ft_port_table *table,
-	struct ft_port_recent *recent, const struct ft_addr *local, uint16_t port)
+static void find_anew(struct ft_port_table *table, struct ft_port_recent *recent,
+	const struct ft_addr *local, uint16_t port)
 {
 	unsigned most = 0;
 
@@ -454,16 +454,31 @@ static __attribute__((noinline)) void find_anew(struct ft_port_table *table,
 	}
 }
 
-struct ft_binding *ft_port_find(
+static inline struct ft_binding *receiver_for(const struct ft_port_recent *recent, uint64_t hash)
+{
+	if (recent->receiver != NULL && recent->receiver->reuse_port)
+		return member_for(recent->group, hash);
+	return recent->receiver;
+}
+
+// Apart, as what follows further down: so the usual way has nothing to keep over a call.
+static __attribute__((noinline)) struct ft_binding *find_what_is_not_recent(
 	struct ft_port_table *table, const struct ft_tuple *tuple, uint64_t hash)
 {
 	struct ft_port_recent *recent = recent_of(table, tuple->local_port);
 
+	find_anew(table, recent, &tuple->local, tuple->local_port);
+	return receiver_for(recent, hash);
+}
+
+struct ft_binding *ft_port_find(
+	struct ft_port_table *table, const struct ft_tuple *tuple, uint64_t hash)
+{
+	const struct ft_port_recent *recent = recent_of(table, tuple->local_port);
+
 	if (unlikely(!is_recent(table, recent, tuple)))
-		find_anew(table, recent, &tuple->local, tuple->local_port);
-	if (recent->receiver != NULL && recent->receiver->reuse_port)
-		return member_for(recent->group, hash);
-	return recent->receiver;
+		return find_what_is_not_recent(table, tuple, hash);
+	return receiver_for(recent, hash);
 }
 
 static struct ft_binding *next_receiver(const struct ft_port_table *table,
@@ -508,6 +523,18 @@ static inline struct ft_port_place *recall_place(
 		       : find_place(table, &tuple->local, tuple->local_port);
 }
 
+// That of a listener, as nearly all are, at a port that is never chosen; NULL: look for it.
+static inline struct ft_port_place *recall_usual_place(
+	struct ft_port_table *table, const struct ft_tuple *tuple)
+{
+	const struct ft_port_recent *recent = recent_of(table, tuple->local_port);
+
+	if (unlikely(!is_recent(table, recent, tuple) ||
+		     ft_ephemeral_is_in_range(table->ephemeral, tuple->local_port)))
+		return NULL;
+	return recent->used_at;
+}
+
 // A bound port is never chosen, so there is no need to note which destinations it has connections
 // to: a server's ten million cost nothing here.
 static void note_tuple(struct ft_port_table *table, const struct ft_tuple *tuple)
@@ -519,11 +546,12 @@ static void note_tuple(struct ft_port_table *table, const struct ft_tuple *tuple
 		ft_ephemeral_note_tuple(ephemeral, tuple);
 }
 
-int ft_port_hold(struct ft_port_table *table, const struct ft_tuple *tuple, uint8_t reuse)
+static __attribute__((noinline)) int hold_any(
+	struct ft_port_table *table, const struct ft_tuple *tuple, uint8_t reuse)
 {
 	struct ft_port_place *place = recall_place(table, tuple);
 
-	if (unlikely(place == NULL))
+	if (place == NULL)
 		place = add_place(table, &tuple->local, tuple->local_port);
 	if (place == NULL)
 		return -ENOMEM;
@@ -532,7 +560,18 @@ int ft_port_hold(struct ft_port_table *table, const struct ft_tuple *tuple, uint
 	return 0;
 }
 
-void ft_port_release(struct ft_port_table *table, const struct ft_tuple *tuple, uint8_t reuse)
+int ft_port_hold(struct ft_port_table *table, const struct ft_tuple *tuple, uint8_t reuse)
+{
+	struct ft_port_place *place = recall_usual_place(table, tuple);
+
+	if (unlikely(place == NULL))
+		return hold_any(table, tuple, reuse);
+	place->uses[reuse]++;
+	return 0;
+}
+
+static __attribute__((noinline)) void release_any(
+	struct ft_port_table *table, const struct ft_tuple *tuple, uint8_t reuse)
 {
 	struct ft_port_place *place = recall_place(table, tuple);
 
@@ -541,6 +580,16 @@ void ft_port_release(struct ft_port_table *table, const struct ft_tuple *tuple, 
 		remove_place_if_unused(table, place);
 	if (ft_ephemeral_is_in_range(table->ephemeral, tuple->local_port))
 		ft_ephemeral_forget_tuple(table->ephemeral, tuple);
+}
+
+void ft_port_release(struct ft_port_table *table, const struct ft_tuple *tuple, uint8_t reuse)
+{
+	struct ft_port_place *place = recall_usual_place(table, tuple);
+
+	if (likely(place != NULL && place->uses[reuse] > 1))
+		place->uses[reuse]--;
+	else
+		release_any(table, tuple, reuse);
 }
 
 static bool is_in_use(const struct ft_conn_table *connections, const struct ft_tuple *tuple)

@@ -109,7 +109,7 @@ static bool stands_at_mark(const struct ft_tcp_conn *conn)
 	return conn->has_urgent && ft_conn_bytes_before_mark(conn) == 0;
 }
 
-static void offer_window(struct ft_stack *stack, struct ft_tcp_conn *conn)
+static inline void offer_window(struct ft_stack *stack, struct ft_tcp_conn *conn)
 {
 	struct ft_window_offer offer = ft_conn_window_offer(conn);
 
@@ -287,7 +287,7 @@ bool ft_tcp_is_at_mark(const struct ft_tcp_anchor *anchor)
 
 // No more will be sent: the FIN follows what is queued. While the connection is being opened this
 // waits for ESTABLISHED.
-static void close_writing(struct ft_stack *stack, struct ft_tcp_conn *conn)
+static __rte_always_inline void close_writing(struct ft_stack *stack, struct ft_tcp_conn *conn)
 {
 	if (conn->is_fin_queued)
 		return;

@@ -11,18 +11,6 @@ uint8_t ft_window_scale(uint64_t buffer_bytes)
 	return RTE_MIN(bits - 16, FT_WINDOW_MAXIMUM_SCALE);
 }
 
-bool ft_window_has_opened(const struct ft_window_offer *offer)
-{
-	const uint64_t grown = ft_window_choose(offer) - offer->rcv_wnd;
-	const uint64_t buffer = offer->buffer_bytes;
-
-	if (grown == 0)
-		return false;
-	if (offer->rcv_wnd < offer->mss || grown >= buffer / 2)
-		return true;
-	return grown >= 2u * offer->mss && (grown >= buffer / 4 || offer->rcv_wnd <= buffer / 8);
-}
-
 // ---- sender ----
 
 // The cases of RFC 9293 3.8.6.2.1 in their order; (2) and (3) with Nagle's condition in brackets.

@@ -44,7 +44,17 @@ static inline uint32_t ft_window_choose(const struct ft_window_offer *offer)
 
 // After the application has read: whether opening the window is worth a segment of its own. It is
 // when the window was nearly shut, or has grown much.
-bool ft_window_has_opened(const struct ft_window_offer *offer);
+static inline bool ft_window_has_opened(const struct ft_window_offer *offer)
+{
+	const uint64_t grown = ft_window_choose(offer) - offer->rcv_wnd;
+	const uint64_t buffer = offer->buffer_bytes;
+
+	if (grown == 0)
+		return false;
+	if (offer->rcv_wnd < offer->mss || grown >= buffer / 2)
+		return true;
+	return grown >= 2u * offer->mss && (grown >= buffer / 4 || offer->rcv_wnd <= buffer / 8);
+}
 
 // What is still offered is all of the buffer but less than a segment, as nearly always: then, whatever of the
 // buffer is used, ft_window_choose() says `rcv_wnd` and ft_window_has_opened() no. Told without an offer.

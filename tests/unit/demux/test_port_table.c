@@ -691,6 +691,25 @@ static void connections_outside_the_range_are_not_noted(void **state)
 }
 
 // RFC 6056 3.3.4: the counter is shared, and must not tell how many connections went elsewhere.
+// Where a listener's would be at hand.
+static void connections_in_the_range_are_noted_after_a_stranger_asked(void **state)
+{
+	struct ft_tuple tuple = { .local = addr(US), .remote = addr(PEER), .local_port = FIRST };
+	struct ft_tuple other = {
+		.local = addr(US), .remote = addr(PEER + 1), .local_port = FIRST
+	};
+
+	assert_int_equal(ft_port_hold(&table, &tuple, 0), 0);
+	assert_int_equal(table.ephemeral->records.in_use, 2); // the destination, our address
+	assert_null(find(US, FIRST));
+	assert_int_equal(ft_port_hold(&table, &other, 0), 0);
+	assert_int_equal(table.ephemeral->records.in_use, 3);
+	ft_port_release(&table, &other, 0);
+	assert_int_equal(table.ephemeral->records.in_use, 2);
+	ft_port_release(&table, &tuple, 0);
+	assert_int_equal(table.ephemeral->records.in_use, 0);
+}
+
 static void chosen_ports_advance_by_chance(void **state)
 {
 	uint32_t count[9] = { 0 };
@@ -927,6 +946,7 @@ int main(void)
 		tcp_test(every_port_is_offered_once_wherever_it_begins),
 		tcp_test(nearly_all_taken_the_free_port_is_offered_at_once),
 		tcp_test(connections_outside_the_range_are_not_noted),
+		tcp_test(connections_in_the_range_are_noted_after_a_stranger_asked),
 		tcp_test(chosen_ports_advance_by_chance),
 		tcp_test(chosen_ports_differ_by_key),
 		tcp_test(chosen_ports_differ_by_destination),
