@@ -5,6 +5,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include <rte_common.h>
+
 #include "base/time.h"
 
 struct ft_cc;
@@ -46,10 +48,30 @@ extern const struct ft_cc_algorithm ft_cc_newreno; // cc_newreno.c
 // By name, or NULL: "newreno" ("reno" is taken for it).
 const struct ft_cc_algorithm *ft_cc_find(const char *name);
 
+// RFC 6928 2, for 10 segments: min(10 * MSS, max(2 * MSS, 14600)).
+static inline uint32_t ft_cc_initial_window(uint32_t mss, uint32_t segments)
+{
+	const uint32_t most = RTE_MAX(2 * mss, segments * 1460);
+
+	return RTE_MIN(segments * mss, most);
+}
+
 // At ESTABLISHED, when the MSS is known. The initial window is that of RFC 6928 for `segments`
 // segments (10), or one when the handshake's SYN or SYN-ACK was lost (`segments` 1; RFC 5681 3.1).
-void ft_cc_init(
-	struct ft_cc *cc, const struct ft_cc_algorithm *algorithm, uint16_t mss, uint32_t segments);
+static inline void ft_cc_init(
+	struct ft_cc *cc, const struct ft_cc_algorithm *algorithm, uint16_t mss, uint32_t segments)
+{
+	const uint32_t window = ft_cc_initial_window(mss, segments);
+
+	*cc = (struct ft_cc){
+		.algorithm = algorithm,
+		.cwnd = window,
+		.ssthresh = UINT32_MAX,
+		.initial_window = window,
+		.mss = mss,
+	};
+	algorithm->init(cc);
+}
 
 // Another algorithm from now on, keeping cwnd and ssthresh (TCP_CONGESTION).
 void ft_cc_switch(struct ft_cc *cc, const struct ft_cc_algorithm *algorithm);

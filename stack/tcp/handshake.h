@@ -37,17 +37,20 @@ static inline void ft_handshake_begin(struct ft_tcp_conn *conn, struct ft_isn is
 static inline void ft_handshake_take_syn(
 	struct ft_stack *stack, struct ft_tcp_conn *conn, const struct ft_segment *seg, ft_time now)
 {
+	const bool scales =
+		stack->config.tcp.window_scaling && (seg->options & FT_TCP_HAS_WINDOW_SCALE);
+	const bool stamps = stack->config.tcp.timestamps && (seg->options & FT_TCP_HAS_TIMESTAMP);
+
 	conn->rcv.irs = seg->seq;
 	conn->rcv.nxt = seg->seq + 1;
 	conn->rcv.acked = conn->rcv.nxt;
 	if (seg->options & FT_TCP_HAS_MSS)
 		conn->offer_mss = RTE_MAX(seg->mss, FT_HANDSHAKE_MINIMUM_MSS);
-	conn->has_scaling =
-		stack->config.tcp.window_scaling && (seg->options & FT_TCP_HAS_WINDOW_SCALE);
-	conn->snd_scale = conn->has_scaling ? seg->window_scale : 0;
-	conn->rcv_scale = conn->has_scaling ? conn->rcv_scale : 0;
-	conn->has_timestamps =
-		stack->config.tcp.timestamps && (seg->options & FT_TCP_HAS_TIMESTAMP);
+	conn->has_scaling = scales;
+	conn->has_timestamps = stamps;
+	conn->snd_scale = scales ? seg->window_scale : 0;
+	if (unlikely(!scales))
+		conn->rcv_scale = 0;
 	conn->rcv.ts_recent = seg->ts_value;
 	conn->ts_recent_age = ft_conn_age(now);
 	// The window of a SYN is never scaled (RFC 7323 2.2).
