@@ -178,7 +178,7 @@ static inline bool ft_tcp_predicted_is_answer(
 		return false;
 	if ((conn->owed & ~FT_OWE_ACK) != FT_OWE_OUTPUT || conn->snd.una != conn->snd.max)
 		return false;
-	if (bytes == 0 || bytes >= conn->mss)
+	if (bytes - 1 >= (uint32_t)conn->mss - 1) // none, or a full segment
 		return false;
 	if (bytes > conn->snd.wnd || bytes + conn->mss > conn->cc.cwnd)
 		return false;

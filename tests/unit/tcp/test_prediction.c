@@ -308,6 +308,13 @@ static void clear_hole(struct ft_cc *cc)
 	memset(before + 1, 0, (size_t)((uint8_t *)cc->room - (uint8_t *)(before + 1)));
 }
 
+// The short way copies more than there is, where there is room.
+static void clear_few(struct ft_receive_queue *queue)
+{
+	memset(queue->few, 0, queue->few_first);
+	memset(queue->few + queue->few_end, 0, sizeof(queue->few) - queue->few_end);
+}
+
 static struct ft_tcp_conn without_pointers(const struct ft_tcp_conn *conn)
 {
 	struct ft_tcp_conn copy;
@@ -324,6 +331,7 @@ static struct ft_tcp_conn without_pointers(const struct ft_tcp_conn *conn)
 	copy.listener = NULL;
 	copy.socket = NULL;
 	clear_hole(&copy.cc);
+	clear_few(&copy.receive_queue);
 	return copy;
 }
 
