@@ -128,6 +128,7 @@ void ft_tcp_timers_options_changed(struct ft_stack *stack, struct ft_tcp_conn *c
 	if (conn->options.keepalive)
 		ft_tcp_timers_set(stack, conn, FT_TCP_TIMER_KEEPALIVE,
 			RTE_MAX(now, conn->last_heard + conn->options.keepalive_idle));
+	ft_tcp_timers_make_up_user(stack, conn);
 	if (ft_tcp_timers_is_running(conn, FT_TCP_TIMER_USER))
 		ft_tcp_timers_start_user(stack, conn, now);
 }
@@ -220,6 +221,7 @@ static void data_timed_out(struct ft_stack *stack, struct ft_tcp_conn *conn, ft_
 {
 	uint32_t flight = conn->snd.max - conn->snd.una;
 
+	ft_tcp_timers_make_up_user(stack, conn);
 	ft_cc_timeout(&conn->cc, flight, conn->timeouts == 0, now);
 	if (conn->timeouts < UINT8_MAX)
 		conn->timeouts++;

@@ -114,6 +114,14 @@ static inline void ft_tcp_timers_start_user(
 			now + ft_tcp_timers_user_timeout(stack, conn));
 }
 
+// An answer may be in flight without it (ft_tcp_timers_answered()), and nothing else then.
+static inline void ft_tcp_timers_make_up_user(struct ft_stack *stack, struct ft_tcp_conn *conn)
+{
+	if (!ft_tcp_timers_is_running(conn, FT_TCP_TIMER_USER) && conn->snd.una != conn->snd.max &&
+		conn->window_probes == 0)
+		ft_tcp_timers_start_user(stack, conn, conn->last_sent);
+}
+
 // ---- the events of the packet path ----
 
 // Keepalive begins, if it is wanted.
@@ -145,8 +153,11 @@ static __rte_always_inline void ft_tcp_timers_sent(
 		!ft_conn_has_in_flight(conn))
 		ft_tcp_timers_set(stack, conn, FT_TCP_TIMER_RETRANSMIT,
 			now + ft_tcp_timers_retransmit_timeout(stack, conn));
-	if (!ft_tcp_timers_is_running(conn, FT_TCP_TIMER_USER))
-		ft_tcp_timers_start_user(stack, conn, now);
+	if (!ft_tcp_timers_is_running(conn, FT_TCP_TIMER_USER)) {
+		ft_tcp_timers_make_up_user(stack, conn);
+		if (!ft_tcp_timers_is_running(conn, FT_TCP_TIMER_USER))
+			ft_tcp_timers_start_user(stack, conn, now);
+	}
 }
 
 // It was a SYN, or ours of the answer to one. What follows soon has a shorter timeout: the node stands where that may
@@ -237,21 +248,20 @@ static inline void ft_tcp_timers_ack_sent(struct ft_stack *stack, struct ft_tcp_
 }
 
 // An answer was sent: data and an ACK, nothing in flight before, on an open connection with an open window. What
-// the events above that are about it come to; while nothing is traced.
+// the events above that are about it come to; while nothing is traced. (But the user timeout, unless the application
+// has asked for one, begins only if the retransmission timer expires, or more is sent: before three timeouts it
+// ends nothing.)
 static __rte_always_inline void ft_tcp_timers_answered(
 	struct ft_stack *stack, struct ft_tcp_conn *conn, ft_time now)
 {
-	ft_time deadline = now + ft_tcp_timers_retransmit_timeout(stack, conn);
+	const ft_time deadline = now + ft_tcp_timers_retransmit_timeout(stack, conn);
 
 	conn->deadlines[FT_TCP_TIMER_DELAYED_ACK] = FT_NEVER;
 	conn->deadlines[FT_TCP_TIMER_RETRANSMIT] = deadline;
-	if (!ft_tcp_timers_is_running(conn, FT_TCP_TIMER_USER)) {
-		ft_time user = now + ft_tcp_timers_user_timeout(stack, conn);
-
-		conn->deadlines[FT_TCP_TIMER_USER] = user;
-		deadline = RTE_MIN(deadline, user);
-	}
 	ft_tcp_timers_start_by(stack, conn, deadline);
+	if (unlikely(conn->options.user_timeout != 0) &&
+		!ft_tcp_timers_is_running(conn, FT_TCP_TIMER_USER))
+		ft_tcp_timers_start_user(stack, conn, now);
 }
 
 // A SYN was answered for the first time: what they come to likewise.

@@ -128,6 +128,29 @@ static void unacknowledged_data_ends_the_connection_at_last(void **state)
 	peer_expect_read_error(-ETIMEDOUT);
 }
 
+// An answer's time is kept when more follows it.
+static void unacknowledged_answer_counts_from_when_it_was_sent(void **state)
+{
+	ft_time start;
+
+	peer.config.tcp.user_timeout = 2 * FT_SECOND;
+	peer_restart();
+	peer_enter(FT_TCP_ESTABLISHED);
+	start = peer.now;
+	peer_write_bytes(5);
+	EXPECT(.seq = 1, .ack = 1, .flags = PSH | ACK, .bytes = 5);
+	peer_pass(150 * FT_MILLISECOND);
+	peer_write_bytes(1000);
+	EXPECT(.seq = 6, .ack = 1, .flags = PSH | ACK, .bytes = 1000);
+	peer_pass(1500 * FT_MILLISECOND); // at 200, 600, 1400 ms
+	assert_int_equal(peer_take_all(), 3);
+	peer_wait(FT_SECOND);
+	EXPECT(.seq = 1006, .ack = 1, .flags = RST | ACK);
+	assert_in_range(peer.now - start, 2 * FT_SECOND, 2001 * FT_MILLISECOND);
+	peer_expect_read_error(-ETIMEDOUT);
+	ENDS_IN("CLOSED");
+}
+
 // After a retransmission the echo alone tells which copy was acknowledged (RFC 7323 4.1).
 static void echoed_timestamp_measures_after_a_loss(void **state)
 {
@@ -484,6 +507,7 @@ int main(void)
 		PEER_TEST(later_partial_acks_do_not_put_the_timeout_off),
 		PEER_TEST(duplicates_with_data_or_new_window_are_none),
 		PEER_TEST(unacknowledged_data_ends_the_connection_at_last),
+		PEER_TEST(unacknowledged_answer_counts_from_when_it_was_sent),
 		PEER_TEST(echoed_timestamp_measures_after_a_loss),
 		PEER_TEST(echo_of_the_first_copy_counts_for_two_timeouts),
 		PEER_TEST(progress_keeps_the_connection_alive),

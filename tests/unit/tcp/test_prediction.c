@@ -13,6 +13,7 @@
 #include "socket/interest.h"
 #include "tcp/conn.h"
 #include "tcp/tcp_at_once.h"
+#include "tcp/tcp_timers.h"
 
 #include "peer.h"
 
@@ -315,6 +316,15 @@ static void clear_few(struct ft_receive_queue *queue)
 	memset(queue->few + queue->few_end, 0, sizeof(queue->few) - queue->few_end);
 }
 
+// The short way leaves it out until it matters.
+static void make_up_user_timeout(struct ft_tcp_conn *conn)
+{
+	ft_time *deadline = &conn->deadlines[FT_TCP_TIMER_USER];
+
+	if (*deadline == FT_NEVER && conn->snd.una != conn->snd.max && conn->window_probes == 0)
+		*deadline = conn->last_sent + ft_tcp_timers_user_timeout(&peer.stack, conn);
+}
+
 static struct ft_tcp_conn without_pointers(const struct ft_tcp_conn *conn)
 {
 	struct ft_tcp_conn copy;
@@ -332,6 +342,7 @@ static struct ft_tcp_conn without_pointers(const struct ft_tcp_conn *conn)
 	copy.socket = NULL;
 	clear_hole(&copy.cc);
 	clear_few(&copy.receive_queue);
+	make_up_user_timeout(&copy);
 	return copy;
 }
 
