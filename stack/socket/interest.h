@@ -141,8 +141,8 @@ static inline void ft_interest_wake(
 // ft_socket_notify() of EPOLLIN, while nothing is traced.
 static inline void ft_socket_notify_readable(struct ft_stack *stack, struct ft_socket *socket)
 {
-	stack->sockets->notifications++;
 	ft_interest_wake(stack, socket, EPOLLIN | EPOLLRDNORM);
+	stack->sockets->notifications++;
 }
 
 // Reports up to `most` ready sockets into `events` and returns how many. Those reported level
