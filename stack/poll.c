@@ -183,6 +183,8 @@ static void look_up(struct ft_stack *stack, struct ft_incoming *incoming, uint16
 		if (likely(one->frame != NULL)) {
 			found = prove_glanced(stack, one);
 			length = ft_usual_text_bytes(one);
+			if (unlikely(length == 0)) // and of a FIN alone the application hears, too
+				length = ft_usual_has_fin(one);
 		} else {
 			found = prove_parsed(stack, ft_pkt_info(one->pkt), candidates[i]);
 			length = ft_pkt_info(one->pkt)->seg.length;

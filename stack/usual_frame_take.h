@@ -64,7 +64,7 @@ _Static_assert(FT_USUAL_BACK + sizeof(ft_usual_block) == FT_USUAL_TCP_OFFSET,
 //	tail, from byte 42
 //	acknowledgment   any                 window, checksum, urgent pointer  any
 //	data offset      8 words             NOP, NOP, timestamps
-//	flags            ACK; PSH, ECE, CWR or not
+//	flags            ACK; FIN, PSH, ECE, CWR or not
 #define FT_USUAL_TAIL 42
 
 static const struct ft_usual_headers ft_usual_mask = {
@@ -215,7 +215,7 @@ static __rte_always_inline bool ft_usual_is_short_segment(
 {
 	const ft_usual_block mask = ft_usual_block_of((struct ft_usual_tail){
 		.data_offset = UINT8_MAX,
-		.flags = FT_TCP_FIN | FT_TCP_SYN | FT_TCP_RST | FT_TCP_URG | FT_TCP_ACK,
+		.flags = FT_TCP_SYN | FT_TCP_RST | FT_TCP_URG | FT_TCP_ACK,
 		.timestamp_word = UINT32_MAX,
 	});
 	const ft_usual_block expected = ft_usual_block_of((struct ft_usual_tail){
@@ -260,7 +260,8 @@ static __rte_always_inline bool ft_usual_is_alone(const struct rte_mbuf *pkt)
 _Static_assert(offsetof(struct rte_mbuf, nb_segs) == offsetof(struct rte_mbuf, refcnt) + 2,
 	"they are compared together");
 
-// Whether a packet may be a segment of few bytes or none, on an open connection, with nothing out of the ordinary. The
+// Whether a packet may be a segment of few bytes or none, with a FIN or without, of a connection that has heard our SYN,
+// with nothing out of the ordinary. The
 // NIC vouches for it, and it is nobody else's. What is not looked at, the connection answers for: that has ports, and
 // knows of its peer (has_martian_peer in tcp/conn.h). Nothing is written to the packet.
 static __rte_always_inline bool ft_usual_glance(
@@ -273,12 +274,9 @@ static __rte_always_inline bool ft_usual_glance(
 	const struct ft_usual_headers *frame =
 		rte_pktmbuf_mtod(pkt, const struct ft_usual_headers *);
 	const uint32_t bytes = (uint32_t)pkt->data_len - FT_USUAL_TIMESTAMPS_BYTES;
-	const uint8_t controls = FT_TCP_FIN | FT_TCP_SYN;
 
 	if (unlikely(
 		    (pkt->ol_flags & matters) != good || !ft_usual_is_alone(pkt) || bytes > FT_FEW))
-		return false;
-	if (unlikely(frame->tcp.tcp_flags & controls)) // which come often enough to be told early
 		return false;
 	if (unlikely(!ft_usual_is_short_segment(frame, &stack->usual) ||
 		     frame->ip.total_length != htobe16(pkt->data_len - FT_USUAL_IP_OFFSET)))
@@ -316,6 +314,12 @@ static __rte_always_inline const uint8_t *ft_usual_text(const struct ft_incoming
 	return (const uint8_t *)incoming->frame + FT_USUAL_TIMESTAMPS_BYTES;
 }
 
+static __rte_always_inline bool ft_usual_has_fin(const struct ft_incoming *incoming)
+{
+	return (incoming->frame->tcp.tcp_flags & FT_TCP_FIN) != 0;
+}
+
+// As if it had no FIN.
 static __rte_always_inline struct ft_segment ft_usual_segment(const struct ft_incoming *incoming)
 {
 	const struct rte_tcp_hdr *tcp = &incoming->frame->tcp;
@@ -331,6 +335,18 @@ static __rte_always_inline struct ft_segment ft_usual_segment(const struct ft_in
 		.ts_value = be32toh(timestamps->value),
 		.ts_echo = be32toh(timestamps->echo),
 	};
+}
+
+static __rte_always_inline struct ft_segment ft_usual_segment_and_fin(
+	const struct ft_incoming *incoming)
+{
+	struct ft_segment seg = ft_usual_segment(incoming);
+
+	if (ft_usual_has_fin(incoming)) {
+		seg.flags |= FT_TCP_FIN;
+		seg.length++;
+	}
+	return seg;
 }
 
 // ---- what is noted about it ----

@@ -377,6 +377,20 @@ static inline struct ft_tcp_conn *conn_of_glanced(
 	return ft_anchor_wake(stack, anchor, false);
 }
 
+// What opens or closes a connection.
+static __attribute__((noinline)) bool take_glanced_passage(struct ft_stack *stack,
+	struct ft_tcp_conn *conn, const struct ft_incoming *incoming, ft_time now)
+{
+	const struct ft_segment seg = ft_usual_segment_and_fin(incoming);
+
+	if (unlikely(ft_usual_text_bytes(incoming) > 0 || conn->has_martian_peer ||
+		     !ft_tcp_passage_input(stack, conn, &seg, incoming->hash, now)))
+		return false;
+	ft_stack_done_with_plain(stack, incoming->pkt);
+	ft_conn_reap(stack, conn);
+	return true;
+}
+
 static inline bool take_glanced(
 	struct ft_stack *stack, const struct ft_incoming *incoming, uint64_t changes, ft_time now)
 {
@@ -385,7 +399,10 @@ static inline bool take_glanced(
 	if (unlikely(incoming->frame == NULL))
 		return false;
 	conn = conn_of_glanced(stack, incoming, changes);
-	return likely(conn != NULL && ft_tcp_predicted_input_glanced(stack, conn, incoming, now));
+	if (unlikely(conn == NULL))
+		return false;
+	return likely(ft_tcp_predicted_input_glanced(stack, conn, incoming, now)) ||
+	       take_glanced_passage(stack, conn, incoming, now);
 }
 
 // One that was parsed, or is after all.
@@ -403,6 +420,19 @@ static inline struct ft_tcp_conn *conn_of_any(
 	return conn;
 }
 
+static inline bool take_parsed_passage(
+	struct ft_stack *stack, struct ft_tcp_conn *conn, struct rte_mbuf *pkt, ft_time now)
+{
+	const struct ft_pkt_info *info = ft_pkt_info(pkt);
+
+	if (info->payload_length > 0 ||
+		!ft_tcp_passage_input(stack, conn, &info->seg, info->hash, now))
+		return false;
+	ft_stack_done_with(stack, pkt);
+	ft_conn_reap(stack, conn);
+	return true;
+}
+
 static inline bool take_parsed(struct ft_stack *stack, struct ft_incoming *incoming,
 	uint64_t changes, ft_time now, enum ft_drop *reason)
 {
@@ -411,7 +441,7 @@ static inline bool take_parsed(struct ft_stack *stack, struct ft_incoming *incom
 
 	return conn != NULL &&
 	       (ft_tcp_predicted_input(stack, conn, pkt, now, reason) ||
-		       ft_tcp_passage_input(stack, conn, pkt, now)) &&
+		       take_parsed_passage(stack, conn, pkt, now)) &&
 	       *reason == FT_TAKEN;
 }
 

@@ -81,14 +81,13 @@ static bool is_over(const struct ft_tcp_conn *conn, const struct ft_segment *seg
 	       seg->ack - conn->snd.una > conn->send_queue.bytes;
 }
 
-bool ft_tcp_passage_input(
-	struct ft_stack *stack, struct ft_tcp_conn *conn, struct rte_mbuf *pkt, ft_time now)
+bool ft_tcp_passage_input(struct ft_stack *stack, struct ft_tcp_conn *conn,
+	const struct ft_segment *seg, uint64_t hash, ft_time now)
 {
 	const uint8_t controls = FT_TCP_SYN | FT_TCP_RST | FT_TCP_URG | FT_TCP_ACK;
-	const struct ft_segment *seg = &ft_pkt_info(pkt)->seg;
 	bool is_opening = conn->state == FT_TCP_SYN_RECEIVED;
 
-	if ((seg->flags & controls) != FT_TCP_ACK || ft_pkt_info(pkt)->payload_length > 0)
+	if ((seg->flags & controls) != FT_TCP_ACK)
 		return false;
 	if (!(is_opening || ft_conn_is_synchronized(conn)) || conn->has_urgent ||
 		conn->is_read_shut || conn->has_gap || !ft_tcp_predicted_is_in_order(conn, seg))
@@ -99,11 +98,9 @@ bool ft_tcp_passage_input(
 	if (is_opening)
 		take_ack_of_syn(stack, conn, seg, now);
 	else if (is_over(conn, seg))
-		ft_conn_end_hashed(stack, conn, ft_pkt_info(pkt)->hash, 0);
+		ft_conn_end_hashed(stack, conn, hash, 0);
 	else
 		take_closing(stack, conn, seg, now);
-	ft_stack_done_with(stack, pkt);
-	ft_conn_reap(stack, conn);
 	return true;
 }
 

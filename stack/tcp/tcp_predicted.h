@@ -148,7 +148,7 @@ static __rte_always_inline bool ft_tcp_predicted_input_glanced(struct ft_stack *
 	const struct ft_segment seg = ft_usual_segment(incoming);
 	const uint16_t bytes = (uint16_t)seg.length;
 
-	if (unlikely(!ft_tcp_predicted_is_next_glanced(conn, &seg) ||
+	if (unlikely(ft_usual_has_fin(incoming) || !ft_tcp_predicted_is_next_glanced(conn, &seg) ||
 		     !ft_tcp_predicted_is_plain_ack(conn, &seg)))
 		return false;
 	if (bytes > 0 && unlikely(!ft_receive_queue_may_append_few(&conn->receive_queue, bytes)))

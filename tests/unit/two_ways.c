@@ -41,7 +41,7 @@ static bool is_as_glanced(
 {
 	const struct ft_pkt_info *info = ft_pkt_info(incoming->pkt);
 	const uint8_t unseen = FT_TCP_PSH | FT_TCP_ECE | FT_TCP_CWR;
-	struct ft_segment segment = ft_usual_segment(incoming);
+	struct ft_segment segment = ft_usual_segment_and_fin(incoming);
 	const struct ft_tuple tuple = ft_usual_tuple(incoming, stack);
 
 	if (!is_taken)
