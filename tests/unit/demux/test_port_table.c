@@ -690,7 +690,6 @@ static void connections_outside_the_range_are_not_noted(void **state)
 	assert_int_equal(table.places.in_use, 0);
 }
 
-// RFC 6056 3.3.4: the counter is shared, and must not tell how many connections went elsewhere.
 // Where a listener's would be at hand.
 static void connections_in_the_range_are_noted_after_a_stranger_asked(void **state)
 {
@@ -710,6 +709,7 @@ static void connections_in_the_range_are_noted_after_a_stranger_asked(void **sta
 	assert_int_equal(table.ephemeral->records.in_use, 0);
 }
 
+// RFC 6056 3.3.4: the counter is shared, and must not tell how many connections went elsewhere.
 static void chosen_ports_advance_by_chance(void **state)
 {
 	uint32_t count[9] = { 0 };
