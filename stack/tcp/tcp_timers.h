@@ -114,11 +114,11 @@ static inline void ft_tcp_timers_start_user(
 			now + ft_tcp_timers_user_timeout(stack, conn));
 }
 
-// An answer may be in flight without it (ft_tcp_timers_answered()), and nothing else then.
+// An answer may be in flight without it (ft_tcp_timers_answered()), and nothing else then. (When a window opens that
+// was probed, SND.NXT has gone back.)
 static inline void ft_tcp_timers_make_up_user(struct ft_stack *stack, struct ft_tcp_conn *conn)
 {
-	if (!ft_tcp_timers_is_running(conn, FT_TCP_TIMER_USER) && conn->snd.una != conn->snd.max &&
-		conn->window_probes == 0)
+	if (!ft_tcp_timers_is_running(conn, FT_TCP_TIMER_USER) && ft_conn_has_in_flight(conn))
 		ft_tcp_timers_start_user(stack, conn, conn->last_sent);
 }
 

@@ -803,6 +803,34 @@ static void established_user_timeout_counts_for_what_is_in_flight(void **state)
 	ENDS_IN("CLOSED");
 }
 
+// It is one of an answer, whose timer has not begun.
+static void established_user_timeout_counts_after_a_window_was_probed(void **state)
+{
+	struct ft_tcp_options options;
+	ft_time start;
+
+	peer_enter(FT_TCP_ESTABLISHED);
+	SEND(.seq = 1, .ack = 1, .flags = ACK, .is_window_shut = true);
+	peer_write_bytes(10);
+	QUIET(200 * FT_MILLISECOND);
+	EXPECT(.seq = 1, .ack = 1, .flags = ACK, .bytes = 1);
+	SEND(.seq = 1, .ack = 1, .flags = ACK);
+	EXPECT(.seq = 1, .ack = 1, .flags = PSH | ACK, .bytes = 10);
+	SEND(.seq = 1, .ack = 11, .flags = ACK);
+	peer_write_bytes(5);
+	EXPECT(.seq = 11, .ack = 1, .flags = PSH | ACK, .bytes = 5);
+	ft_tcp_get_options(&peer.stack, peer.conn, &options);
+	options.user_timeout = 500 * FT_MILLISECOND;
+	start = peer.now;
+	set_options(&options);
+	QUIET(200 * FT_MILLISECOND);
+	EXPECT(.seq = 11, .ack = 1, .flags = PSH | ACK, .bytes = 5);
+	peer_wait(FT_SECOND);
+	EXPECT(.seq = 16, .ack = 1, .flags = RST | ACK);
+	assert_in_range(peer.now - start, 500 * FT_MILLISECOND, 501 * FT_MILLISECOND);
+	ENDS_IN("CLOSED");
+}
+
 static void established_unknown_congestion_control_is_refused(void **state)
 {
 	struct ft_tcp_options options;
@@ -948,6 +976,7 @@ int main(void)
 		PEER_TEST(established_quick_ack_sends_the_ack_that_waits),
 		PEER_TEST(established_keepalive_starts_when_it_is_set),
 		PEER_TEST(established_user_timeout_counts_for_what_is_in_flight),
+		PEER_TEST(established_user_timeout_counts_after_a_window_was_probed),
 		PEER_TEST(established_unknown_congestion_control_is_refused),
 		PEER_TEST(established_more_alone_is_sent_again_when_lost),
 		PEER_TEST(established_soft_error_is_told_by_the_timeout),

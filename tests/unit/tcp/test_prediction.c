@@ -321,7 +321,7 @@ static void make_up_user_timeout(struct ft_tcp_conn *conn)
 {
 	ft_time *deadline = &conn->deadlines[FT_TCP_TIMER_USER];
 
-	if (*deadline == FT_NEVER && conn->snd.una != conn->snd.max && conn->window_probes == 0)
+	if (*deadline == FT_NEVER && ft_conn_has_in_flight(conn))
 		*deadline = conn->last_sent + ft_tcp_timers_user_timeout(&peer.stack, conn);
 }
 
