@@ -93,13 +93,6 @@ static inline void link_at(struct ft_wheel *wheel, struct ft_timer *timer, uint6
 	wheel->used[level] |= UINT64_C(1) << number;
 }
 
-static void unlink_timer(struct ft_wheel *wheel, struct ft_timer *timer)
-{
-	ft_list_remove(&timer->node);
-	if (--wheel->slots[timer->level][timer->slot].count == 0)
-		wheel->used[timer->level] &= ~(UINT64_C(1) << timer->slot);
-}
-
 // The tick a timer expires with: not the present one, whose expiry may be under way, and not beyond
 // the wheel's reach.
 static uint64_t expiry_tick(const struct ft_wheel *wheel, ft_time deadline)
@@ -126,15 +119,6 @@ void ft_timer_set(struct ft_wheel *wheel, struct ft_timer *timer, ft_time deadli
 		timer->deadline = tick << FT_WHEEL_TICK_BITS;
 	link_at(wheel, timer, tick);
 	wheel->timer_count++;
-}
-
-void ft_timer_cancel(struct ft_wheel *wheel, struct ft_timer *timer)
-{
-	if (!ft_timer_is_set(timer))
-		return;
-	unlink_timer(wheel, timer);
-	timer->deadline = FT_NEVER;
-	wheel->timer_count--;
 }
 
 struct slot_place {
@@ -217,7 +201,7 @@ static struct ft_timer *move_down(struct ft_wheel *wheel, const struct slot_plac
 		wheel->moves_left--;
 		if (timer->is_lazy)
 			return timer;
-		unlink_timer(wheel, timer);
+		ft_wheel_unlink(wheel, timer);
 		link_at(wheel, timer, tick_at_or_after(timer->deadline));
 	}
 	return NULL;

@@ -88,8 +88,25 @@ static inline bool ft_timer_is_set(const struct ft_timer *timer)
 // reach (63 * 2^36 ticks, about nine years) is brought back to it; FT_NEVER cancels.
 void ft_timer_set(struct ft_wheel *wheel, struct ft_timer *timer, ft_time deadline);
 
+// Out of its slot; for ft_timer_cancel() and timer.c.
+static inline void ft_wheel_unlink(struct ft_wheel *wheel, struct ft_timer *timer)
+{
+	struct ft_wheel_slot *slot = &wheel->slots[timer->level][timer->slot];
+
+	ft_list_remove(&timer->node);
+	if (--slot->count == 0)
+		wheel->used[timer->level] &= ~(UINT64_C(1) << timer->slot);
+}
+
 // Harmless on a timer that is not set.
-void ft_timer_cancel(struct ft_wheel *wheel, struct ft_timer *timer);
+static inline void ft_timer_cancel(struct ft_wheel *wheel, struct ft_timer *timer)
+{
+	if (!ft_timer_is_set(timer))
+		return;
+	ft_wheel_unlink(wheel, timer);
+	timer->deadline = FT_NEVER;
+	wheel->timer_count--;
+}
 
 // Advances to `now` (which may be hours later; an earlier `now` is taken as the present) and
 // returns one timer whose deadline has come, or a lazy one on its way down, no longer set, or NULL when none is

@@ -233,6 +233,14 @@ void ft_conn_discard_unread(struct ft_stack *stack, struct ft_tcp_conn *conn)
 		ft_stack_drop_late(stack, pkt, FT_DROP_OWNER_GONE);
 }
 
+static __attribute__((noinline)) void discard_unsent(
+	struct ft_stack *stack, struct ft_tcp_conn *conn)
+{
+	struct ft_send_memory memory = ft_conn_send_memory(stack);
+
+	ft_send_queue_free(&conn->send_queue, &memory);
+}
+
 void ft_conn_end(struct ft_stack *stack, struct ft_tcp_conn *conn, int error)
 {
 	ft_conn_end_hashed(stack, conn, ft_tuple_hash(&stack->key, &conn->tuple), error);
@@ -240,7 +248,6 @@ void ft_conn_end(struct ft_stack *stack, struct ft_tcp_conn *conn, int error)
 
 void ft_conn_end_hashed(struct ft_stack *stack, struct ft_tcp_conn *conn, uint64_t hash, int error)
 {
-	struct ft_send_memory memory = ft_conn_send_memory(stack);
 	struct ft_tcp *tcp = &stack->tcp;
 
 	if (conn->state == FT_TCP_CLOSED)
@@ -255,7 +262,8 @@ void ft_conn_end_hashed(struct ft_stack *stack, struct ft_tcp_conn *conn, uint64
 	ft_tcp_timers_stop(stack, conn);
 	ft_list_remove(&conn->owing_node);
 	conn->owed = 0;
-	ft_send_queue_free(&conn->send_queue, &memory);
+	if (conn->send_queue.bytes > 0)
+		discard_unsent(stack, conn);
 	if (!ft_reorder_is_empty(&conn->reorder))
 		discard_reorder(stack, conn);
 	if (error != 0)

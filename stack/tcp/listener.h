@@ -14,6 +14,8 @@
 #include <stdint.h>
 #include <sys/epoll.h>
 
+#include <rte_branch_prediction.h>
+
 #include "base/list.h"
 #include "socket/interest.h"
 #include "stack.h"
@@ -63,7 +65,14 @@ static inline void ft_listener_established(struct ft_stack *stack, struct ft_tcp
 
 // Takes a connection that ended out of the SYN queue. In the accept queue it stays: accept()
 // returns it, and its first receive tells what happened.
-void ft_listener_forget(struct ft_tcp_conn *conn);
+static inline void ft_listener_forget(struct ft_tcp_conn *conn)
+{
+	if (likely(conn->listener == NULL) || conn->state != FT_TCP_SYN_RECEIVED)
+		return;
+	ft_list_remove(&conn->queue_node);
+	conn->listener->syn_count--;
+	conn->listener = NULL;
+}
 
 // ---- for the shim ----
 

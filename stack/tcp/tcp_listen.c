@@ -103,15 +103,6 @@ enum ft_drop ft_tcp_listen_input(struct ft_stack *stack, struct ft_tcp_listener 
 
 // ---- the queues ----
 
-void ft_listener_forget(struct ft_tcp_conn *conn)
-{
-	if (conn->listener == NULL || conn->state != FT_TCP_SYN_RECEIVED)
-		return;
-	ft_list_remove(&conn->queue_node);
-	conn->listener->syn_count--;
-	conn->listener = NULL;
-}
-
 // ---- the calls ----
 
 int ft_tcp_listen(struct ft_stack *stack, struct ft_binding *binding, struct ft_socket *socket,

@@ -54,13 +54,6 @@ void ft_tcp_timers_tell_and_move(
 	ft_tcp_timers_move(stack, conn, timer, deadline);
 }
 
-void ft_tcp_timers_stop(struct ft_stack *stack, struct ft_tcp_conn *conn)
-{
-	ft_timer_cancel(&stack->wheel, &conn->timer);
-	for (int timer = 0; timer < FT_TCP_TIMER_COUNT; timer++)
-		conn->deadlines[timer] = FT_NEVER;
-}
-
 // ---- events; those of the packet path are in tcp_timers.h ----
 
 void ft_tcp_timers_output_done(struct ft_stack *stack, struct ft_tcp_conn *conn, ft_time now)

@@ -15,7 +15,12 @@ static inline void ft_tcp_timers_init(struct ft_tcp_conn *conn)
 }
 
 // The connection ended.
-void ft_tcp_timers_stop(struct ft_stack *stack, struct ft_tcp_conn *conn);
+static inline void ft_tcp_timers_stop(struct ft_stack *stack, struct ft_tcp_conn *conn)
+{
+	ft_timer_cancel(&stack->wheel, &conn->timer);
+	for (int timer = 0; timer < FT_TCP_TIMER_COUNT; timer++)
+		conn->deadlines[timer] = FT_NEVER;
+}
 
 // Output sent what it could; something may have been held back.
 void ft_tcp_timers_output_done(struct ft_stack *stack, struct ft_tcp_conn *conn, ft_time now);
