@@ -71,6 +71,16 @@ static inline void begin_look_up(const struct ft_stack *stack, struct ft_pkt_inf
 	ft_conn_table_expect(table, info->hash);
 }
 
+static __attribute__((noinline)) bool take_plain_syn(
+	struct ft_stack *stack, struct ft_incoming *incoming)
+{
+	if (!ft_usual_frame_take_plain_syn(stack, incoming->pkt))
+		return false;
+	incoming->frame = NULL;
+	ft_conn_table_expect(&stack->tcp.connections, ft_pkt_info(incoming->pkt)->hash);
+	return true;
+}
+
 // Whether it is sound; else it is gone.
 static __rte_always_inline bool parse_whole(
 	struct ft_stack *stack, struct ft_incoming *incoming, bool is_new)
@@ -103,6 +113,8 @@ static __rte_always_inline uint16_t parse_burst(struct ft_stack *stack, struct r
 		next->pkt = pkts[i];
 		if (may_glance && likely(ft_usual_glance(stack, pkts[i], next)))
 			ft_conn_table_expect(&stack->tcp.connections, next++->hash);
+		else if (may_glance && take_plain_syn(stack, next))
+			next++;
 		else
 			next += parse_whole(stack, next, may_glance);
 	}
@@ -291,15 +303,9 @@ static inline enum ft_drop deliver(struct ft_stack *stack, struct rte_mbuf *pkt,
 	return deliver_to_others(stack, pkt, now);
 }
 
-// (A connection is found by then, if there is one; a SYN is none that comes next.)
 static inline bool is_worth_predicting(const struct ft_incoming *incoming)
 {
-	const uint8_t controls = FT_TCP_SYN | FT_TCP_RST;
-	const struct ft_pkt_info *info = ft_pkt_info(incoming->pkt);
-
-	if (likely(incoming->frame != NULL))
-		return true;
-	return info->kind == FT_PKT_TCP && info->found != NULL && !(info->seg.flags & controls);
+	return likely(incoming->frame != NULL) || ft_pkt_info(incoming->pkt)->kind == FT_PKT_TCP;
 }
 
 static inline uint16_t take_predicted(struct ft_stack *stack, struct ft_incoming *incoming,

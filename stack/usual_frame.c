@@ -64,6 +64,65 @@ bool ft_usual_frame_take_syn(struct ft_stack *stack, struct rte_mbuf *pkt)
 	return true;
 }
 
+// All that is known beforehand but the options behind MSS and the length.
+static __rte_always_inline bool is_plain_syn(
+	const struct ft_usual_headers *frame, const struct ft_usual_frame *usual)
+{
+	const ft_usual_block mask = ft_usual_block_of((struct ft_usual_tail){
+		.data_offset = UINT8_MAX,
+		.flags = FT_TCP_FIN | FT_TCP_SYN | FT_TCP_RST | FT_TCP_URG | FT_TCP_ACK,
+		.options_begin = RTE_BE32(UINT32_C(0xffff0000)),
+	});
+	const ft_usual_block expected = ft_usual_block_of((struct ft_usual_tail){
+		.data_offset = SYN_DATA_OFFSET,
+		.flags = FT_TCP_SYN,
+		.options_begin = RTE_BE32((uint32_t)FT_TCP_MSS_WORD << 16),
+	});
+	const ft_usual_block tail = (ft_usual_load(frame, FT_USUAL_TAIL) & mask) ^ expected;
+	const ft_usual_block any = tail | ft_usual_difference(frame, usual);
+
+	return (any[0] | any[1]) == 0;
+}
+
+static __rte_always_inline void note_plain_syn(
+	const struct ft_stack *stack, struct rte_mbuf *pkt, const struct ft_usual_headers *frame)
+{
+	const uint64_t remote = ft_usual_remote(frame), ports = ft_usual_tuple_end(frame);
+	struct ft_pkt_info *info = ft_pkt_info(pkt);
+
+	info->tuple = ft_tuple_that_ends_in(&stack->ip.routes.local[0].addr, remote, ports);
+	info->hash = ft_tuple_hash_end(&stack->key, stack->usual.hash_begin, 0, remote, ports);
+	info->ip_offset = FT_USUAL_IP_OFFSET;
+	info->transport_offset = FT_USUAL_TCP_OFFSET;
+	info->payload_offset = SYN_BYTES;
+	info->payload_length = 0;
+	info->kind = FT_PKT_TCP;
+	info->flags = FT_USUAL_FLAGS_VOUCHED_FOR;
+	info->ttl = frame->ip.time_to_live;
+	info->tos = frame->ip.type_of_service;
+	info->cause = info->cause_number = info->recorded = 0;
+	ft_usual_fill_segment(&info->seg, frame, 0);
+	info->seg.length = 1;
+	ft_segment_take_usual_syn_options(&info->seg, syn_options_of(frame));
+}
+
+bool ft_usual_frame_take_plain_syn(struct ft_stack *stack, struct rte_mbuf *pkt)
+{
+	const struct ft_usual_headers *frame =
+		rte_pktmbuf_mtod(pkt, const struct ft_usual_headers *);
+
+	if (pkt->data_len != SYN_BYTES || !ft_usual_is_vouched_for(pkt) || !ft_usual_is_alone(pkt))
+		return false;
+	if (!is_plain_syn(frame, &stack->usual) ||
+		frame->ip.total_length != RTE_BE16(SYN_BYTES - FT_USUAL_IP_OFFSET) ||
+		!ft_segment_has_usual_syn_options(syn_options_of(frame)))
+		return false;
+	if (ft_usual_is_from_martian(frame, &stack->ip.routes) || !ft_usual_has_ports(frame))
+		return false;
+	note_plain_syn(stack, pkt, frame);
+	return true;
+}
+
 // ---- who vouches for the checksums ----
 
 static bool verify(struct ft_stack *stack, const struct rte_mbuf *pkt, uint8_t flags)

@@ -193,14 +193,14 @@ struct ft_usual_tail {
 	uint8_t data_offset;
 	uint8_t flags;
 	uint16_t window, checksum, urgent;
-	rte_be32_t timestamp_word;
+	rte_be32_t options_begin;
 } __rte_packed __rte_aligned(16);
 
 _Static_assert(
 	sizeof(struct ft_usual_tail) == sizeof(ft_usual_block) &&
 		FT_USUAL_TAIL == offsetof(struct ft_usual_headers, tcp.recv_ack) &&
 		FT_USUAL_TAIL + sizeof(ft_usual_block) == FT_USUAL_BARE_BYTES + sizeof(rte_be32_t),
-	"the tail ends with the timestamps' word");
+	"the tail ends with the timestamps' word, or with how a SYN's options begin");
 
 static __rte_always_inline ft_usual_block ft_usual_block_of(struct ft_usual_tail tail)
 {
@@ -216,12 +216,12 @@ static __rte_always_inline bool ft_usual_is_short_segment(
 	const ft_usual_block mask = ft_usual_block_of((struct ft_usual_tail){
 		.data_offset = UINT8_MAX,
 		.flags = FT_TCP_SYN | FT_TCP_RST | FT_TCP_URG | FT_TCP_ACK,
-		.timestamp_word = UINT32_MAX,
+		.options_begin = UINT32_MAX,
 	});
 	const ft_usual_block expected = ft_usual_block_of((struct ft_usual_tail){
 		.data_offset = FT_USUAL_TIMESTAMPS_DATA_OFFSET,
 		.flags = FT_TCP_ACK,
-		.timestamp_word = RTE_BE32(FT_TCP_TIMESTAMP_WORD),
+		.options_begin = RTE_BE32(FT_TCP_TIMESTAMP_WORD),
 	});
 	const ft_usual_block tail = (ft_usual_load(frame, FT_USUAL_TAIL) & mask) ^ expected;
 	const ft_usual_block any = tail | ft_usual_difference(frame, usual);
@@ -260,6 +260,17 @@ static __rte_always_inline bool ft_usual_is_alone(const struct rte_mbuf *pkt)
 _Static_assert(offsetof(struct rte_mbuf, nb_segs) == offsetof(struct rte_mbuf, refcnt) + 2,
 	"they are compared together");
 
+// Both checksums are good, the buffer is the packet's own, no tag was taken off.
+static __rte_always_inline bool ft_usual_is_vouched_for(const struct rte_mbuf *pkt)
+{
+	const uint64_t matters = RTE_MBUF_F_RX_IP_CKSUM_MASK | RTE_MBUF_F_RX_L4_CKSUM_MASK |
+				 RTE_MBUF_F_RX_VLAN_STRIPPED | RTE_MBUF_F_INDIRECT |
+				 RTE_MBUF_F_EXTERNAL;
+	const uint64_t good = RTE_MBUF_F_RX_IP_CKSUM_GOOD | RTE_MBUF_F_RX_L4_CKSUM_GOOD;
+
+	return (pkt->ol_flags & matters) == good;
+}
+
 // Whether a packet may be a segment of few bytes or none, with a FIN or without, of a connection that has heard our SYN,
 // with nothing out of the ordinary. The
 // NIC vouches for it, and it is nobody else's. What is not looked at, the connection answers for: that has ports, and
@@ -267,16 +278,11 @@ _Static_assert(offsetof(struct rte_mbuf, nb_segs) == offsetof(struct rte_mbuf, r
 static __rte_always_inline bool ft_usual_glance(
 	const struct ft_stack *stack, struct rte_mbuf *pkt, struct ft_incoming *incoming)
 {
-	const uint64_t matters = RTE_MBUF_F_RX_IP_CKSUM_MASK | RTE_MBUF_F_RX_L4_CKSUM_MASK |
-				 RTE_MBUF_F_RX_VLAN_STRIPPED | RTE_MBUF_F_INDIRECT |
-				 RTE_MBUF_F_EXTERNAL;
-	const uint64_t good = RTE_MBUF_F_RX_IP_CKSUM_GOOD | RTE_MBUF_F_RX_L4_CKSUM_GOOD;
 	const struct ft_usual_headers *frame =
 		rte_pktmbuf_mtod(pkt, const struct ft_usual_headers *);
 	const uint32_t bytes = (uint32_t)pkt->data_len - FT_USUAL_TIMESTAMPS_BYTES;
 
-	if (unlikely(
-		    (pkt->ol_flags & matters) != good || !ft_usual_is_alone(pkt) || bytes > FT_FEW))
+	if (unlikely(!ft_usual_is_vouched_for(pkt) || !ft_usual_is_alone(pkt) || bytes > FT_FEW))
 		return false;
 	if (unlikely(!ft_usual_is_short_segment(frame, &stack->usual) ||
 		     frame->ip.total_length != htobe16(pkt->data_len - FT_USUAL_IP_OFFSET)))
@@ -409,6 +415,10 @@ bool ft_usual_frame_take_verified(struct ft_stack *stack, struct rte_mbuf *pkt);
 
 // The NIC vouches for both; a SYN, and as expected but for its options.
 bool ft_usual_frame_take_syn(struct ft_stack *stack, struct rte_mbuf *pkt);
+
+// Nearly every SYN from the NIC, which vouches for it: nothing beside it, options as Linux lays them out. True: its info,
+// whatever stood there, is as the long way would have left it, with the hash. False: nothing was changed.
+bool ft_usual_frame_take_plain_syn(struct ft_stack *stack, struct rte_mbuf *pkt);
 
 // True: the packet was such a frame, and is as ft_ethernet_parse() would have left it when it says
 // FT_TAKEN; the counters, too. False: nothing was changed.

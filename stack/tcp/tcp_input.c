@@ -433,12 +433,31 @@ static inline bool take_parsed_passage(
 	return true;
 }
 
+// A SYN, most often, as ft_tcp_input() takes it. One of the same tuple may have come before it in this burst.
+static inline bool take_without_connection(struct ft_stack *stack, struct rte_mbuf *pkt,
+	uint64_t changes, ft_time now, enum ft_drop *reason)
+{
+	const struct ft_pkt_info *info = ft_pkt_info(pkt);
+
+	if (unlikely(info->flags & (FT_PKT_LINK_GROUP | FT_PKT_IP_GROUP)))
+		return false;
+	if (unlikely(ft_conn_table_find_again(&stack->tcp.connections, changes, NULL, &info->tuple,
+			     info->hash) != NULL))
+		return false;
+	*reason = without_connection(stack, pkt, 0, now);
+	return *reason == FT_TAKEN;
+}
+
 static inline bool take_parsed(struct ft_stack *stack, struct ft_incoming *incoming,
 	uint64_t changes, ft_time now, enum ft_drop *reason)
 {
 	struct rte_mbuf *pkt = incoming->pkt;
-	struct ft_tcp_conn *conn = conn_of_any(stack, incoming, changes);
+	const struct ft_pkt_info *info = ft_pkt_info(pkt);
+	struct ft_tcp_conn *conn;
 
+	if (incoming->frame == NULL && info->kind == FT_PKT_TCP && info->found == NULL)
+		return take_without_connection(stack, pkt, changes, now, reason);
+	conn = conn_of_any(stack, incoming, changes);
 	return conn != NULL &&
 	       (ft_tcp_predicted_input(stack, conn, pkt, now, reason) ||
 		       take_parsed_passage(stack, conn, pkt, now)) &&

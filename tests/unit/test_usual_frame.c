@@ -125,6 +125,17 @@ static struct frame make_syn(void)
 	return frame;
 }
 
+// Nothing beside it.
+static struct frame make_plain_syn(void)
+{
+	struct frame frame = make_syn();
+
+	frame.length -= PAYLOAD;
+	ip_of(&frame)->total_length = rte_cpu_to_be_16(frame.length - IP);
+	sign(&frame);
+	return frame;
+}
+
 // ---- the two ways ----
 
 static struct rte_mbuf *make_packet(const struct frame *frame)
@@ -187,6 +198,32 @@ static void usual_frames_are_taken(void **state)
 	}
 }
 
+static bool is_plain_syn(const struct frame *frame)
+{
+	struct rte_mbuf *pkt = make_packet(frame);
+	const bool is_plain = ft_usual_frame_take_plain_syn(&peer.stack, pkt);
+
+	rte_pktmbuf_free(pkt);
+	return is_plain;
+}
+
+static void syn_with_nothing_beside_it_is_noted_at_once(void **state)
+{
+	const uint8_t beside = PSH | FT_TCP_ECE | FT_TCP_CWR;
+	struct frame syn = make_plain_syn();
+
+	for (uint32_t flags = 0; flags < 256; flags++) {
+		tcp_of(&syn)->tcp_flags = (uint8_t)flags;
+		assert_int_equal(is_plain_syn(&syn), (flags & ~beside) == SYN);
+		is_taken(&syn);
+	}
+	tcp_of(&syn)->tcp_flags = SYN;
+	syn.ol_flags = RTE_MBUF_F_RX_IP_CKSUM_GOOD;
+	assert_false(is_plain_syn(&syn));
+	syn.ol_flags = RTE_MBUF_F_RX_L4_CKSUM_GOOD;
+	assert_false(is_plain_syn(&syn));
+}
+
 // The shift may be any, beyond 14 too, and so may the numbers; all else must be in its place.
 static void syn_with_other_options_goes_the_long_way(void **state)
 {
@@ -194,10 +231,13 @@ static void syn_with_other_options_goes_the_long_way(void **state)
 		const bool is_value = at == 2 || at == 3 || (at >= 8 && at < 16) || at == 19;
 
 		for (uint32_t value = 0; value < 256; value++) {
-			struct frame frame = make_syn();
+			const bool is_usual = is_value || value == syn_options[at];
+			struct frame frame = make_syn(), plain = make_plain_syn();
 
-			frame.bytes[OPTIONS + at] = (uint8_t)value;
-			assert_int_equal(is_taken(&frame), is_value || value == syn_options[at]);
+			frame.bytes[OPTIONS + at] = plain.bytes[OPTIONS + at] = (uint8_t)value;
+			assert_int_equal(is_taken(&frame), is_usual);
+			assert_int_equal(is_taken(&plain), is_usual);
+			assert_int_equal(is_plain_syn(&plain), is_usual);
 		}
 	}
 }
@@ -525,9 +565,10 @@ static void any_frame_is_as_on_the_long_way(void **state)
 	restart_with_three_addresses();
 	ft_random_init(&random, 1);
 	for (int i = 0; i < 300000; i++) {
-		struct frame frame = i % 3 == 0	  ? make_bare()
-				     : i % 3 == 1 ? make_with_timestamps()
-						  : make_syn();
+		struct frame frame = i % 4 == 0	  ? make_bare()
+				     : i % 4 == 1 ? make_with_timestamps()
+				     : i % 4 == 2 ? make_syn()
+						  : make_plain_syn();
 
 		for (uint32_t j = ft_random_below(&random, 3); j < 3; j++)
 			mutate(&random, &frame);
@@ -544,6 +585,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		PEER_TEST(usual_frames_are_taken),
+		PEER_TEST(syn_with_nothing_beside_it_is_noted_at_once),
 		PEER_TEST(syn_with_other_options_goes_the_long_way),
 		PEER_TEST(ports_of_zero_go_the_long_way),
 		PEER_TEST(padding_is_cut),
