@@ -651,10 +651,107 @@ static void any_lives_predicted_or_not_come_to_the_same(void **state)
 	assert_true(ended > 400);
 }
 
+// ---- what is rare beside the short ways, by name ----
+
+#define STAMPED .options = FT_TCP_HAS_TIMESTAMP, .ts_value = 1000, .ts_echo = peer.last.ts_value
+#define USUAL_SYN                                          \
+	.flags = SYN, .window_scale = 7, .ts_value = 1000, \
+	.options = FT_TCP_HAS_TIMESTAMP | FT_TCP_HAS_WINDOW_SCALE | FT_TCP_HAS_SACK_PERMITTED
+
+static void begin_to_open(void)
+{
+	SEND(USUAL_SYN);
+	peer_take_all();
+	peer.iss = only_block()->snd.iss;
+}
+
+static void open_fully(void)
+{
+	begin_to_open();
+	SEND(.seq = 1, .ack = 1, .flags = ACK, STAMPED);
+	assert_int_equal(only_block()->state, FT_TCP_ESTABLISHED);
+}
+
+static void syn_twice_in_a_burst(void)
+{
+	QUEUE(USUAL_SYN);
+	QUEUE(USUAL_SYN);
+	peer_turn();
+	assert_int_equal(peer.stack.tcp.in_state[FT_TCP_SYN_RECEIVED], 1);
+	assert_int_equal(peer.stack.tcp.anchors.in_use, 1);
+}
+
+static void fin(void)
+{
+	open_fully();
+	SEND(.seq = 1, .ack = 1, .flags = FIN | ACK, STAMPED);
+	assert_int_equal(only_block()->state, FT_TCP_CLOSE_WAIT);
+	SEND(.seq = 1, .ack = 1, .flags = FIN | ACK, STAMPED); // once more
+	assert_int_equal(only_block()->state, FT_TCP_CLOSE_WAIT);
+}
+
+static void fin_before_its_time(void)
+{
+	open_fully();
+	SEND(.seq = 3, .ack = 1, .flags = FIN | ACK, STAMPED);
+	assert_int_equal(only_block()->state, FT_TCP_ESTABLISHED);
+}
+
+static void fin_beside_text(void)
+{
+	open_fully();
+	SEND(.seq = 1, .ack = 1, .flags = FIN | ACK, .text = "ab", STAMPED);
+	assert_int_equal(only_block()->state, FT_TCP_CLOSE_WAIT);
+	assert_int_equal(only_block()->rcv.nxt - peer.peer_iss, 4);
+}
+
+static void wrong_ack_of_our_syn(void)
+{
+	begin_to_open();
+	SEND(.seq = 1, .ack = 2, .flags = ACK, STAMPED);
+	assert_int_equal(only_block()->state, FT_TCP_SYN_RECEIVED);
+}
+
+static void ack_of_our_syn_with_text(void)
+{
+	begin_to_open();
+	SEND(.seq = 1, .ack = 1, .flags = ACK, .text = "ab", STAMPED);
+	assert_int_equal(only_block()->state, FT_TCP_ESTABLISHED);
+	assert_int_equal(only_block()->rcv.nxt - peer.peer_iss, 3);
+}
+
+static uint64_t digest_of_scene(void (*scene)(void), bool general)
+{
+	read_sum = 0;
+	peer_restart();
+	peer.is_vouched_for = true;
+	peer.conn = NULL;
+	peer.last = (struct ft_segment){ 0 };
+	peer.last_at = 0;
+	peer.stack.trace = general ? UINT32_C(1) << 31 : 0;
+	peer_listen();
+	scene();
+	peer_take_all();
+	return digest_of_life();
+}
+
+static void rare_segments_predicted_or_not_come_to_the_same(void **state)
+{
+	void (*const scenes[])(void) = { syn_twice_in_a_burst, fin, fin_before_its_time,
+		fin_beside_text, wrong_ack_of_our_syn, ack_of_our_syn_with_text };
+
+	ft_random_init(&chance, 1);
+	ft_hash_key_init(&key, &chance);
+	for (uint32_t i = 0; i < sizeof(scenes) / sizeof(scenes[0]); i++)
+		if (digest_of_scene(scenes[i], false) != digest_of_scene(scenes[i], true))
+			fail_msg("scene %u: not the same", i);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		PEER_TEST(any_segments_predicted_or_not_come_to_the_same),
+		PEER_TEST(rare_segments_predicted_or_not_come_to_the_same),
 		PEER_TEST(any_lives_predicted_or_not_come_to_the_same),
 	};
 
