@@ -38,6 +38,13 @@ static __attribute__((noinline)) void make_model(
 	listener->has_model = true;
 }
 
+// Of a connection that could not be made: it ends to use the port.
+static __attribute__((noinline)) void release_port(struct ft_stack *stack,
+	const struct ft_tcp_listener *listener, const struct ft_pkt_info *info)
+{
+	ft_port_release(&stack->tcp.ports, &info->tuple, listener->model.reuse);
+}
+
 static inline struct ft_tcp_conn *create_held(
 	struct ft_stack *stack, struct ft_tcp_listener *listener, const struct ft_pkt_info *info)
 {
@@ -50,8 +57,8 @@ static inline struct ft_tcp_conn *create_held(
 	if (ft_port_hold(&stack->tcp.ports, &info->tuple, reuse) != 0)
 		return NULL;
 	conn = ft_conn_create(stack, &info->tuple, info->hash, &listener->model);
-	if (conn == NULL)
-		ft_port_release(&stack->tcp.ports, &info->tuple, reuse);
+	if (unlikely(conn == NULL))
+		release_port(stack, listener, info);
 	else if (unlikely(info->flags & FT_PKT_LOOPBACK)) // else it would have been dropped
 		conn->has_martian_peer = ft_conn_is_peer_martian(stack, &info->tuple);
 	return conn;
@@ -85,19 +92,27 @@ static enum ft_drop open_passively(struct ft_stack *stack, struct ft_tcp_listene
 	return FT_TAKEN;
 }
 
-enum ft_drop ft_tcp_listen_input(struct ft_stack *stack, struct ft_tcp_listener *listener,
-	struct rte_mbuf *pkt, uint32_t least_iss, ft_time now)
+// Apart, so that a SYN has nothing to keep over its calls. RFC 9293 3.10.7.2 first, second, fourth.
+static __attribute__((noinline)) enum ft_drop refuse(
+	struct ft_stack *stack, struct rte_mbuf *pkt, ft_time now)
 {
-	uint8_t flags = ft_pkt_info(pkt)->seg.flags;
+	const uint8_t flags = ft_pkt_info(pkt)->seg.flags;
 
 	if (flags & FT_TCP_RST)
 		return FT_DROP_TCP_STRAY_RESET;
-	if (flags & FT_TCP_ACK) {
-		ft_tcp_reset_answer(stack, pkt, now);
-		return FT_DROP_TCP_NO_CONNECTION;
-	}
-	if (!(flags & FT_TCP_SYN) || (flags & FT_TCP_FIN))
+	if (!(flags & FT_TCP_ACK))
 		return FT_DROP_TCP_BAD_FLAGS;
+	ft_tcp_reset_answer(stack, pkt, now);
+	return FT_DROP_TCP_NO_CONNECTION;
+}
+
+enum ft_drop ft_tcp_listen_input(struct ft_stack *stack, struct ft_tcp_listener *listener,
+	struct rte_mbuf *pkt, uint32_t least_iss, ft_time now)
+{
+	const uint8_t controls = FT_TCP_RST | FT_TCP_ACK | FT_TCP_SYN | FT_TCP_FIN;
+
+	if (unlikely((ft_pkt_info(pkt)->seg.flags & controls) != FT_TCP_SYN))
+		return refuse(stack, pkt, now);
 	return open_passively(stack, listener, pkt, least_iss, now);
 }
 
