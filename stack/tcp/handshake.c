@@ -8,6 +8,7 @@
 
 #include "stack.h"
 #include "tcp/conn.h"
+#include "tcp/listener.h"
 #include "tcp/tcp_timers.h"
 #include "tcp/window.h"
 
@@ -98,7 +99,8 @@ void ft_handshake_prepare(
 
 // ---- established ----
 
-static void measure_handshake(struct ft_stack *stack, struct ft_tcp_conn *conn, ft_time now)
+static __rte_always_inline void measure_handshake(
+	struct ft_stack *stack, struct ft_tcp_conn *conn, ft_time now)
 {
 	struct ft_rtt_limits limits = ft_tcp_timers_limits(stack);
 	ft_time rtt;
@@ -132,7 +134,9 @@ void ft_handshake_begin_congestion(const struct ft_stack *stack, struct ft_tcp_c
 	begin_congestion(stack, conn);
 }
 
-void ft_handshake_established(struct ft_stack *stack, struct ft_tcp_conn *conn, ft_time now)
+// Compiled into both that follow, of which nearly every connection goes through one.
+static __rte_always_inline void establish(
+	struct ft_stack *stack, struct ft_tcp_conn *conn, ft_time now)
 {
 	conn->snd.una = conn->snd.iss + 1;
 	conn->snd.nxt = conn->snd.una;
@@ -143,4 +147,29 @@ void ft_handshake_established(struct ft_stack *stack, struct ft_tcp_conn *conn, 
 	begin_congestion(stack, conn);
 	ft_tcp_timers_established(stack, conn, now);
 	ft_conn_notify(stack, conn, EPOLLOUT);
+}
+
+void ft_handshake_established(struct ft_stack *stack, struct ft_tcp_conn *conn, ft_time now)
+{
+	establish(stack, conn, now);
+}
+
+// The queue has moved on while the handshake ran: a close that came meanwhile is carried out now.
+static void close_if_asked(struct ft_stack *stack, struct ft_tcp_conn *conn)
+{
+	if (likely(!conn->is_fin_queued))
+		return;
+	ft_conn_set_state(stack, conn, FT_TCP_FIN_WAIT_1);
+	ft_conn_owe(stack, conn, FT_OWE_OUTPUT, "FIN");
+}
+
+void ft_handshake_acknowledged(
+	struct ft_stack *stack, struct ft_tcp_conn *conn, const struct ft_segment *seg, ft_time now)
+{
+	establish(stack, conn, now);
+	conn->snd.wl1 = seg->seq;
+	conn->snd.wl2 = seg->ack;
+	if (likely(conn->listener != NULL))
+		ft_listener_established(stack, conn);
+	close_if_asked(stack, conn);
 }

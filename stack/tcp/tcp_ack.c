@@ -108,26 +108,6 @@ static bool is_duplicate(const struct ft_arrival *arrival)
 
 // ---- the step, by state ----
 
-// The queue has moved on while the handshake ran: a close that came meanwhile is carried out now.
-static void close_if_asked(struct ft_stack *stack, struct ft_tcp_conn *conn)
-{
-	if (!conn->is_fin_queued)
-		return;
-	ft_conn_set_state(stack, conn, FT_TCP_FIN_WAIT_1);
-	ft_conn_owe(stack, conn, FT_OWE_OUTPUT, "FIN");
-}
-
-void ft_tcp_ack_establish(
-	struct ft_stack *stack, struct ft_tcp_conn *conn, const struct ft_segment *seg, ft_time now)
-{
-	ft_handshake_established(stack, conn, now);
-	conn->snd.wl1 = seg->seq;
-	conn->snd.wl2 = seg->ack;
-	if (conn->listener != NULL)
-		ft_listener_established(stack, conn);
-	close_if_asked(stack, conn);
-}
-
 // What has not been sent nobody can acknowledge: a peer that knows the ISS from a connection before, by the same
 // ports, could do so in one burst with its SYN.
 static __attribute__((noinline)) enum ft_drop establish(struct ft_arrival *arrival)
@@ -140,7 +120,7 @@ static __attribute__((noinline)) enum ft_drop establish(struct ft_arrival *arriv
 	}
 	if (!ft_tcp_ack_may_establish(conn))
 		return FT_DROP_TCP_BACKLOG_FULL;
-	ft_tcp_ack_establish(arrival->stack, conn, &arrival->seg, arrival->now);
+	ft_handshake_acknowledged(arrival->stack, conn, &arrival->seg, arrival->now);
 	return FT_TAKEN;
 }
 

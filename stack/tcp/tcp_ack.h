@@ -20,8 +20,6 @@ static inline bool ft_tcp_ack_may_establish(const struct ft_tcp_conn *conn)
 	return conn->listener == NULL || ft_listener_can_accept(conn->listener);
 }
 
-void ft_tcp_ack_establish(struct ft_stack *stack, struct ft_tcp_conn *conn,
-	const struct ft_segment *seg, ft_time now);
 enum ft_drop ft_tcp_ack_fin_acked(struct ft_stack *stack, struct ft_tcp_conn *conn, ft_time now);
 
 static inline bool ft_tcp_ack_has_more_to_send(const struct ft_tcp_conn *conn)

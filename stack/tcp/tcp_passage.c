@@ -23,7 +23,7 @@ static void take_ack_of_syn(
 	struct ft_stack *stack, struct ft_tcp_conn *conn, const struct ft_segment *seg, ft_time now)
 {
 	ft_tcp_timers_heard(conn, now);
-	ft_tcp_ack_establish(stack, conn, seg, now);
+	ft_handshake_acknowledged(stack, conn, seg, now);
 	ft_tcp_ack_update_window(stack, conn, seg, now);
 	if (conn->has_timestamps)
 		ft_tcp_receive_note_timestamp(conn, seg, now);
