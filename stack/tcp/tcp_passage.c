@@ -44,6 +44,18 @@ static inline void take_ack(
 	}
 }
 
+// What the ACK of our FIN comes to; whether that was the end of the connection. The FIN that comes with it ends
+// FIN-WAIT-2 before anything is waited for there.
+static inline bool has_ended(
+	struct ft_stack *stack, struct ft_tcp_conn *conn, const struct ft_segment *seg, ft_time now)
+{
+	if (conn->state == FT_TCP_FIN_WAIT_1 && (seg->flags & FT_TCP_FIN)) {
+		ft_conn_set_state(stack, conn, FT_TCP_FIN_WAIT_2);
+		return false;
+	}
+	return ft_tcp_ack_fin_acked(stack, conn, now) == FT_DROP_TCP_CONSUMED;
+}
+
 static void take_closing(
 	struct ft_stack *stack, struct ft_tcp_conn *conn, const struct ft_segment *seg, ft_time now)
 {
@@ -51,7 +63,7 @@ static void take_closing(
 	if (seg->ack != conn->snd.una)
 		take_ack(stack, conn, seg, now);
 	ft_tcp_ack_update_window(stack, conn, seg, now);
-	if (conn->is_fin_acked && ft_tcp_ack_fin_acked(stack, conn, now) == FT_DROP_TCP_CONSUMED)
+	if (conn->is_fin_acked && has_ended(stack, conn, seg, now))
 		return;
 	if (conn->has_timestamps)
 		ft_tcp_receive_note_timestamp(conn, seg, now);

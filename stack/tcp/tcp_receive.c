@@ -245,42 +245,6 @@ static bool is_fin_due(const struct ft_arrival *arrival)
 	return is_here || ft_reorder_has_fin_at(&conn->reorder, conn->rcv.nxt);
 }
 
-// Where the application has sent something, and is still to close, its own FIN is likely to follow, and carries
-// the ACK like any other answer (RFC 9293 3.8.6.3; Linux's tcp_fin() does the same). Where it has closed, nothing
-// follows; where it has not said a word, who knows.
-static bool may_fin_be_acked_late(const struct ft_stack *stack, const struct ft_tcp_conn *conn)
-{
-	return conn->state == FT_TCP_ESTABLISHED && conn->snd.max != conn->snd.iss + 1 &&
-	       ft_tcp_receive_may_ack_late(stack, conn);
-}
-
-static void acknowledge_fin(struct ft_stack *stack, struct ft_tcp_conn *conn, ft_time now)
-{
-	if (may_fin_be_acked_late(stack, conn))
-		ft_tcp_timers_ack_waits(stack, conn, now);
-	else
-		ft_conn_owe(stack, conn, FT_OWE_ACK, "ACK of the FIN");
-}
-
-void ft_tcp_receive_take_fin(struct ft_stack *stack, struct ft_tcp_conn *conn, ft_time now)
-{
-	ft_tcp_receive_advance(conn, 1);
-	conn->is_fin_received = true;
-	acknowledge_fin(stack, conn, now);
-	switch ((enum ft_tcp_state)conn->state) {
-	case FT_TCP_ESTABLISHED:
-		ft_conn_set_state(stack, conn, FT_TCP_CLOSE_WAIT);
-		break;
-	case FT_TCP_FIN_WAIT_1:
-		ft_conn_set_state(stack, conn, FT_TCP_CLOSING);
-		break;
-	default:
-		ft_conn_enter_time_wait(stack, conn, now);
-		break;
-	}
-	ft_conn_notify(stack, conn, EPOLLIN | EPOLLRDHUP | (conn->is_fin_queued ? EPOLLHUP : 0));
-}
-
 enum ft_drop ft_tcp_receive_fin_step(struct ft_arrival *arrival)
 {
 	struct ft_tcp_conn *conn = arrival->conn;

@@ -1,5 +1,7 @@
 // The sixth to eighth steps: urgent data, text, FIN (RFC 9293 3.10.7.4).
 #pragma once
+#include <sys/epoll.h>
+
 #include "tcp/conn.h"
 #include "tcp/tcp_input.h"
 #include "tcp/tcp_timers.h"
@@ -47,8 +49,45 @@ static inline void ft_tcp_receive_took_text(struct ft_stack *stack, struct ft_tc
 		ft_tcp_timers_ack_waits(stack, conn, now);
 }
 
+// Where the application has sent something, and is still to close, its own FIN is likely to follow, and carries
+// the ACK like any other answer (RFC 9293 3.8.6.3; Linux's tcp_fin() does the same). Where it has closed, nothing
+// follows; where it has not said a word, who knows.
+static inline bool ft_tcp_receive_may_ack_fin_late(
+	const struct ft_stack *stack, const struct ft_tcp_conn *conn)
+{
+	return conn->state == FT_TCP_ESTABLISHED && conn->snd.max != conn->snd.iss + 1 &&
+	       ft_tcp_receive_may_ack_late(stack, conn);
+}
+
+static inline void ft_tcp_receive_ack_fin(
+	struct ft_stack *stack, struct ft_tcp_conn *conn, ft_time now)
+{
+	if (ft_tcp_receive_may_ack_fin_late(stack, conn))
+		ft_tcp_timers_ack_waits(stack, conn, now);
+	else
+		ft_conn_owe(stack, conn, FT_OWE_ACK, "ACK of the FIN");
+}
+
 // RCV.NXT has come to the peer's FIN.
-void ft_tcp_receive_take_fin(struct ft_stack *stack, struct ft_tcp_conn *conn, ft_time now);
+static inline void ft_tcp_receive_take_fin(
+	struct ft_stack *stack, struct ft_tcp_conn *conn, ft_time now)
+{
+	ft_tcp_receive_advance(conn, 1);
+	conn->is_fin_received = true;
+	ft_tcp_receive_ack_fin(stack, conn, now);
+	switch ((enum ft_tcp_state)conn->state) {
+	case FT_TCP_ESTABLISHED:
+		ft_conn_set_state(stack, conn, FT_TCP_CLOSE_WAIT);
+		break;
+	case FT_TCP_FIN_WAIT_1:
+		ft_conn_set_state(stack, conn, FT_TCP_CLOSING);
+		break;
+	default:
+		ft_conn_enter_time_wait(stack, conn, now);
+		break;
+	}
+	ft_conn_notify(stack, conn, EPOLLIN | EPOLLRDHUP | (conn->is_fin_queued ? EPOLLHUP : 0));
+}
 
 enum ft_drop ft_tcp_receive_urgent_step(struct ft_arrival *arrival);
 enum ft_drop ft_tcp_receive_text_step(struct ft_arrival *arrival);
