@@ -41,15 +41,21 @@ static inline bool ft_receive_queue_may_append_few(
 	return queue->packets.first == NULL && bytes - 1 < (uint32_t)FT_FEW - queue->few_end;
 }
 
-// Appends them; they stand in a received packet, whose buffer goes on for FT_FEW bytes from there at least, whatever
-// of it was written.
-static __rte_always_inline void ft_receive_queue_copy_few(
+// Puts from 1 to FT_FEW bytes into a queue of none; they stand in a received packet, whose buffer goes on for FT_FEW
+// bytes from there at least, whatever of it was written.
+static __rte_always_inline void ft_receive_queue_begin_few(
 	struct ft_receive_queue *queue, const uint8_t *from, uint32_t bytes)
 {
-	if (likely(queue->few_end == 0))
-		ft_few_copy_roomy(queue->few, from, bytes);
-	else
-		ft_few_copy(queue->few + queue->few_end, from, bytes);
+	ft_few_copy_roomy(queue->few, from, bytes);
+	queue->few_end = (uint8_t)bytes;
+	queue->bytes = bytes;
+}
+
+// Appends them to others.
+static inline void ft_receive_queue_add_few(
+	struct ft_receive_queue *queue, const uint8_t *from, uint32_t bytes)
+{
+	ft_few_copy(queue->few + queue->few_end, from, bytes);
 	queue->few_end += bytes;
 	queue->bytes += bytes;
 }

@@ -147,11 +147,13 @@ static __rte_always_inline bool ft_tcp_predicted_input_glanced(struct ft_stack *
 {
 	const struct ft_segment seg = ft_usual_segment(incoming);
 	const uint16_t bytes = (uint16_t)seg.length;
+	const bool is_first = conn->receive_queue.bytes == 0; // as glanced at, so few fit then
 
 	if (unlikely(ft_usual_has_fin(incoming) || !ft_tcp_predicted_is_next_glanced(conn, &seg) ||
 		     !ft_tcp_predicted_is_plain_ack(conn, &seg)))
 		return false;
-	if (bytes > 0 && unlikely(!ft_receive_queue_may_append_few(&conn->receive_queue, bytes)))
+	if (unlikely(!is_first) && bytes > 0 &&
+		!ft_receive_queue_may_append_few(&conn->receive_queue, bytes))
 		return false;
 	ft_tcp_predicted_take_header(stack, conn, &seg, now);
 	if (bytes == 0) {
@@ -159,7 +161,10 @@ static __rte_always_inline bool ft_tcp_predicted_input_glanced(struct ft_stack *
 		ft_conn_reap(stack, conn);
 		return true;
 	}
-	ft_receive_queue_copy_few(&conn->receive_queue, ft_usual_text(incoming), bytes);
+	if (likely(is_first))
+		ft_receive_queue_begin_few(&conn->receive_queue, ft_usual_text(incoming), bytes);
+	else
+		ft_receive_queue_add_few(&conn->receive_queue, ft_usual_text(incoming), bytes);
 	ft_stack_done_with_plain(stack, incoming->pkt); // whose text was read
 	ft_tcp_predicted_took_text(stack, conn, bytes, now);
 	return true;
