@@ -332,6 +332,21 @@ static void syn_received_users_timeout_ends_it_sooner(void **state)
 	ENDS_IN("LISTEN");
 }
 
+// Before our SYN goes again.
+static void syn_received_users_timeout_ends_it_without_another_try(void **state)
+{
+	struct ft_tcp_options options = peer.listening.settings->options;
+
+	options.user_timeout = 500 * FT_MILLISECOND;
+	peer_set_listening_options(&options);
+	peer_enter(FT_TCP_SYN_RECEIVED);
+	peer_pass(490 * FT_MILLISECOND);
+	ASSERT_STATE("SYN-RECEIVED");
+	peer_pass(20 * FT_MILLISECOND);
+	EXPECT_NOTHING;
+	ENDS_IN("LISTEN");
+}
+
 // RFC 6298 (5.7): nothing is measured, and a second was too short.
 static void syn_received_after_loss_waits_three_seconds_for_data(void **state)
 {
@@ -569,6 +584,7 @@ int main(void)
 		PEER_TEST(syn_received_inexact_reset_is_challenged),
 		PEER_TEST(syn_received_no_ack_is_repeated_then_given_up),
 		PEER_TEST(syn_received_users_timeout_ends_it_sooner),
+		PEER_TEST(syn_received_users_timeout_ends_it_without_another_try),
 		PEER_TEST(syn_received_after_loss_waits_three_seconds_for_data),
 		PEER_TEST(syn_received_of_simultaneous_open_reset_refuses),
 		PEER_TEST(established_reset_before_accept_is_told_by_the_first_receive),
