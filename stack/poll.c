@@ -139,7 +139,8 @@ static inline struct ft_tcp_anchor *candidate_of_glanced(
 	const struct ft_conn_table *table = &stack->tcp.connections;
 	uint32_t candidate = ft_conn_table_candidate(table, incoming->hash);
 
-	return likely(candidate < FT_CONN_ELSEWHERE) ? ft_pool_at(table->objects, candidate) : NULL;
+	return likely(candidate < FT_CONN_ELSEWHERE) ? ft_conn_table_object(table, candidate)
+						     : NULL;
 }
 
 // What is found of a packet that was parsed is noted in its info; of a connection it returns that.
@@ -174,11 +175,16 @@ static inline struct ft_tcp_anchor *prove_glanced(
 	return incoming->found;
 }
 
+static inline bool is_glanced_fin(const struct ft_incoming *incoming)
+{
+	return incoming->frame != NULL && ft_usual_has_fin(incoming);
+}
+
 // What will be touched of the connections found is fetched, too.
 static void look_up(struct ft_stack *stack, struct ft_incoming *incoming, uint16_t count)
 {
 	uint32_t candidates[FT_RX_BURST];
-	const struct ft_socket *hearing[FT_RX_BURST]; // those of connections with text
+	const struct ft_socket *hearing[FT_RX_BURST]; // of those with text or a FIN
 	uint32_t hearing_count = 0;
 
 	for (uint16_t i = 0; i < count; i++) {
@@ -195,8 +201,6 @@ static void look_up(struct ft_stack *stack, struct ft_incoming *incoming, uint16
 		if (likely(one->frame != NULL)) {
 			found = prove_glanced(stack, one);
 			length = ft_usual_text_bytes(one);
-			if (unlikely(length == 0)) // and of a FIN alone the application hears, too
-				length = ft_usual_has_fin(one);
 		} else {
 			found = prove_parsed(stack, ft_pkt_info(one->pkt), candidates[i]);
 			length = ft_pkt_info(one->pkt)->seg.length;
@@ -204,7 +208,7 @@ static void look_up(struct ft_stack *stack, struct ft_incoming *incoming, uint16
 		if (unlikely(found == NULL))
 			continue;
 		ft_tcp_prefetch_block(found, length);
-		if (length > 0)
+		if (likely(length > 0) || is_glanced_fin(one)) // (a FIN that was parsed has length)
 			hearing[hearing_count++] = ft_tcp_prefetch_socket(stack, found);
 	}
 	ft_tcp_prefetch_around(stack, hearing, hearing_count);

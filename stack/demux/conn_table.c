@@ -35,7 +35,7 @@ _Static_assert(FT_CONN_LEFT_AT_ONCE % (FT_CONN_BLOCK_MASK + 1) == 0, "whole bloc
 
 static inline const struct ft_tuple *tuple_of(const struct ft_conn_table *table, uint32_t index)
 {
-	return ft_pool_at(table->objects, index);
+	return ft_conn_table_object(table, index);
 }
 
 // ---- one generation of buckets ----
@@ -341,7 +341,11 @@ static uint64_t most_buckets(const struct ft_pool *objects)
 int ft_conn_table_init(
 	struct ft_conn_table *table, const struct ft_pool *objects, const struct ft_hash_key *key)
 {
-	*table = (struct ft_conn_table){ .objects = objects, .key = key };
+	*table = (struct ft_conn_table){
+		.objects = objects->objects,
+		.object_bytes = objects->stride,
+		.key = key,
+	};
 	if (ft_conn_pages_init(&table->pages, FEWEST_BUCKETS, most_buckets(objects)) != 0)
 		return -ENOMEM;
 	table->current = half_of(table, FEWEST_BUCKETS);

@@ -42,7 +42,8 @@ struct ft_conn_half {
 };
 
 struct ft_conn_table {
-	const struct ft_pool *objects;
+	const char *objects;   // those of the pool,
+	uint64_t object_bytes; // so far apart
 	const struct ft_hash_key *key;
 	struct ft_conn_half current;
 	struct ft_conn_half old; // being emptied into current; buckets NULL when not resizing
@@ -59,6 +60,12 @@ struct ft_conn_table {
 int ft_conn_table_init(
 	struct ft_conn_table *table, const struct ft_pool *objects, const struct ft_hash_key *key);
 void ft_conn_table_free(struct ft_conn_table *table);
+
+// ft_pool_at() of its pool.
+static inline void *ft_conn_table_object(const struct ft_conn_table *table, uint32_t index)
+{
+	return (void *)(table->objects + index * table->object_bytes);
+}
 
 // The memory that its buckets occupy, both generations' while there are two: what was not touched yet or
 // has been left behind does not count, though where pages are tended (base/pages.h) they come some way ahead and go
@@ -134,9 +141,9 @@ static inline uint32_t ft_conn_table_candidate(const struct ft_conn_table *table
 	if (unlikely(matches == 0))
 		return ft_conn_table_no_candidate(table, bucket, hash);
 	index = bucket->indices[__builtin_ctz(matches)];
-	rte_prefetch0(ft_pool_at(table->objects, index));
+	rte_prefetch0(ft_conn_table_object(table, index));
 	while (unlikely((matches &= matches - 1) != 0))
-		rte_prefetch0(ft_pool_at(table->objects, bucket->indices[__builtin_ctz(matches)]));
+		rte_prefetch0(ft_conn_table_object(table, bucket->indices[__builtin_ctz(matches)]));
 	return index;
 }
 
@@ -146,7 +153,7 @@ static inline uint32_t ft_conn_table_prove(const struct ft_conn_table *table, ui
 	const struct ft_tuple *tuple, uint64_t hash)
 {
 	if (likely(candidate < FT_CONN_ELSEWHERE &&
-		    ft_tuple_is_equal(ft_pool_at(table->objects, candidate), tuple)))
+		    ft_tuple_is_equal(ft_conn_table_object(table, candidate), tuple)))
 		return candidate;
 	return candidate == FT_CONN_NONE ? FT_CONN_NONE : ft_conn_table_find(table, tuple, hash);
 }
@@ -157,7 +164,7 @@ static inline void *ft_conn_table_proven(const struct ft_conn_table *table, uint
 {
 	uint32_t index = ft_conn_table_prove(table, candidate, tuple, hash);
 
-	return index == FT_CONN_NONE ? NULL : ft_pool_at(table->objects, index);
+	return index == FT_CONN_NONE ? NULL : ft_conn_table_object(table, index);
 }
 
 // What was found no longer holds when the table has changed since it had seen `changes`: an earlier packet of the same

@@ -40,8 +40,8 @@ static inline void make_unready(
 	if (!watch->is_ready)
 		return;
 	watch->is_ready = false;
-	ft_interest_links_of(stack, epoll, links.previous)->next = links.next;
-	ft_interest_links_of(stack, epoll, links.next)->previous = links.previous;
+	ft_interest_links_of(stack->sockets, epoll, links.previous)->next = links.next;
+	ft_interest_links_of(stack->sockets, epoll, links.next)->previous = links.previous;
 }
 
 // The ready list after a report: first those that it did not come to, from `next` on, then those that stay, in
@@ -54,10 +54,10 @@ static void put_behind(struct ft_stack *stack, struct ft_epoll *epoll, uint32_t 
 
 	line->next = next;
 	line->previous = last;
-	ft_interest_links_of(stack, epoll, next)->previous = FT_POOL_NONE;
+	ft_interest_links_of(stack->sockets, epoll, next)->previous = FT_POOL_NONE;
 	if (staying.next == FT_POOL_NONE)
 		return;
-	ft_interest_links_of(stack, epoll, last)->next = staying.next;
+	ft_interest_links_of(stack->sockets, epoll, last)->next = staying.next;
 	ft_watch_at(stack, staying.next)->links.previous = last;
 	line->previous = staying.previous;
 }
@@ -84,7 +84,7 @@ static inline void give_back(struct ft_stack *stack, struct ft_epoll *epoll, str
 static void remove_watch(struct ft_stack *stack, struct ft_watch *watch)
 {
 	take_from_socket(stack, watch);
-	give_back(stack, ft_interest_epoll_of(stack, watch), watch);
+	give_back(stack, ft_interest_epoll_of(stack->sockets, watch), watch);
 }
 
 // Its watches are somewhere among all of the stack.
@@ -107,7 +107,7 @@ void ft_interest_forget(struct ft_stack *stack, struct ft_socket *socket)
 
 	while ((watch = ft_watch_first(stack, socket)) != NULL) {
 		socket->first_watch = watch->next_of_socket;
-		give_back(stack, ft_interest_epoll_of(stack, watch), watch);
+		give_back(stack, ft_interest_epoll_of(stack->sockets, watch), watch);
 	}
 }
 
@@ -116,7 +116,8 @@ static struct ft_watch *find(
 {
 	struct ft_watch *watch = ft_watch_first(stack, socket);
 
-	while (watch != NULL && (ft_interest_epoll_of(stack, watch) != epoll || watch->fd != fd))
+	while (watch != NULL &&
+		(ft_interest_epoll_of(stack->sockets, watch) != epoll || watch->fd != fd))
 		watch = ft_watch_next(stack, watch);
 	return watch;
 }
@@ -142,7 +143,7 @@ static inline void want(
 	watch->wanted.events |= EPOLLERR | EPOLLHUP;
 	if (wanted_now(stack, ft_watch_sockets(stack), watch) != 0)
 		ft_interest_make_ready(
-			stack, watch, ft_pool_index(&stack->sockets->watches, watch));
+			stack->sockets, watch, ft_pool_index(&stack->sockets->watches, watch));
 }
 
 int ft_interest_add(struct ft_stack *stack, struct ft_epoll *epoll, struct ft_socket *socket,

@@ -26,7 +26,7 @@ struct ft_epoll {
 	struct ft_description description;
 	struct ft_watch_links ready; // next: the first; previous: the last
 	uint32_t watch_count;
-};
+} __rte_cache_aligned;
 
 // One socket in one epoll, under one number: a socket's two descriptors may both be added, as in
 // Linux.
@@ -44,11 +44,16 @@ struct ft_watch {
 _Static_assert(sizeof(struct ft_watch) <= 40, "each connection in an epoll has one");
 
 // Its pool's objects stand one behind the other; so do sockets.
-static inline struct ft_watch *ft_watch_at(struct ft_stack *stack, uint32_t index)
+static inline struct ft_watch *ft_watch_in(const struct ft_sockets *sockets, uint32_t index)
 {
-	struct ft_watch *watches = (struct ft_watch *)stack->sockets->watches.objects;
+	struct ft_watch *watches = (struct ft_watch *)sockets->watches.objects;
 
 	return index == FT_POOL_NONE ? NULL : watches + index;
+}
+
+static inline struct ft_watch *ft_watch_at(const struct ft_stack *stack, uint32_t index)
+{
+	return ft_watch_in(stack->sockets, index);
 }
 
 static inline struct ft_socket *ft_watch_sockets(struct ft_stack *stack)
@@ -63,9 +68,9 @@ static inline struct ft_socket *ft_watch_socket(
 }
 
 static inline struct ft_epoll *ft_interest_epoll_of(
-	struct ft_stack *stack, const struct ft_watch *watch)
+	const struct ft_sockets *sockets, const struct ft_watch *watch)
 {
-	return ft_pool_at(&stack->sockets->epolls, watch->epoll);
+	return (struct ft_epoll *)sockets->epolls.objects + watch->epoll;
 }
 
 // The watches of a socket: the first, the next, NULL.
@@ -95,45 +100,46 @@ int ft_interest_remove(
 // Removes a socket from every epoll: it is being closed.
 void ft_interest_forget(struct ft_stack *stack, struct ft_socket *socket);
 
-// ---- the ready list, for interest.c and for those who are told in line ----
+// ---- the ready list, for interest.c and for those who are told in line; they are given what they would
+// load anew after each store, for all that the compiler knows ----
 
 // The links of a watch, or the list's own.
 static inline struct ft_watch_links *ft_interest_links_of(
-	struct ft_stack *stack, struct ft_epoll *epoll, uint32_t index)
+	const struct ft_sockets *sockets, struct ft_epoll *epoll, uint32_t index)
 {
-	return index == FT_POOL_NONE ? &epoll->ready : &ft_watch_at(stack, index)->links;
+	return index == FT_POOL_NONE ? &epoll->ready : &ft_watch_in(sockets, index)->links;
 }
 
-static inline void ft_interest_append(
-	struct ft_stack *stack, struct ft_epoll *epoll, struct ft_watch *watch, uint32_t index)
+static inline void ft_interest_append(const struct ft_sockets *sockets, struct ft_epoll *epoll,
+	struct ft_watch *watch, uint32_t index)
 {
 	uint32_t last = epoll->ready.previous;
 
 	watch->links = (struct ft_watch_links){ .next = FT_POOL_NONE, .previous = last };
-	ft_interest_links_of(stack, epoll, last)->next = index;
+	ft_interest_links_of(sockets, epoll, last)->next = index;
 	epoll->ready.previous = index;
 }
 
 static inline void ft_interest_make_ready(
-	struct ft_stack *stack, struct ft_watch *watch, uint32_t index)
+	const struct ft_sockets *sockets, struct ft_watch *watch, uint32_t index)
 {
 	if (watch->is_ready)
 		return;
 	watch->is_ready = true;
-	ft_interest_append(stack, ft_interest_epoll_of(stack, watch), watch, index);
+	ft_interest_append(sockets, ft_interest_epoll_of(sockets, watch), watch, index);
 }
 
 // Puts the watches that want one of `events` on their ready lists.
 static inline void ft_interest_wake(
-	struct ft_stack *stack, struct ft_socket *socket, uint32_t events)
+	const struct ft_sockets *sockets, struct ft_socket *socket, uint32_t events)
 {
 	uint32_t index = socket->first_watch;
 
 	while (index != FT_POOL_NONE) {
-		struct ft_watch *watch = ft_watch_at(stack, index);
+		struct ft_watch *watch = ft_watch_in(sockets, index);
 
 		if (watch->wanted.events & events)
-			ft_interest_make_ready(stack, watch, index);
+			ft_interest_make_ready(sockets, watch, index);
 		index = watch->next_of_socket;
 	}
 }
@@ -141,8 +147,10 @@ static inline void ft_interest_wake(
 // ft_socket_notify() of EPOLLIN, while nothing is traced.
 static inline void ft_socket_notify_readable(struct ft_stack *stack, struct ft_socket *socket)
 {
-	ft_interest_wake(stack, socket, EPOLLIN | EPOLLRDNORM);
-	stack->sockets->notifications++;
+	struct ft_sockets *sockets = stack->sockets;
+
+	ft_interest_wake(sockets, socket, EPOLLIN | EPOLLRDNORM);
+	sockets->notifications++;
 }
 
 // Reports up to `most` ready sockets into `events` and returns how many. Those reported level

@@ -30,6 +30,7 @@ static int init_pools(struct ft_sockets *sockets, uint32_t count)
 			_Alignof(struct ft_watch));
 	assert(error != 0 || sockets->sockets.stride == sizeof(struct ft_socket));
 	assert(error != 0 || sockets->watches.stride == sizeof(struct ft_watch));
+	assert(error != 0 || sockets->epolls.stride == sizeof(struct ft_epoll));
 	return error;
 }
 
@@ -264,7 +265,7 @@ static __attribute__((cold, noinline)) void notify_and_tell(
 	struct ft_stack *stack, struct ft_socket *socket, uint32_t events)
 {
 	trace_events(stack, socket, events);
-	ft_interest_wake(stack, socket, events);
+	ft_interest_wake(stack->sockets, socket, events);
 }
 
 void ft_socket_notify(struct ft_stack *stack, struct ft_socket *socket, uint32_t events)
@@ -278,7 +279,7 @@ void ft_socket_notify(struct ft_stack *stack, struct ft_socket *socket, uint32_t
 	if (ft_is_traced(stack, FT_TRACE_SOCKET))
 		notify_and_tell(stack, socket, events);
 	else
-		ft_interest_wake(stack, socket, events);
+		ft_interest_wake(stack->sockets, socket, events);
 }
 
 // A TCP socket that is neither connected nor listening hangs up, as Linux's does.

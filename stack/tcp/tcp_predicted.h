@@ -218,9 +218,12 @@ static __rte_always_inline struct rte_mbuf *ft_tcp_predicted_take_packet(
 {
 	void *pkt;
 
-	if (likely(cache != NULL && cache->len > 0))
-		return cache->objs[--cache->len];
-	return rte_mempool_generic_get(stack->send_pool, &pkt, 1, cache) == 0 ? pkt : NULL;
+	if (unlikely(cache == NULL || cache->len == 0))
+		return rte_mempool_generic_get(stack->send_pool, &pkt, 1, cache) == 0 ? pkt : NULL;
+	pkt = cache->objs[--cache->len];
+	if (pkt == NULL)
+		__builtin_unreachable(); // so the caller's check costs nothing here
+	return pkt;
 }
 
 // The packet is fresh.
