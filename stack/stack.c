@@ -3,10 +3,12 @@
 #include <errno.h>
 #include <string.h>
 
+#include "base/few.h"
 #include "base/log.h"
 #include "base/recorder.h"
 #include "base/trace.h"
 #include "socket/socket.h"
+#include "usual_frame_take.h"
 
 // Of the send pool a quarter stays for what must go out even when applications have filled their send queues: ACKs,
 // resets, ARP, ICMP.
@@ -91,11 +93,28 @@ no_arp:
 	return error;
 }
 
+// Of few bytes so many are copied as there may be (ft_few_copy_roomy()), however many there are: the buffer that they
+// stand in goes on as far.
+static int check_room(const struct ft_pkt_pools *pools)
+{
+	const uint32_t least = RTE_PKTMBUF_HEADROOM + FT_USUAL_TIMESTAMPS_BYTES + FT_FEW;
+	const uint32_t room = RTE_MIN(rte_pktmbuf_data_room_size(pools->receive),
+		rte_pktmbuf_data_room_size(pools->send));
+
+	if (room >= least)
+		return 0;
+	ft_log_error("packets have room for %u bytes, headroom included; the stack needs %u", room,
+		least);
+	return -EINVAL;
+}
+
 int ft_stack_init(struct ft_stack *stack, const struct ft_config *config,
 	const struct ft_netif *netif, const struct ft_pkt_pools *pools, uint64_t seed, ft_time now)
 {
-	int error;
+	int error = check_room(pools);
 
+	if (error != 0)
+		return error;
 	memset(stack, 0, sizeof(*stack));
 	stack->netif = *netif;
 	stack->config = *config;

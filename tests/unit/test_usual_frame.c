@@ -1,5 +1,6 @@
 #include "usual_frame_take.h"
 
+#include <errno.h>
 #include <netinet/in.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -176,6 +177,28 @@ static bool is_taken(const struct frame *frame)
 		tell(frame);
 	assert_int_not_equal(way, TEST_WRONG_WAY);
 	return way == TEST_SHORT_WAY;
+}
+
+// What is copied of few bytes may go on behind them.
+static void stack_wants_packets_with_room(void **state)
+{
+	const uint16_t least = FT_USUAL_TIMESTAMPS_BYTES + FT_FEW;
+	struct rte_mempool *roomy = ft_pkt_pool_create("roomy", 7, least, SOCKET_ID_ANY);
+	struct rte_mempool *tight = ft_pkt_pool_create("tight", 7, least - 1, SOCKET_ID_ANY);
+	const struct ft_pkt_pools pools[3] = { { roomy, roomy, roomy }, { tight, roomy, roomy },
+		{ roomy, tight, roomy } };
+	static struct ft_stack stack;
+
+	for (int i = 0; i < 3; i++) {
+		int error = ft_stack_init(
+			&stack, &peer.config, &peer.stack.netif, &pools[i], 1, peer.now);
+
+		assert_int_equal(error, i == 0 ? 0 : -EINVAL);
+		if (error == 0)
+			ft_stack_free(&stack);
+	}
+	rte_mempool_free(roomy);
+	rte_mempool_free(tight);
 }
 
 // ---- what is usual ----
@@ -584,6 +607,7 @@ static void any_frame_is_as_on_the_long_way(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		PEER_TEST(stack_wants_packets_with_room),
 		PEER_TEST(usual_frames_are_taken),
 		PEER_TEST(syn_with_nothing_beside_it_is_noted_at_once),
 		PEER_TEST(syn_with_other_options_goes_the_long_way),
