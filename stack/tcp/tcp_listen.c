@@ -116,8 +116,6 @@ enum ft_drop ft_tcp_listen_input(struct ft_stack *stack, struct ft_tcp_listener 
 	return open_passively(stack, listener, pkt, least_iss, now);
 }
 
-// ---- the queues ----
-
 // ---- the calls ----
 
 int ft_tcp_listen(struct ft_stack *stack, struct ft_binding *binding, struct ft_socket *socket,

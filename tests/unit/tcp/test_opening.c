@@ -459,8 +459,12 @@ static void syn_received_path_with_less_than_the_device_limits_the_mss(void **st
 	assert_int_equal(ft_tcp_mss(peer.conn), 600);
 }
 
-// The listener's connection knows that no frame may come from there, as the other end does.
-static void listen_syn_of_our_own_has_a_martian_peer(void **state)
+static struct ft_tcp_conn *first_accepted(void)
+{
+	return ft_container_of(peer.listener->accept_queue.next, struct ft_tcp_conn, queue_node);
+}
+
+static void connect_to_ourselves(void)
 {
 	const struct ft_addr us = ft_addr_from_ip4(RTE_BE32(RTE_IPV4(10, 9, 0, 2)));
 	const struct ft_tuple tuple = { .local = us,
@@ -478,10 +482,35 @@ static void listen_syn_of_our_own_has_a_martian_peer(void **state)
 	for (int i = 0; i < 4; i++)
 		peer_turn();
 	assert_int_equal(peer.stack.tcp.in_state[FT_TCP_ESTABLISHED], 2);
+}
+
+// The listener's connection knows that no frame may come from there, as the other end does.
+static void listen_syn_of_our_own_has_a_martian_peer(void **state)
+{
+	connect_to_ourselves();
 	assert_true(peer.conn->conn->has_martian_peer);
-	assert_true(
-		ft_container_of(peer.listener->accept_queue.next, struct ft_tcp_conn, queue_node)
-			->has_martian_peer);
+	assert_true(first_accepted()->has_martian_peer);
+}
+
+// Nor does one that is but glanced at, and is right in all else.
+static void established_with_ourselves_frame_from_outside_is_dropped(void **state)
+{
+	const uint32_t us = RTE_IPV4(10, 9, 0, 2);
+	const struct ft_tcp_conn *conn;
+
+	connect_to_ourselves();
+	conn = first_accepted();
+	peer.is_vouched_for = true;
+	peer.peer_iss = conn->rcv.irs;
+	peer.iss = conn->snd.iss;
+	DROPS(IP_BAD_SOURCE, .seq = 1, .ack = 1, .flags = ACK, .text = "x", .from_ip = us,
+		.from_port = 40001, .options = FT_TCP_HAS_TIMESTAMP,
+		.ts_value = conn->rcv.ts_recent);
+	DROPS(IP_BAD_SOURCE, .seq = 1, .ack = 1, .flags = FIN | ACK, .from_ip = us,
+		.from_port = 40001, .options = FT_TCP_HAS_TIMESTAMP,
+		.ts_value = conn->rcv.ts_recent);
+	assert_int_equal(conn->state, FT_TCP_ESTABLISHED);
+	assert_int_equal(conn->rcv.nxt, conn->rcv.irs + 1);
 }
 
 // ---- the block ----
@@ -593,6 +622,7 @@ int main(void)
 		PEER_TEST(syn_received_of_simultaneous_open_close_sends_fin_when_established),
 		PEER_TEST(syn_received_path_with_less_than_the_device_limits_the_mss),
 		PEER_TEST(listen_syn_of_our_own_has_a_martian_peer),
+		PEER_TEST(established_with_ourselves_frame_from_outside_is_dropped),
 		PEER_TEST(closed_block_that_was_anothers_is_like_the_model),
 	};
 
