@@ -113,7 +113,8 @@ static __rte_always_inline uint16_t parse_burst(struct ft_stack *stack, struct r
 		next->pkt = pkts[i];
 		if (may_glance && likely(ft_usual_glance(stack, pkts[i], next)))
 			ft_conn_table_expect(&stack->tcp.connections, next++->hash);
-		else if (may_glance && take_plain_syn(stack, next))
+		else if (may_glance && pkts[i]->data_len == FT_USUAL_SYN_BYTES &&
+			 take_plain_syn(stack, next))
 			next++;
 		else
 			next += parse_whole(stack, next, may_glance);

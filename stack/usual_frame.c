@@ -27,7 +27,7 @@ void ft_usual_frame_init(struct ft_stack *stack)
 // ---- a SYN ----
 
 enum {
-	SYN_BYTES = FT_USUAL_BARE_BYTES + sizeof(struct ft_segment_syn_options),
+	SYN_BYTES = FT_USUAL_SYN_BYTES,
 	SYN_DATA_OFFSET = 10 << 4,
 };
 

@@ -33,6 +33,7 @@ enum {
 	FT_USUAL_TCP_OFFSET = offsetof(struct ft_usual_headers, tcp),
 	FT_USUAL_BARE_BYTES = sizeof(struct ft_usual_headers),
 	FT_USUAL_TIMESTAMPS_BYTES = FT_USUAL_BARE_BYTES + sizeof(struct ft_usual_timestamps),
+	FT_USUAL_SYN_BYTES = FT_USUAL_BARE_BYTES + sizeof(struct ft_segment_syn_options),
 	FT_USUAL_BARE_DATA_OFFSET = 5 << 4,
 	FT_USUAL_TIMESTAMPS_DATA_OFFSET = 8 << 4,
 	FT_USUAL_FLAGS_VOUCHED_FOR = FT_PKT_IP_CHECKSUM_GOOD | FT_PKT_L4_CHECKSUM_GOOD,
