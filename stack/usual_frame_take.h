@@ -273,9 +273,9 @@ static __rte_always_inline bool ft_usual_is_vouched_for(const struct rte_mbuf *p
 }
 
 // Whether a packet may be a segment of few bytes or none, with a FIN or without, of a connection that has heard our SYN,
-// with nothing out of the ordinary. The
-// NIC vouches for it, and it is nobody else's. What is not looked at, the connection answers for: that has ports, and
-// knows of its peer (has_martian_peer in tcp/conn.h). Nothing is written to the packet.
+// with nothing out of the ordinary. The NIC vouches for it, and it is nobody else's. What is not looked at, the
+// connection answers for: that has ports, and knows of its peer (has_martian_peer in tcp/conn.h). Nothing is written to
+// the packet.
 static __rte_always_inline bool ft_usual_glance(
 	const struct ft_stack *stack, struct rte_mbuf *pkt, struct ft_incoming *incoming)
 {

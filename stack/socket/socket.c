@@ -223,14 +223,6 @@ void ft_socket_close_number(struct ft_stack *stack, int fd, ft_time now)
 			stack, ft_container_of(description, struct ft_socket, description), now);
 }
 
-int ft_socket_close(struct ft_stack *stack, int fd, ft_time now)
-{
-	if (ft_descriptor_find(&stack->sockets->descriptors, fd) == NULL)
-		return -EBADF;
-	ft_socket_close_number(stack, fd, now);
-	return 0;
-}
-
 static int number_of(const struct ft_description *description)
 {
 	return description->first != 0 ? description->first : -1;

@@ -96,11 +96,8 @@ static inline struct ft_tcp_listener *ft_socket_listener(const struct ft_socket 
 	return socket->is_udp || socket->binding == NULL ? NULL : socket->binding->listener;
 }
 
-// Gives up one descriptor; with the last one the socket or epoll behind it is closed, as CLOSE of
-// its protocol says. Returns 0 or -EBADF.
-int ft_socket_close(struct ft_stack *stack, int fd, ft_time now);
-
-// What it does with a number in use.
+// Gives up one descriptor, a number in use; with the last one the socket or epoll behind it is closed, as CLOSE of
+// its protocol says.
 void ft_socket_close_number(struct ft_stack *stack, int fd, ft_time now);
 
 // A descriptor that leads here, -1 when there is none.

@@ -187,8 +187,8 @@ void ft_conn_init(struct ft_stack *stack, struct ft_tcp_conn *conn,
 bool ft_conn_is_peer_martian(const struct ft_stack *stack, const struct ft_tuple *tuple);
 
 // A connection like the model, in CLOSED with its anchor, and its tuple in the table (`hash` is ft_tuple_hash() of it),
-// in no listener's queue, its peer no martian. The caller has held the port with model->reuse; it is given back when the connection ends. NULL when a pool is empty
-// (and nothing lingers that could end early) or the table full.
+// in no listener's queue, its peer no martian. The caller has held the port with model->reuse; it is given back when the
+// connection ends. NULL when a pool is empty (and nothing lingers that could end early) or the table full.
 struct ft_tcp_conn *ft_conn_create(struct ft_stack *stack, const struct ft_tuple *tuple,
 	uint64_t hash, const struct ft_tcp_conn *model);
 
