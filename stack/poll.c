@@ -71,6 +71,14 @@ static inline void begin_look_up(const struct ft_stack *stack, struct ft_pkt_inf
 	ft_conn_table_expect(table, info->hash);
 }
 
+static __rte_always_inline bool glance(struct ft_stack *stack, struct ft_incoming *incoming)
+{
+	struct rte_mbuf *pkt = incoming->pkt;
+
+	return (likely(ft_usual_is_vouched_for(pkt)) || ft_usual_frame_vouch_for(stack, pkt)) &&
+	       ft_usual_glance(stack, pkt, incoming);
+}
+
 static __attribute__((noinline)) bool take_plain_syn(
 	struct ft_stack *stack, struct ft_incoming *incoming)
 {
@@ -111,7 +119,7 @@ static __rte_always_inline uint16_t parse_burst(struct ft_stack *stack, struct r
 	for (uint16_t i = 0; i < count; i++) {
 		bytes += rte_pktmbuf_pkt_len(pkts[i]); // its padding included
 		next->pkt = pkts[i];
-		if (may_glance && likely(ft_usual_glance(stack, pkts[i], next)))
+		if (may_glance && likely(glance(stack, next)))
 			ft_conn_table_expect(&stack->tcp.connections, next++->hash);
 		else if (may_glance && pkts[i]->data_len == FT_USUAL_SYN_BYTES &&
 			 take_plain_syn(stack, next))

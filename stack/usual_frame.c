@@ -125,7 +125,38 @@ bool ft_usual_frame_take_plain_syn(struct ft_stack *stack, struct rte_mbuf *pkt)
 
 // ---- who vouches for the checksums ----
 
-static bool verify(struct ft_stack *stack, const struct rte_mbuf *pkt, uint8_t flags)
+// A sum that is a multiple of all ones is all ones when it is folded, if it is not zero (RFC 1071 2): here it is never,
+// as a version and a protocol are in it.
+static __rte_always_inline bool is_all_ones(uint64_t sum)
+{
+	return sum % UINT16_MAX == 0;
+}
+
+static __rte_always_inline bool is_ip_sum_good(const struct ft_usual_headers *frame)
+{
+	uint32_t words[sizeof(frame->ip) / sizeof(uint32_t)];
+	uint64_t sum = 0;
+
+	memcpy(words, &frame->ip, sizeof(words));
+	for (uint32_t i = 0; i < RTE_DIM(words); i++)
+		sum += words[i];
+	return is_all_ones(sum);
+}
+
+// Of the pseudo-header (RFC 9293 3.1) the addresses stand just before the segment.
+static __rte_always_inline bool is_tcp_sum_good(
+	const struct ft_usual_headers *frame, const struct rte_mbuf *pkt)
+{
+	const uint16_t checksum =
+		ft_checksum_from(pkt, offsetof(struct ft_usual_headers, ip.src_addr));
+	const uint32_t rest = htobe16(IPPROTO_TCP) + htobe16(pkt->data_len - FT_USUAL_TCP_OFFSET);
+
+	return is_all_ones(rest + (uint16_t)~checksum);
+}
+
+// Of a frame as expected, without padding.
+static __rte_always_inline bool verify(
+	struct ft_stack *stack, const struct rte_mbuf *pkt, uint8_t flags)
 {
 	const struct ft_usual_headers *frame =
 		rte_pktmbuf_mtod(pkt, const struct ft_usual_headers *);
@@ -133,10 +164,9 @@ static bool verify(struct ft_stack *stack, const struct rte_mbuf *pkt, uint8_t f
 	const bool is_ip_vouched_for = flags & FT_PKT_IP_CHECKSUM_GOOD;
 	const bool is_tcp_vouched_for = flags & FT_PKT_L4_CHECKSUM_GOOD;
 
-	if (!is_ip_vouched_for && rte_raw_cksum(&frame->ip, sizeof(frame->ip)) != 0xffff)
+	if (!is_ip_vouched_for && !is_ip_sum_good(frame))
 		return false;
-	if (!is_tcp_vouched_for &&
-		!ft_checksum_is_good(pkt, FT_USUAL_IP_OFFSET, FT_USUAL_TCP_OFFSET))
+	if (!is_tcp_vouched_for && !is_tcp_sum_good(frame, pkt))
 		return false;
 	*verified += !is_ip_vouched_for + !is_tcp_vouched_for;
 	return true;
@@ -157,7 +187,7 @@ bool ft_usual_frame_take_verified(struct ft_stack *stack, struct rte_mbuf *pkt)
 	payload = unlikely(is_syn) ? syn_payload_offset(frame) : ft_usual_payload_offset(frame);
 	if (payload == 0)
 		return false;
-	if (ft_usual_frame_bytes(frame) != pkt->data_len) // ft_checksum_is_good() wants no padding
+	if (ft_usual_frame_bytes(frame) != pkt->data_len) // no padding is summed up
 		return false;
 	if (!verify(stack, pkt, flags))
 		return false;
@@ -166,4 +196,20 @@ bool ft_usual_frame_take_verified(struct ft_stack *stack, struct rte_mbuf *pkt)
 	else
 		ft_usual_fill(stack, pkt, payload, flags);
 	return true;
+}
+
+bool ft_usual_frame_vouch_for(struct ft_stack *stack, struct rte_mbuf *pkt)
+{
+	const struct ft_usual_headers *frame =
+		rte_pktmbuf_mtod(pkt, const struct ft_usual_headers *);
+	const uint64_t said = RTE_MBUF_F_RX_IP_CKSUM_MASK | RTE_MBUF_F_RX_L4_CKSUM_MASK;
+
+	if (pkt->nb_segs != 1 || pkt->data_len < FT_USUAL_BARE_BYTES ||
+		!ft_usual_is_as_expected(frame, &stack->usual) ||
+		ft_usual_frame_bytes(frame) != pkt->data_len ||
+		!verify(stack, pkt, ft_ethernet_checksum_flags(pkt)))
+		return false;
+	pkt->ol_flags =
+		(pkt->ol_flags & ~said) | RTE_MBUF_F_RX_IP_CKSUM_GOOD | RTE_MBUF_F_RX_L4_CKSUM_GOOD;
+	return ft_usual_is_vouched_for(pkt);
 }

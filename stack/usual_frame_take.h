@@ -272,8 +272,13 @@ static __rte_always_inline bool ft_usual_is_vouched_for(const struct rte_mbuf *p
 	return (pkt->ol_flags & matters) == good;
 }
 
+// Where the NIC does not, the stack may: verifies what the NIC does not vouch for, if the packet may be a usual frame,
+// and if all is right notes it in the packet as the NIC would have. Returns whether it is vouched for now. (A wrong sum
+// is found again, and counted, on the long way.)
+bool ft_usual_frame_vouch_for(struct ft_stack *stack, struct rte_mbuf *pkt);
+
 // Whether a packet may be a segment of few bytes or none, with a FIN or without, of a connection that has heard our SYN,
-// with nothing out of the ordinary. The NIC vouches for it, and it is nobody else's. What is not looked at, the
+// with nothing out of the ordinary. It is vouched for, and it is nobody else's. What is not looked at, the
 // connection answers for: that has ports, and knows of its peer (has_martian_peer in tcp/conn.h). Nothing is written to
 // the packet.
 static __rte_always_inline bool ft_usual_glance(
@@ -283,7 +288,7 @@ static __rte_always_inline bool ft_usual_glance(
 		rte_pktmbuf_mtod(pkt, const struct ft_usual_headers *);
 	const uint32_t bytes = (uint32_t)pkt->data_len - FT_USUAL_TIMESTAMPS_BYTES;
 
-	if (unlikely(!ft_usual_is_vouched_for(pkt) || bytes > FT_FEW))
+	if (unlikely(bytes > FT_FEW))
 		return false;
 	if (unlikely(!ft_usual_is_alone(pkt))) // apart, or the compiler makes twice as much of it
 		return false;

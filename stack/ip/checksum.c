@@ -12,16 +12,18 @@
 
 typedef uint64_t block __attribute__((vector_size(BLOCK)));
 
-// 64 bits to 33, 18, 17, 16.
+// Each half is added to the other and the carry to that: twice, from 64 bits to 32 and to 16.
 static inline uint16_t fold(uint64_t sum)
 {
-	sum = (sum & 0xffffffff) + (sum >> 32);
-	sum = (sum & 0xffff) + (sum >> 16);
-	sum = (sum & 0xffff) + (sum >> 16);
-	return (uint16_t)((sum & 0xffff) + (sum >> 16));
+	uint32_t half;
+
+	sum += sum << 32 | sum >> 32;
+	half = (uint32_t)(sum >> 32);
+	half += half << 16 | half >> 16;
+	return (uint16_t)(half >> 16);
 }
 
-static block load(const uint8_t *from)
+static inline block load(const void *from)
 {
 	block value;
 
@@ -29,32 +31,46 @@ static block load(const uint8_t *from)
 	return value;
 }
 
-// The words of a sum may be added in any grouping, and wider (RFC 1071 2): here 32 bits of each half
-// of a block into 64, which no packet is long enough to overflow. What is left at the end is padded
-// with zeros.
-static uint64_t sum_bytes(const uint8_t *from, uint32_t bytes)
+static inline block add_halves(block sum, block value)
 {
-	const uint8_t *end = from + bytes / BLOCK * BLOCK;
-	uint8_t rest[BLOCK] = { 0 };
-	block even = { 0 }, odd = { 0 };
-
-	for (; from < end; from += BLOCK) {
-		even += load(from) & 0xffffffff;
-		odd += load(from) >> 32;
-	}
-	if (bytes % BLOCK > 0) {
-		memcpy(rest, from, bytes % BLOCK);
-		even += load(rest) & 0xffffffff;
-		odd += load(rest) >> 32;
-	}
-	even += odd;
-	return even[0] + even[1];
+	return sum + (value & 0xffffffff) + (value >> 32);
 }
 
-// The one's complement sum of all bytes from `offset` on. A segment that begins at an odd place has
-// its bytes in the other halves of the words (RFC 1071 2 B). Not rte_raw_cksum_mbuf(), which in
-// DPDK 22.11 loses such a segment's carries.
-static uint16_t sum_from(const struct rte_mbuf *pkt, uint32_t offset)
+// What is left behind whole blocks: as the end of a block, the bytes of which that were added already are not
+// added again; or padded with zeros where there is no such block.
+static inline uint64_t sum_rest(const uint8_t *rest, uint32_t count, bool is_block_before)
+{
+	static const uint8_t keep[2 * BLOCK] = { [BLOCK... 2 * BLOCK - 1] = UINT8_MAX };
+	uint8_t padded[BLOCK] = { 0 };
+	block sum;
+
+	if (likely(is_block_before)) {
+		sum = add_halves((block){ 0 }, load(rest + count - BLOCK) & load(keep + count));
+		return (sum[0] + sum[1]) << (count % 2 * 8); // at an odd place: see sum_of_chain()
+	}
+	memcpy(padded, rest, count);
+	sum = add_halves((block){ 0 }, load(padded));
+	return sum[0] + sum[1];
+}
+
+// The words of a sum may be added in any grouping, and wider (RFC 1071 2): here 32 bits of each half
+// of a block into 64, which no packet is long enough to overflow.
+static inline uint64_t sum_bytes(const uint8_t *from, uint32_t bytes)
+{
+	const uint32_t rest = bytes % BLOCK;
+	const uint8_t *end = from + (bytes - rest);
+	block blocks = { 0 };
+	uint64_t sum;
+
+	for (; from < end; from += BLOCK)
+		blocks = add_halves(blocks, load(from));
+	sum = blocks[0] + blocks[1];
+	return rest > 0 ? sum + sum_rest(end, rest, bytes > rest) : sum;
+}
+
+// A segment that begins at an odd place has its bytes in the other halves of the words (RFC 1071 2 B). Not
+// rte_raw_cksum_mbuf(), which in DPDK 22.11 loses such a segment's carries.
+static __attribute__((noinline)) uint64_t sum_of_chain(const struct rte_mbuf *pkt, uint32_t offset)
 {
 	bool is_odd = false;
 	uint64_t sum = 0;
@@ -69,7 +85,16 @@ static uint16_t sum_from(const struct rte_mbuf *pkt, uint32_t offset)
 		is_odd ^= bytes & 1;
 		offset -= skipped;
 	}
-	return fold(sum);
+	return sum;
+}
+
+// The sum of all bytes from `offset` on, not folded.
+static inline uint64_t sum_from(const struct rte_mbuf *pkt, uint32_t offset)
+{
+	if (likely(pkt->next == NULL && offset <= pkt->data_len))
+		return sum_bytes(rte_pktmbuf_mtod_offset(pkt, const uint8_t *, offset),
+			pkt->data_len - offset);
+	return sum_of_chain(pkt, offset);
 }
 
 // The pseudo-header's addresses, protocol and length (RFC 9293 3.1), not complemented.
@@ -89,7 +114,7 @@ static uint16_t transport_sum(
 
 uint16_t ft_checksum_from(const struct rte_mbuf *pkt, uint32_t offset)
 {
-	return ~sum_from(pkt, offset);
+	return ~fold(sum_from(pkt, offset));
 }
 
 bool ft_checksum_is_good(const struct rte_mbuf *pkt, uint16_t ip_offset, uint16_t transport_offset)

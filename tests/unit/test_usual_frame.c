@@ -8,6 +8,7 @@
 #include <rte_ip.h>
 #include <rte_tcp.h>
 
+#include "eth/ethernet.h"
 #include "tcp/peer.h"
 #include "two_ways.h"
 
@@ -472,6 +473,79 @@ static void checksums_are_verified_unless_vouched_for(void **state)
 	}
 }
 
+static bool is_vouched_for_by_us(const struct frame *frame, uint64_t *flags)
+{
+	struct rte_mbuf *pkt = make_packet(frame);
+	const bool is = ft_usual_frame_vouch_for(&peer.stack, pkt);
+
+	*flags = pkt->ol_flags;
+	rte_pktmbuf_free(pkt);
+	return is;
+}
+
+// Whatever the NIC says, one wrong or none: what it vouches for counts as right.
+static void what_the_nic_does_not_vouch_for_the_stack_may(void **state)
+{
+	const uint64_t good = GOOD | RTE_MBUF_F_RX_RSS_HASH;
+	uint64_t *verified = &peer.stack.counters.count[FT_COUNTER_IP_CHECKSUMS_VERIFIED];
+	uint64_t flags;
+
+	for (unsigned i = 0; i < RTE_DIM(ip_words) * RTE_DIM(tcp_words); i++) {
+		struct frame frame = i % 2 == 0 ? make_with_timestamps() : make_syn();
+		const bool is_ip_good = i % 4 == 0, is_tcp_good = i / 4 == 0;
+
+		frame.ol_flags = ip_words[i % 4] | tcp_words[i / 4] | RTE_MBUF_F_RX_RSS_HASH;
+		*verified = 0;
+		assert_true(is_vouched_for_by_us(&frame, &flags));
+		assert_int_equal(flags, good);
+		assert_int_equal(*verified, !is_ip_good + !is_tcp_good);
+		ip_of(&frame)->hdr_checksum ^= 1;
+		assert_int_equal(is_vouched_for_by_us(&frame, &flags), is_ip_good);
+		assert_int_equal(flags, is_ip_good ? good : frame.ol_flags);
+		ip_of(&frame)->hdr_checksum ^= 1;
+		tcp_of(&frame)->cksum ^= 1;
+		assert_int_equal(is_vouched_for_by_us(&frame, &flags), is_tcp_good);
+		assert_int_equal(flags, is_tcp_good ? good : frame.ol_flags);
+	}
+}
+
+// Any bit of what is summed up: one is always noticed.
+static void changed_bit_is_not_vouched_for(void **state)
+{
+	const struct frame right = make_with_timestamps();
+	uint64_t flags;
+
+	for (uint32_t bit = 8 * IP; bit < 8 * right.length; bit++) {
+		struct frame frame = right;
+
+		frame.ol_flags = 0;
+		frame.bytes[bit / 8] ^= 1 << bit % 8;
+		assert_false(is_vouched_for_by_us(&frame, &flags));
+		assert_int_equal(flags, 0);
+	}
+}
+
+static void only_usual_frames_are_vouched_for(void **state)
+{
+	struct frame padded = make_bare(), split = make_bare(), tagged = make_bare();
+	struct frame elsewhere = make_bare();
+	uint64_t flags;
+
+	padded.ol_flags = split.ol_flags = elsewhere.ol_flags = 0;
+	tagged.ol_flags = RTE_MBUF_F_RX_VLAN | RTE_MBUF_F_RX_VLAN_STRIPPED;
+	padded.bytes[padded.length++] = 0;
+	split.segment_bytes = split.length - 1;
+	elsewhere.bytes[0] ^= 2;
+	assert_false(is_vouched_for_by_us(&padded, &flags));
+	assert_false(is_vouched_for_by_us(&split, &flags));
+	assert_false(is_vouched_for_by_us(&tagged, &flags));
+	assert_false(is_vouched_for_by_us(&elsewhere, &flags));
+	for (struct frame cut = make_bare(); cut.length-- > 0;) {
+		cut.ol_flags = 0;
+		assert_false(is_vouched_for_by_us(&cut, &flags));
+	}
+}
+
 static void padding_goes_the_long_way_where_nobody_vouches(void **state)
 {
 	struct frame frame = make_bare();
@@ -580,10 +654,28 @@ static uint64_t any_flags(struct ft_random *random)
 	return flags;
 }
 
+// Whether the stack vouches for it; then the long way finds no checksum wrong.
+static bool is_rightly_vouched_for(const struct frame *frame)
+{
+	struct rte_mbuf *pkt = make_packet(frame);
+	enum ft_drop reason;
+	uint64_t flags;
+
+	if (!is_vouched_for_by_us(frame, &flags))
+		flags = 0;
+	reason = ft_ethernet_parse(&peer.stack, pkt);
+	rte_pktmbuf_free(pkt);
+	if (flags != 0 && (reason == FT_DROP_IP_BAD_CHECKSUM || reason == FT_DROP_TCP_BAD_CHECKSUM))
+		tell(frame);
+	assert_false(flags != 0 &&
+		     (reason == FT_DROP_IP_BAD_CHECKSUM || reason == FT_DROP_TCP_BAD_CHECKSUM));
+	return flags != 0;
+}
+
 static void any_frame_is_as_on_the_long_way(void **state)
 {
 	struct ft_random random;
-	uint32_t taken = 0;
+	uint32_t taken = 0, vouched = 0;
 
 	restart_with_three_addresses();
 	ft_random_init(&random, 1);
@@ -600,7 +692,9 @@ static void any_frame_is_as_on_the_long_way(void **state)
 		frame.ol_flags = any_flags(&random);
 		frame.vlan_tci = ft_random_below(&random, 4);
 		taken += is_taken(&frame);
+		vouched += is_rightly_vouched_for(&frame);
 	}
+	assert_in_range(vouched, 10000, 200000);
 	assert_in_range(taken, 10000, 200000); // both ways are seen
 }
 
@@ -622,6 +716,9 @@ int main(void)
 		PEER_TEST(packets_from_loopback_go_the_long_way),
 		PEER_TEST(tag_that_the_nic_took_off_goes_the_long_way),
 		PEER_TEST(checksums_are_verified_unless_vouched_for),
+		PEER_TEST(what_the_nic_does_not_vouch_for_the_stack_may),
+		PEER_TEST(changed_bit_is_not_vouched_for),
+		PEER_TEST(only_usual_frames_are_vouched_for),
 		PEER_TEST(padding_goes_the_long_way_where_nobody_vouches),
 		PEER_TEST(padding_does_not_make_a_checksum_right),
 		PEER_TEST(any_frame_is_as_on_the_long_way),

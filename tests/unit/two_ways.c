@@ -90,7 +90,8 @@ enum test_way test_two_ways(struct ft_stack *stack, struct rte_mbuf *pkt, struct
 	struct ft_counters after;
 	struct ft_incoming incoming = { .pkt = pkt };
 	const bool is_from_nic = ft_pkt_info(pkt)->flags == 0;
-	const bool is_glanced = is_from_nic && ft_usual_glance(stack, pkt, &incoming);
+	const bool is_glanced = is_from_nic && ft_usual_is_vouched_for(pkt) &&
+				ft_usual_glance(stack, pkt, &incoming);
 	bool is_taken, is_same = true;
 
 	make_leftovers(ft_pkt_info(pkt));
