@@ -247,15 +247,22 @@ static inline uint32_t ft_conn_age(ft_time now)
 	return (uint32_t)(now >> 30);
 }
 
-// Notes what is owed, and why, for the trace.
-static inline void ft_conn_owe(
-	struct ft_stack *stack, struct ft_tcp_conn *conn, uint8_t owed, const char *why)
+// Notes what is owed, while nothing is traced.
+static inline void ft_conn_owe_untold(
+	struct ft_stack *stack, struct ft_tcp_conn *conn, uint8_t owed)
 {
 	if (unlikely(conn->owed == FT_OWE_ROOM)) // in tcp->wanting until now
 		ft_list_remove(&conn->owing_node);
 	conn->owed |= owed;
 	if (ft_list_is_empty(&conn->owing_node))
 		ft_list_append(&stack->tcp.owing, &conn->owing_node);
+}
+
+// Notes what is owed, and why, for the trace.
+static inline void ft_conn_owe(
+	struct ft_stack *stack, struct ft_tcp_conn *conn, uint8_t owed, const char *why)
+{
+	ft_conn_owe_untold(stack, conn, owed);
 	ft_trace_of(stack, FT_TRACE_TCP, &conn->tuple, "owes %s", why);
 }
 

@@ -52,8 +52,8 @@ static inline bool ft_tcp_may_receive_at_once(
 	       stack->trace == 0;
 }
 
-// After `bytes` were read: the trace, and whether the window has opened, is for tcp_user.c. Returns `bytes`.
-uint64_t ft_tcp_have_read(struct ft_stack *stack, struct ft_tcp_conn *conn, uint64_t bytes);
+// After `bytes` were read, all there was, and the window may have opened; while nothing is traced. Returns `bytes`.
+uint64_t ft_tcp_have_read_all(struct ft_stack *stack, struct ft_tcp_conn *conn, uint64_t bytes);
 
 // A window that has opened is to be told, as that of each connection has once its first request is read: what a
 // SYN offers has no scale.
@@ -65,7 +65,7 @@ static inline uint64_t ft_tcp_receive_at_once(
 	if (likely(ft_window_is_all_but(
 		    conn->options.receive_buffer, conn->rcv.wnd, conn->rcv_mss)))
 		return bytes;
-	return ft_tcp_have_read(stack, conn, bytes);
+	return ft_tcp_have_read_all(stack, conn, bytes);
 }
 
 // The peer has ended the stream, and all of it was read.

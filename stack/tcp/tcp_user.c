@@ -109,12 +109,12 @@ static bool stands_at_mark(const struct ft_tcp_conn *conn)
 	return conn->has_urgent && ft_conn_bytes_before_mark(conn) == 0;
 }
 
-static inline void offer_window(struct ft_stack *stack, struct ft_tcp_conn *conn)
+static inline bool has_window_opened(const struct ft_tcp_conn *conn, uint64_t unread_bytes)
 {
 	struct ft_window_offer offer = ft_conn_window_offer(conn);
 
-	if (ft_conn_may_receive(conn) && ft_window_has_opened(&offer))
-		ft_conn_owe(stack, conn, FT_OWE_ACK, "window update");
+	offer.used_bytes = unread_bytes;
+	return ft_conn_may_receive(conn) && ft_window_has_opened(&offer);
 }
 
 static ssize_t receive_urgent(
@@ -181,12 +181,20 @@ static ssize_t receive_at_rest(const struct ft_tcp_anchor *anchor, int flags)
 	return anchor->state == FT_TCP_CLOSE_WAIT || anchor->is_read_shut ? 0 : -EAGAIN;
 }
 
-uint64_t ft_tcp_have_read(struct ft_stack *stack, struct ft_tcp_conn *conn, uint64_t bytes)
+static uint64_t have_read(struct ft_stack *stack, struct ft_tcp_conn *conn, uint64_t bytes)
 {
 	ft_trace_of(stack, FT_TRACE_SOCKET, &conn->tuple, "application reads %llu bytes",
 		(unsigned long long)bytes);
-	if (!ft_window_is_all_but(conn->options.receive_buffer, conn->rcv.wnd, conn->rcv_mss))
-		offer_window(stack, conn);
+	if (!ft_window_is_all_but(conn->options.receive_buffer, conn->rcv.wnd, conn->rcv_mss) &&
+		has_window_opened(conn, conn->receive_queue.bytes))
+		ft_conn_owe(stack, conn, FT_OWE_ACK, "window update");
+	return bytes;
+}
+
+uint64_t ft_tcp_have_read_all(struct ft_stack *stack, struct ft_tcp_conn *conn, uint64_t bytes)
+{
+	if (has_window_opened(conn, 0))
+		ft_conn_owe_untold(stack, conn, FT_OWE_ACK);
 	return bytes;
 }
 
@@ -207,7 +215,7 @@ static __attribute__((noinline)) ssize_t receive_any(struct ft_stack *stack,
 	if (conn->receive_queue.bytes == 0)
 		return no_bytes(conn);
 	bytes = take_bytes(conn, iov, iov_count, flags);
-	return (ssize_t)ft_tcp_have_read(stack, conn, bytes);
+	return (ssize_t)have_read(stack, conn, bytes);
 }
 
 // A request that waits in the block or in one packet, with room for all of it. Returns its bytes; 0: it is
@@ -234,7 +242,7 @@ ssize_t ft_tcp_receive(struct ft_stack *stack, struct ft_tcp_anchor *anchor,
 		bytes = receive_whole(anchor->conn, iov);
 	if (unlikely(bytes == 0))
 		return receive_any(stack, anchor, iov, iov_count, flags);
-	return (ssize_t)ft_tcp_have_read(stack, anchor->conn, bytes);
+	return (ssize_t)have_read(stack, anchor->conn, bytes);
 }
 
 uint64_t ft_conn_readable_bytes(const struct ft_tcp_conn *conn)

@@ -46,14 +46,18 @@ static inline uint32_t ft_window_choose(const struct ft_window_offer *offer)
 // when the window was nearly shut, or has grown much.
 static inline bool ft_window_has_opened(const struct ft_window_offer *offer)
 {
-	const uint64_t grown = ft_window_choose(offer) - offer->rcv_wnd;
 	const uint64_t buffer = offer->buffer_bytes;
+	const uint32_t free = ft_window_free_bytes(offer);
+	const uint64_t grown = free - offer->rcv_wnd;
 
-	if (grown == 0)
+	if (free <= offer->rcv_wnd)
 		return false;
-	if (offer->rcv_wnd < offer->mss || grown >= buffer / 2)
+	if (grown >= buffer / 2)
 		return true;
-	return grown >= 2u * offer->mss && (grown >= buffer / 4 || offer->rcv_wnd <= buffer / 8);
+	if (grown < offer->mss) // then ft_window_choose() leaves it as it is
+		return false;
+	return offer->rcv_wnd < offer->mss ||
+	       (grown >= 2u * offer->mss && (grown >= buffer / 4 || offer->rcv_wnd <= buffer / 8));
 }
 
 // What is still offered is all of the buffer but less than a segment, as nearly always: then, whatever of the

@@ -83,6 +83,38 @@ static void wide_window_growing_a_little_is_not_announced(void **state)
 	assert_true(has_opened(0, 48000));
 }
 
+static bool is_much(const struct ft_window_offer *offer, uint64_t grown)
+{
+	const uint64_t buffer = offer->buffer_bytes;
+
+	return offer->rcv_wnd < offer->mss || grown >= buffer / 2 ||
+	       (grown >= 2u * offer->mss && (grown >= buffer / 4 || offer->rcv_wnd <= buffer / 8));
+}
+
+static void assert_opened_if_moved_and_much(const struct ft_window_offer *offer)
+{
+	const uint64_t grown = ft_window_choose(offer) - offer->rcv_wnd;
+
+	assert_int_equal(ft_window_has_opened(offer), grown > 0 && is_much(offer, grown));
+}
+
+// Of every small buffer.
+static void window_opens_only_as_far_as_it_is_moved(void **state)
+{
+	enum { LARGEST = 40 };
+
+	for (uint32_t buffer = 0; buffer <= LARGEST; buffer++)
+		for (uint32_t rcv_wnd = 0; rcv_wnd <= LARGEST; rcv_wnd++)
+			for (uint16_t mss = 0; mss <= LARGEST; mss++)
+				for (uint32_t used = 0; used <= LARGEST; used++)
+					assert_opened_if_moved_and_much(&(struct ft_window_offer){
+						.buffer_bytes = buffer,
+						.used_bytes = used,
+						.rcv_wnd = rcv_wnd,
+						.mss = mss,
+					});
+}
+
 // Of every small buffer, whatever is used of it, and whatever less is offered while packets are short.
 static void nearly_whole_window_is_kept_and_not_announced(void **state)
 {
@@ -178,6 +210,7 @@ int main(void)
 		cmocka_unit_test(offer_is_limited_by_the_field),
 		cmocka_unit_test(shut_window_opening_is_announced),
 		cmocka_unit_test(wide_window_growing_a_little_is_not_announced),
+		cmocka_unit_test(window_opens_only_as_far_as_it_is_moved),
 		cmocka_unit_test(nearly_whole_window_is_kept_and_not_announced),
 		cmocka_unit_test(full_segment_is_always_sent),
 		cmocka_unit_test(nothing_to_send_or_no_window_waits),
