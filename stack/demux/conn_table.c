@@ -486,7 +486,7 @@ int ft_conn_table_insert(struct ft_conn_table *table, uint64_t hash, uint32_t in
 	else if (insert_elsewhere(half, hash, index) != 0)
 		return -ENOMEM;
 	table->entries++;
-	table->changes++;
+	table->inserted_at[hash >> 56] = (uint32_t)++table->changes;
 	return 0;
 }
 

@@ -52,6 +52,8 @@ struct ft_conn_table {
 	// With so many entries and up to so many more there is nothing to do about its size. Never: UINT64_MAX, 0.
 	uint64_t calm_from, calm_more;
 	uint64_t changes; // insertions and removals ever: tells a burst if its lookup still holds
+	// By the top byte of its hash, what `changes` became (modulo 2^32) when an entry was last inserted.
+	uint32_t inserted_at[256];
 	struct ft_conn_pages pages;
 };
 
@@ -167,12 +169,22 @@ static inline void *ft_conn_table_proven(const struct ft_conn_table *table, uint
 	return index == FT_CONN_NONE ? NULL : ft_conn_table_object(table, index);
 }
 
+// Whether what was not there when the table had seen `changes` may be there now: something with such a hash was
+// inserted since. (Or so long ago that it looks as if.)
+static inline bool ft_conn_table_may_have_gained(
+	const struct ft_conn_table *table, uint64_t changes, uint64_t hash)
+{
+	return (int32_t)(table->inserted_at[hash >> 56] - (uint32_t)changes) > 0;
+}
+
 // What was found no longer holds when the table has changed since it had seen `changes`: an earlier packet of the same
-// burst has opened or ended a connection. Then all three are made again.
+// burst has opened or ended a connection. Then all three are made again; but of what was not there, as a SYN's should
+// not be, only if it may be now.
 static inline void *ft_conn_table_find_again(const struct ft_conn_table *table, uint64_t changes,
 	void *found, const struct ft_tuple *tuple, uint64_t hash)
 {
-	if (likely(table->changes == changes))
+	if (found == NULL ? likely(!ft_conn_table_may_have_gained(table, changes, hash))
+			  : likely(table->changes == changes))
 		return found;
 	return ft_conn_table_proven(table, ft_conn_table_candidate(table, hash), tuple, hash);
 }

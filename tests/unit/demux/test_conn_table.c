@@ -297,6 +297,51 @@ static void explanation_counts_the_candidates(void **state)
 	stop(&fixture);
 }
 
+static void *find_again(const struct fixture *fixture, uint64_t changes, void *found, uint32_t i)
+{
+	struct ft_tuple tuple = make_tuple(i, 80);
+
+	return ft_conn_table_find_again(
+		&fixture->table, changes, found, &tuple, hash_of(fixture, &tuple));
+}
+
+// A burst of lookups is made, and what is in the table changes before the last of them is used. (What is counted of
+// the changes goes round meanwhile.)
+static void what_a_burst_did_not_find_is_found_once_inserted(void **state)
+{
+	struct fixture fixture;
+	uint32_t indices[32];
+
+	start(&fixture, 1);
+	for (uint32_t i = 0; i < OBJECTS - 32; i++) {
+		struct ft_tuple tuple = make_tuple(i, 81);
+
+		add(&fixture, &tuple);
+	}
+	fixture.table.changes = UINT32_MAX - OBJECTS;
+	for (uint32_t first = 0; first < OBJECTS; first += 32) {
+		const uint64_t changes = fixture.table.changes;
+
+		for (uint32_t i = 0; i < 32; i++) {
+			struct ft_tuple tuple = make_tuple(first + i, 80);
+
+			assert_null(find_again(&fixture, changes, NULL, first + i));
+			indices[i] = add(&fixture, &tuple);
+			assert_ptr_equal(find_again(&fixture, changes, NULL, first + i),
+				ft_pool_at(&fixture.pool, indices[i]));
+		}
+		for (uint32_t i = 0; i < 32; i++) {
+			void *found = ft_pool_at(&fixture.pool, indices[i]);
+
+			assert_ptr_equal(find_again(&fixture, changes, NULL, first + i), found);
+			take_away(&fixture, indices[i]);
+			assert_null(find_again(&fixture, changes, found, first + i));
+			assert_null(find_again(&fixture, changes, NULL, first + i));
+		}
+	}
+	stop(&fixture);
+}
+
 static void growing_and_shrinking_table_keeps_every_entry(void **state)
 {
 	struct fixture fixture;
@@ -1016,6 +1061,7 @@ int main(void)
 		cmocka_unit_test(every_part_of_the_tuple_counts),
 		cmocka_unit_test(equal_hashes_are_told_apart_by_their_tuples),
 		cmocka_unit_test(explanation_counts_the_candidates),
+		cmocka_unit_test(what_a_burst_did_not_find_is_found_once_inserted),
 		cmocka_unit_test(growing_and_shrinking_table_keeps_every_entry),
 		cmocka_unit_test(never_able_to_grow_full_table_refuses),
 		cmocka_unit_test(late_to_grow_full_block_refuses_until_emptied),
