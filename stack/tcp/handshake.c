@@ -164,11 +164,11 @@ static void close_if_asked(struct ft_stack *stack, struct ft_tcp_conn *conn)
 }
 
 void ft_handshake_acknowledged(
-	struct ft_stack *stack, struct ft_tcp_conn *conn, const struct ft_segment *seg, ft_time now)
+	struct ft_stack *stack, struct ft_tcp_conn *conn, uint32_t seq, uint32_t ack, ft_time now)
 {
 	establish(stack, conn, now);
-	conn->snd.wl1 = seg->seq;
-	conn->snd.wl2 = seg->ack;
+	conn->snd.wl1 = seq;
+	conn->snd.wl2 = ack;
 	if (likely(conn->listener != NULL))
 		ft_listener_established(stack, conn);
 	close_if_asked(stack, conn);

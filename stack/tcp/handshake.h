@@ -78,10 +78,10 @@ static inline void ft_handshake_offer(
 // Our SYN is acknowledged and the peer's has come: SND.UNA moves behind it, ESTABLISHED.
 void ft_handshake_established(struct ft_stack *stack, struct ft_tcp_conn *conn, ft_time now);
 
-// The same in SYN-RECEIVED, with an ACK that is no SYN: the connection moves on to the accept queue, if a listener has
-// it.
-void ft_handshake_acknowledged(struct ft_stack *stack, struct ft_tcp_conn *conn,
-	const struct ft_segment *seg, ft_time now);
+// The same in SYN-RECEIVED, with an ACK that is no SYN and has these numbers: the connection moves on to the accept
+// queue, if a listener has it.
+void ft_handshake_acknowledged(
+	struct ft_stack *stack, struct ft_tcp_conn *conn, uint32_t seq, uint32_t ack, ft_time now);
 
 // The MSS our SYN announces to `remote`: what the device's MTU allows, TCP_MAXSEG or the configuration permitting.
 uint16_t ft_handshake_announced_mss(

@@ -120,7 +120,8 @@ static __attribute__((noinline)) enum ft_drop establish(struct ft_arrival *arriv
 	}
 	if (!ft_tcp_ack_may_establish(conn))
 		return FT_DROP_TCP_BACKLOG_FULL;
-	ft_handshake_acknowledged(arrival->stack, conn, &arrival->seg, arrival->now);
+	ft_handshake_acknowledged(
+		arrival->stack, conn, arrival->seg.seq, arrival->seg.ack, arrival->now);
 	return FT_TAKEN;
 }
 

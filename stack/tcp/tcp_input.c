@@ -420,7 +420,7 @@ static inline struct ft_tcp_conn *conn_of_any(
 	return conn;
 }
 
-static inline bool take_parsed_passage(
+static __attribute__((noinline)) bool take_parsed_passage(
 	struct ft_stack *stack, struct ft_tcp_conn *conn, struct rte_mbuf *pkt, ft_time now)
 {
 	const struct ft_pkt_info *info = ft_pkt_info(pkt);

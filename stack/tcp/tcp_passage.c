@@ -1,10 +1,3 @@
-// What nearly every connection begins and ends with, in as few steps as can be: tcp_predicted.h has what lies
-// between, and its rules hold here, too.
-//
-//	in  SYN-RECEIVED  the ACK of our SYN
-//	    later         in order, without text: a FIN, an ACK of ours, or both at once
-//	out SYN-RECEIVED  SYN-ACK, the first one
-//	    later         FIN, alone or behind a short answer; an ACK alone
 #include "tcp/tcp_passage.h"
 
 #include "stack.h"
@@ -17,106 +10,7 @@
 #include "tcp/tcp_receive.h"
 #include "tcp/tcp_timers.h"
 
-// ---- in: the steps of RFC 9293 3.10.7.4, for a segment that has passed the first four ----
-
-static void take_ack_of_syn(
-	struct ft_stack *stack, struct ft_tcp_conn *conn, const struct ft_segment *seg, ft_time now)
-{
-	ft_tcp_timers_heard(conn, now);
-	ft_handshake_acknowledged(stack, conn, seg, now);
-	ft_tcp_ack_update_window(stack, conn, seg, now);
-	if (conn->has_timestamps)
-		ft_tcp_receive_note_timestamp(conn, seg, now);
-}
-
-// A peer that closes first acknowledges the answer with its FIN, most often; and ours, if we do.
-static inline void take_ack(
-	struct ft_stack *stack, struct ft_tcp_conn *conn, const struct ft_segment *seg, ft_time now)
-{
-	const bool is_open = conn->state == FT_TCP_ESTABLISHED;
-
-	if (likely(is_open ? ft_tcp_ack_is_of_answer(conn, seg)
-			   : ft_tcp_ack_is_of_fin(conn, seg))) {
-		ft_tcp_ack_answer(stack, conn, seg, now);
-		conn->is_fin_acked = !is_open;
-	} else {
-		ft_tcp_ack_new(stack, conn, seg->ack, seg->ts_echo, now);
-	}
-}
-
-// What the ACK of our FIN comes to; whether that was the end of the connection. The FIN that comes with it ends
-// FIN-WAIT-2 before anything is waited for there.
-static inline bool has_ended(
-	struct ft_stack *stack, struct ft_tcp_conn *conn, const struct ft_segment *seg, ft_time now)
-{
-	if (conn->state == FT_TCP_FIN_WAIT_1 && (seg->flags & FT_TCP_FIN)) {
-		ft_conn_set_state(stack, conn, FT_TCP_FIN_WAIT_2);
-		return false;
-	}
-	return ft_tcp_ack_fin_acked(stack, conn, now) == FT_DROP_TCP_CONSUMED;
-}
-
-static void take_closing(
-	struct ft_stack *stack, struct ft_tcp_conn *conn, const struct ft_segment *seg, ft_time now)
-{
-	ft_tcp_timers_heard(conn, now);
-	if (seg->ack != conn->snd.una)
-		take_ack(stack, conn, seg, now);
-	ft_tcp_ack_update_window(stack, conn, seg, now);
-	if (conn->is_fin_acked && has_ended(stack, conn, seg, now))
-		return;
-	if (conn->has_timestamps)
-		ft_tcp_receive_note_timestamp(conn, seg, now);
-	if (seg->flags & FT_TCP_FIN)
-		ft_tcp_receive_take_fin(stack, conn, now);
-}
-
-// Our SYN-ACK has gone out, and this is the ACK of it, with nothing else.
-static bool is_established_by(const struct ft_tcp_conn *conn, const struct ft_segment *seg)
-{
-	return seg->length == 0 && seg->ack == conn->snd.iss + 1 && seg->ack == conn->snd.max &&
-	       ft_tcp_ack_may_establish(conn);
-}
-
-// A FIN counts where the peer's was not heard yet.
-static bool may_close(const struct ft_tcp_conn *conn, const struct ft_segment *seg)
-{
-	if (conn->state == FT_TCP_TIME_WAIT || !ft_tcp_predicted_is_plain_ack(conn, seg))
-		return false;
-	return !(seg->flags & FT_TCP_FIN) || ft_conn_may_receive(conn);
-}
-
-// Our FIN was the last thing to be acknowledged, and nobody will ask how the connection fared.
-static bool is_over(const struct ft_tcp_conn *conn, const struct ft_segment *seg)
-{
-	return conn->state == FT_TCP_LAST_ACK && conn->is_orphan &&
-	       seg->ack - conn->snd.una > conn->send_queue.bytes;
-}
-
-bool ft_tcp_passage_input(struct ft_stack *stack, struct ft_tcp_conn *conn,
-	const struct ft_segment *seg, uint64_t hash, ft_time now)
-{
-	const uint8_t controls = FT_TCP_SYN | FT_TCP_RST | FT_TCP_URG | FT_TCP_ACK;
-	bool is_opening = conn->state == FT_TCP_SYN_RECEIVED;
-
-	if ((seg->flags & controls) != FT_TCP_ACK)
-		return false;
-	if (!(is_opening || ft_conn_is_synchronized(conn)) || conn->has_urgent ||
-		conn->is_read_shut || conn->has_gap || !ft_tcp_predicted_is_in_order(conn, seg))
-		return false;
-	if (!(is_opening ? is_established_by(conn, seg) : may_close(conn, seg)))
-		return false;
-	ft_stack_count(stack, FT_COUNTER_TCP_SEGMENTS_IN);
-	if (is_opening)
-		take_ack_of_syn(stack, conn, seg, now);
-	else if (is_over(conn, seg))
-		ft_conn_end_hashed(stack, conn, hash, 0);
-	else
-		take_closing(stack, conn, seg, now);
-	return true;
-}
-
-// ---- out: a function for each, which begins once it is known that it is what is owed ----
+// A function for each, which begins once it is known that it is what is owed.
 
 // Nothing is in flight, so all that is queued may go if it is one segment that is not full. It is the last, so
 // nothing holds it back. (Such a segment fits the link, as every one does that has a head: ip_head.h.)
