@@ -320,9 +320,15 @@ static __attribute__((noinline)) void change_size(struct ft_conn_table *table)
 	note_calm(table);
 }
 
+// Then it is not resizing either.
+static inline bool is_calm(const struct ft_conn_table *table, uint64_t entries)
+{
+	return likely(entries - table->calm_from <= table->calm_more);
+}
+
 static inline void keep_size(struct ft_conn_table *table)
 {
-	if (unlikely(table->entries - table->calm_from > table->calm_more))
+	if (!is_calm(table, table->entries))
 		change_size(table);
 }
 
@@ -460,39 +466,54 @@ void ft_conn_table_explain(const struct ft_conn_table *table, const struct ft_tu
 		half_explain(table, &table->old, tuple, hash, explanation);
 }
 
-static __attribute__((noinline)) int insert_elsewhere(
-	const struct ft_conn_half *half, uint64_t hash, uint32_t index)
+static inline void note_inserted(struct ft_conn_table *table, uint64_t hash)
 {
-	struct ft_conn_bucket *bucket = half_find_room(half, hash);
+	table->entries++;
+	table->inserted_at[hash >> 56] = (uint32_t)++table->changes;
+}
 
+// Not where its hash says, or while the table's size changes; apart, so that the usual way has nothing to keep over a
+// call.
+static __attribute__((noinline)) int insert_elsewhere(
+	struct ft_conn_table *table, uint64_t hash, uint32_t index)
+{
+	const struct ft_conn_half *half;
+	struct ft_conn_bucket *bucket;
+
+	keep_size(table);
+	if (table->entries >= MOST * bucket_count(&table->current))
+		return -ENOMEM;
+	half = ft_conn_table_half_for(table, hash);
+	bucket = half_find_room(half, hash);
 	if (bucket == NULL)
 		return -ENOMEM;
 	half_insert(half, bucket, hash, index);
+	note_inserted(table, hash);
 	return 0;
 }
 
 int ft_conn_table_insert(struct ft_conn_table *table, uint64_t hash, uint32_t index)
 {
-	const struct ft_conn_half *half;
-	struct ft_conn_bucket *home;
+	struct ft_conn_bucket *home = home_of(&table->current, hash);
 
-	keep_size(table);
-	if (unlikely(table->entries >= MOST * bucket_count(&table->current)))
-		return -ENOMEM;
-	half = ft_conn_table_half_for(table, hash);
-	home = home_of(half, hash);
-	if (likely(has_room(home)))
-		put_into(home, ft_conn_bucket_tag(hash), index);
-	else if (insert_elsewhere(half, hash, index) != 0)
-		return -ENOMEM;
-	table->entries++;
-	table->inserted_at[hash >> 56] = (uint32_t)++table->changes;
+	if (unlikely(!is_calm(table, table->entries) || !has_room(home)))
+		return insert_elsewhere(table, hash, index);
+	put_into(home, ft_conn_bucket_tag(hash), index);
+	note_inserted(table, hash);
 	return 0;
 }
 
-static __attribute__((noinline)) void remove_elsewhere(
-	struct ft_conn_table *table, const struct ft_conn_half *half, uint64_t hash, uint32_t index)
+static inline void note_removed(struct ft_conn_table *table)
 {
+	table->entries--;
+	table->changes++;
+}
+
+// As insert_elsewhere().
+static __attribute__((noinline)) void remove_elsewhere(
+	struct ft_conn_table *table, uint64_t hash, uint32_t index)
+{
+	const struct ft_conn_half *half = ft_conn_table_half_for(table, hash);
 	struct ft_conn_bucket *bucket = half_find_bucket(half, hash, index);
 
 	if (bucket == NULL) {
@@ -501,19 +522,21 @@ static __attribute__((noinline)) void remove_elsewhere(
 	}
 	assert(bucket != NULL);
 	half_remove(half, bucket, hash, index);
+	note_removed(table);
+	keep_size(table);
 }
 
 void ft_conn_table_remove(struct ft_conn_table *table, uint64_t hash, uint32_t index)
 {
-	const struct ft_conn_half *half = ft_conn_table_half_for(table, hash);
-	struct ft_conn_bucket *home = home_of(half, hash);
-	uint32_t slot = slot_of(home, ft_conn_bucket_tag(hash), index);
+	struct ft_conn_bucket *home = home_of(&table->current, hash);
+	uint32_t slot = FT_CONN_BUCKET_SLOTS;
 
-	if (likely(slot < FT_CONN_BUCKET_SLOTS))
-		home->tags[slot] = FT_CONN_BUCKET_EMPTY;
-	else
-		remove_elsewhere(table, half, hash, index);
-	table->entries--;
-	table->changes++;
-	keep_size(table);
+	if (is_calm(table, table->entries - 1))
+		slot = slot_of(home, ft_conn_bucket_tag(hash), index);
+	if (unlikely(slot == FT_CONN_BUCKET_SLOTS)) {
+		remove_elsewhere(table, hash, index);
+		return;
+	}
+	home->tags[slot] = FT_CONN_BUCKET_EMPTY;
+	note_removed(table);
 }
