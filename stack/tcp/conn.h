@@ -223,13 +223,13 @@ void ft_conn_end_hashed(struct ft_stack *stack, struct ft_tcp_conn *conn, uint64
 // What ft_conn_reap() does once there may be something to do.
 void ft_conn_release(struct ft_stack *stack, struct ft_tcp_conn *conn);
 
-// Open, and the timer has found it quiet, or others need room in the cache.
+// Open, and the timer has found it quiet, or others need room in the cache. (Before it has a socket it can't rest.)
 static inline bool ft_conn_is_rest_due(const struct ft_stack *stack, const struct ft_tcp_conn *conn)
 {
 	if (conn->state != FT_TCP_ESTABLISHED && conn->state != FT_TCP_CLOSE_WAIT)
 		return false;
 	return conn->deadlines[FT_TCP_TIMER_REST] == FT_NEVER ||
-	       stack->tcp.conns.in_use > FT_TCP_WARM_BLOCKS;
+	       (stack->tcp.conns.in_use > FT_TCP_WARM_BLOCKS && conn->socket != NULL);
 }
 
 // Gives block and anchor back if the connection has ended and neither a socket nor an accept queue holds
