@@ -420,18 +420,6 @@ static unsigned specificity(const struct ft_addr *bound)
 	return ft_addr_is_ip4(bound) ? 2 : 1;
 }
 
-static struct ft_port_recent *recent_of(struct ft_port_table *table, uint16_t port)
-{
-	return &table->recent[port % FT_PORT_RECENT];
-}
-
-static bool is_recent(const struct ft_port_table *table, const struct ft_port_recent *recent,
-	const struct ft_tuple *tuple)
-{
-	return recent->changes == table->changes && recent->port == tuple->local_port &&
-	       ft_addr_is_equal(&recent->local, &tuple->local);
-}
-
 static void find_anew(struct ft_port_table *table, struct ft_port_recent *recent,
 	const struct ft_addr *local, uint16_t port)
 {
@@ -440,6 +428,8 @@ static void find_anew(struct ft_port_table *table, struct ft_port_recent *recent
 	*recent =
 		(struct ft_port_recent){ .local = *local, .port = port, .changes = table->changes };
 	recent->used_at = find_place(table, local, port);
+	if (recent->used_at != NULL && !ft_ephemeral_is_in_range(table->ephemeral, port))
+		recent->uses = recent->used_at->uses;
 	for (struct ft_port_place *place = first_place(table, port); place != NULL;
 		place = next_place(table, place)) {
 		// Most have none: they stand for connections.
@@ -465,7 +455,7 @@ static inline struct ft_binding *receiver_for(const struct ft_port_recent *recen
 static __attribute__((noinline)) struct ft_binding *find_what_is_not_recent(
 	struct ft_port_table *table, const struct ft_tuple *tuple, uint64_t hash)
 {
-	struct ft_port_recent *recent = recent_of(table, tuple->local_port);
+	struct ft_port_recent *recent = &table->recent[tuple->local_port % FT_PORT_RECENT];
 
 	find_anew(table, recent, &tuple->local, tuple->local_port);
 	return receiver_for(recent, hash);
@@ -474,9 +464,9 @@ static __attribute__((noinline)) struct ft_binding *find_what_is_not_recent(
 struct ft_binding *ft_port_find(
 	struct ft_port_table *table, const struct ft_tuple *tuple, uint64_t hash)
 {
-	const struct ft_port_recent *recent = recent_of(table, tuple->local_port);
+	const struct ft_port_recent *recent = ft_port_recent_of(table, tuple->local_port);
 
-	if (unlikely(!is_recent(table, recent, tuple)))
+	if (unlikely(!ft_port_is_recent(table, recent, tuple)))
 		return find_what_is_not_recent(table, tuple, hash);
 	return receiver_for(recent, hash);
 }
@@ -516,23 +506,19 @@ struct ft_binding *ft_port_find_next(const struct ft_port_table *table,
 static inline struct ft_port_place *recall_place(
 	struct ft_port_table *table, const struct ft_tuple *tuple)
 {
-	const struct ft_port_recent *recent = recent_of(table, tuple->local_port);
+	const struct ft_port_recent *recent = ft_port_recent_of(table, tuple->local_port);
 
-	return is_recent(table, recent, tuple)
+	return ft_port_is_recent(table, recent, tuple)
 		       ? recent->used_at
 		       : find_place(table, &tuple->local, tuple->local_port);
 }
 
-// That of a listener, as nearly all are, at a port that is never chosen; NULL: look for it.
-static inline struct ft_port_place *recall_usual_place(
-	struct ft_port_table *table, const struct ft_tuple *tuple)
+// The counts of a listener's place, as nearly all are, at a port that is never chosen; NULL: look for it.
+static inline uint32_t *recall_uses(struct ft_port_table *table, const struct ft_tuple *tuple)
 {
-	const struct ft_port_recent *recent = recent_of(table, tuple->local_port);
+	const struct ft_port_recent *recent = ft_port_recent_of(table, tuple->local_port);
 
-	if (unlikely(!is_recent(table, recent, tuple) ||
-		     ft_ephemeral_is_in_range(table->ephemeral, tuple->local_port)))
-		return NULL;
-	return recent->used_at;
+	return likely(ft_port_is_recent(table, recent, tuple)) ? recent->uses : NULL;
 }
 
 // A bound port is never chosen, so there is no need to note which destinations it has connections
@@ -562,11 +548,11 @@ static __attribute__((noinline)) int hold_any(
 
 int ft_port_hold(struct ft_port_table *table, const struct ft_tuple *tuple, uint8_t reuse)
 {
-	struct ft_port_place *place = recall_usual_place(table, tuple);
+	uint32_t *uses = recall_uses(table, tuple);
 
-	if (unlikely(place == NULL))
+	if (unlikely(uses == NULL))
 		return hold_any(table, tuple, reuse);
-	place->uses[reuse]++;
+	uses[reuse]++;
 	return 0;
 }
 
@@ -584,10 +570,10 @@ static __attribute__((noinline)) void release_any(
 
 void ft_port_release(struct ft_port_table *table, const struct ft_tuple *tuple, uint8_t reuse)
 {
-	struct ft_port_place *place = recall_usual_place(table, tuple);
+	uint32_t *uses = recall_uses(table, tuple);
 
-	if (likely(place != NULL && place->uses[reuse] > 1))
-		place->uses[reuse]--;
+	if (likely(uses != NULL && uses[reuse] > 1))
+		uses[reuse]--;
 	else
 		release_any(table, tuple, reuse);
 }

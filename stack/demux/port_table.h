@@ -13,6 +13,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include <rte_branch_prediction.h>
+
 #include "base/hash.h"
 #include "base/list.h"
 #include "base/pool.h"
@@ -63,6 +65,7 @@ struct ft_port_recent {
 	struct ft_port_place *group; // where the receiver stands
 	struct ft_port_place
 		*used_at; // where the uses of this very address are counted; NULL: none yet
+	uint32_t *uses; // the counts there, if no more than that is noted of a connection; or NULL
 	uint16_t port;
 };
 
@@ -112,6 +115,32 @@ void ft_port_mark_connected(
 struct ft_binding *ft_port_find(
 	struct ft_port_table *table, const struct ft_tuple *tuple, uint64_t hash);
 
+static inline const struct ft_port_recent *ft_port_recent_of(
+	const struct ft_port_table *table, uint16_t port)
+{
+	return &table->recent[port % FT_PORT_RECENT];
+}
+
+static inline bool ft_port_is_recent(const struct ft_port_table *table,
+	const struct ft_port_recent *recent, const struct ft_tuple *tuple)
+{
+	return recent->changes == table->changes && recent->port == tuple->local_port &&
+	       ft_addr_is_equal(&recent->local, &tuple->local);
+}
+
+// What ft_port_find() would find, if that is at hand and shares the port with nobody; else NULL: ask ft_port_find().
+static inline struct ft_binding *ft_port_recall(
+	const struct ft_port_table *table, const struct ft_tuple *tuple)
+{
+	const struct ft_port_recent *recent = ft_port_recent_of(table, tuple->local_port);
+	struct ft_binding *receiver = recent->receiver;
+
+	if (unlikely(!ft_port_is_recent(table, recent, tuple) || receiver == NULL ||
+		     receiver->reuse_port))
+		return NULL;
+	return receiver;
+}
+
 // For datagrams to a broadcast or multicast address, which every matching socket receives: the
 // match after `previous` (NULL: the first), or NULL.
 struct ft_binding *ft_port_find_next(const struct ft_port_table *table,
@@ -122,6 +151,18 @@ struct ft_binding *ft_port_find_next(const struct ft_port_table *table,
 // -ENOMEM.
 int ft_port_hold(struct ft_port_table *table, const struct ft_tuple *tuple, uint8_t reuse);
 void ft_port_release(struct ft_port_table *table, const struct ft_tuple *tuple, uint8_t reuse);
+
+// ft_port_hold() for a tuple whose listener ft_port_find() or ft_port_recall() has found just now.
+static inline int ft_port_hold_found(
+	struct ft_port_table *table, const struct ft_tuple *tuple, uint8_t reuse)
+{
+	uint32_t *uses = ft_port_recent_of(table, tuple->local_port)->uses;
+
+	if (unlikely(uses == NULL))
+		return ft_port_hold(table, tuple, reuse);
+	uses[reuse]++;
+	return 0;
+}
 
 // Chooses tuple->local_port (0 on entry) for an active open from tuple->local to the remote address
 // and port, so that the whole tuple is not in use: RFC 6056's keyed, not guessable, order, in time

@@ -238,7 +238,8 @@ static enum ft_drop no_connection(struct ft_stack *stack, struct rte_mbuf *pkt, 
 	return FT_DROP_TCP_NO_CONNECTION;
 }
 
-static __attribute__((noinline)) enum ft_drop without_connection(
+// Apart, so that what is usual has nothing to keep over its calls.
+static __attribute__((noinline)) enum ft_drop look_for_listener(
 	struct ft_stack *stack, struct rte_mbuf *pkt, uint32_t least_iss, ft_time now)
 {
 	struct ft_pkt_info *info = ft_pkt_info(pkt);
@@ -251,6 +252,18 @@ static __attribute__((noinline)) enum ft_drop without_connection(
 		return no_connection(stack, pkt, now);
 	ft_stack_count(stack, FT_COUNTER_TCP_SEGMENTS_IN);
 	return ft_tcp_listen_input(stack, listener, pkt, least_iss, now);
+}
+
+static inline enum ft_drop without_connection(
+	struct ft_stack *stack, struct rte_mbuf *pkt, uint32_t least_iss, ft_time now)
+{
+	struct ft_binding *binding = ft_port_recall(&stack->tcp.ports, &ft_pkt_info(pkt)->tuple);
+
+	if (unlikely(binding == NULL || binding->listener == NULL ||
+		     ft_is_traced(stack, FT_TRACE_DEMUX)))
+		return look_for_listener(stack, pkt, least_iss, now);
+	ft_stack_count(stack, FT_COUNTER_TCP_SEGMENTS_IN);
+	return ft_tcp_listen_input(stack, binding->listener, pkt, least_iss, now);
 }
 
 // In TIME-WAIT (RFC 6191 2): a SYN that can be told from an old one by its timestamp or number may open

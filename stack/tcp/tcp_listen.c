@@ -54,7 +54,7 @@ static inline struct ft_tcp_conn *create_held(
 	if (unlikely(!listener->has_model))
 		make_model(stack, listener, &info->tuple.remote);
 	listener->model.reuse = reuse;
-	if (ft_port_hold(&stack->tcp.ports, &info->tuple, reuse) != 0)
+	if (ft_port_hold_found(&stack->tcp.ports, &info->tuple, reuse) != 0)
 		return NULL;
 	conn = ft_conn_create(stack, &info->tuple, info->hash, &listener->model);
 	if (unlikely(conn == NULL))

@@ -259,7 +259,7 @@ static void uses_found_again_are_counted_where_they_were(void **state)
 	for (int round = 0; round < 3; round++) {
 		for (int i = 0; i < 2; i++) {
 			assert_ptr_equal(ft_port_find(&table, &here, 0), &listener);
-			assert_int_equal(ft_port_hold(&table, &here, 0), 0);
+			assert_int_equal(ft_port_hold_found(&table, &here, 0), 0);
 			assert_int_equal(table.places.in_use, 3);
 		}
 		assert_int_equal(ft_port_hold(&table, &there, 0), 0);
@@ -705,6 +705,9 @@ static void connections_in_the_range_are_noted_after_a_stranger_asked(void **sta
 	assert_int_equal(table.ephemeral->records.in_use, 3);
 	ft_port_release(&table, &other, 0);
 	assert_int_equal(table.ephemeral->records.in_use, 2);
+	assert_int_equal(ft_port_hold_found(&table, &other, 0), 0);
+	assert_int_equal(table.ephemeral->records.in_use, 3);
+	ft_port_release(&table, &other, 0);
 	ft_port_release(&table, &tuple, 0);
 	assert_int_equal(table.ephemeral->records.in_use, 0);
 }
@@ -857,7 +860,9 @@ static int model_bind(const struct model_socket *sockets, const struct ft_bindin
 static void model_find(struct model_socket *sockets, uint32_t local, uint16_t port)
 {
 	struct ft_tuple tuple = to_us(local, port);
+	struct ft_binding *recalled = ft_port_recall(&table, &tuple);
 	struct ft_binding *found = ft_port_find(&table, &tuple, ft_random_next(&chance));
+	bool is_one = found != NULL && !found->reuse_port;
 	bool has_specific = false, has_any = false;
 
 	for (unsigned i = 0; i < SOCKETS; i++) {
@@ -869,6 +874,8 @@ static void model_find(struct model_socket *sockets, uint32_t local, uint16_t po
 		has_any |= receives && ft_addr_is_any(&binding->address);
 	}
 	assert_int_equal(found != NULL, has_specific || has_any);
+	assert_true(recalled == NULL || recalled == found);
+	assert_ptr_equal(ft_port_recall(&table, &tuple), is_one ? found : NULL);
 	if (found == NULL)
 		return;
 	assert_int_equal(found->port, port);
