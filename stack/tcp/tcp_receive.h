@@ -69,7 +69,7 @@ static inline void ft_tcp_receive_ack_fin(
 }
 
 // RCV.NXT has come to the peer's FIN.
-static inline void ft_tcp_receive_take_fin(
+static __rte_always_inline void ft_tcp_receive_take_fin(
 	struct ft_stack *stack, struct ft_tcp_conn *conn, ft_time now)
 {
 	ft_tcp_receive_advance(conn, 1);
