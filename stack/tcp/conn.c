@@ -48,10 +48,7 @@ const char *ft_tcp_state_name(enum ft_tcp_state state)
 
 // ---- beginning ----
 
-// What lingers protects the peer's future, or waits for a peer that may have gone; a new connection is
-// the present. When all blocks are in use, the one that has lingered longest goes (RFC 6429 asks for
-// such a policy; Linux has tcp_max_tw_buckets and tcp_max_orphans).
-static bool end_oldest_lingering(struct ft_stack *stack)
+bool ft_conn_end_oldest_lingering(struct ft_stack *stack)
 {
 	struct ft_list *oldest = stack->tcp.lingering.next;
 	struct ft_tcp_conn *conn;
@@ -82,18 +79,10 @@ static bool rest_one(struct ft_stack *stack)
 bool ft_conn_make_room(struct ft_stack *stack, uint32_t most)
 {
 	// One that still has a socket frees no block: the next may.
-	while (stack->tcp.conns.in_use >= most && (rest_one(stack) || end_oldest_lingering(stack)))
+	while (stack->tcp.conns.in_use >= most &&
+		(rest_one(stack) || ft_conn_end_oldest_lingering(stack)))
 		;
 	return stack->tcp.conns.in_use < most;
-}
-
-static inline struct ft_tcp_anchor *take_anchor(struct ft_stack *stack)
-{
-	struct ft_tcp_anchor *anchor = ft_pool_take(&stack->tcp.anchors);
-
-	while (anchor == NULL && end_oldest_lingering(stack))
-		anchor = ft_pool_take(&stack->tcp.anchors);
-	return anchor;
 }
 
 // Three times what is offered: the receive queue needs at most two buffers for one buffer's worth
@@ -107,38 +96,6 @@ void ft_conn_set_receive_buffer(struct ft_tcp_conn *conn, uint64_t bytes)
 {
 	conn->options.receive_buffer = bytes;
 	conn->receive_memory.bytes.limit = receive_memory_limit(bytes);
-}
-
-// From a member on, up to another one: as in the model, or as in every model.
-#define COPY(conn, model, from, end)                                        \
-	memcpy((char *)(conn) + offsetof(struct ft_tcp_conn, from),         \
-		(const char *)(model) + offsetof(struct ft_tcp_conn, from), \
-		offsetof(struct ft_tcp_conn, end) - offsetof(struct ft_tcp_conn, from))
-#define CLEAR(conn, from, end)                                         \
-	memset((char *)(conn) + offsetof(struct ft_tcp_conn, from), 0, \
-		offsetof(struct ft_tcp_conn, end) - offsetof(struct ft_tcp_conn, from))
-
-// Its lists are empty, not the model's; what a queue has room for is not read before it is written.
-static inline void make_like(
-	struct ft_tcp_conn *conn, const struct ft_tcp_conn *model, const struct ft_tuple *tuple)
-{
-	COPY(conn, model, tuple.local_port, retransmit);
-	conn->tuple = *tuple;
-	CLEAR(conn, retransmit, timer);
-	ft_list_init(&conn->timer.node);
-	COPY(conn, model, timer.deadline, last_heard);
-	CLEAR(conn, last_heard, owing_node);
-	ft_list_init(&conn->owing_node);
-	CLEAR(conn, socket, receive_queue.few);
-	COPY(conn, model, receive_memory, send_queue);
-	CLEAR(conn, send_queue, send_queue.few);
-	CLEAR(conn, send_queue.cursor, options);
-	COPY(conn, model, options, head_number);
-	CLEAR(conn, head_number, queue_node);
-	ft_list_init(&conn->queue_node);
-	conn->listener = model->listener;
-	conn->challenge_second = model->challenge_second;
-	conn->total_retransmits = 0;
 }
 
 void ft_conn_init(struct ft_stack *stack, struct ft_tcp_conn *conn,
@@ -160,37 +117,6 @@ bool ft_conn_is_peer_martian(const struct ft_stack *stack, const struct ft_tuple
 {
 	return ft_ip4_is_no_host(tuple->remote.bytes[12]) ||
 	       ft_route_is_taken(&stack->ip.routes, &tuple->remote);
-}
-
-// A free anchor's state says that it does not rest, and then no more of it counts than its tuple and its block.
-struct ft_tcp_conn *ft_conn_create(struct ft_stack *stack, const struct ft_tuple *tuple,
-	uint64_t hash, const struct ft_tcp_conn *model)
-{
-	struct ft_tcp *tcp = &stack->tcp;
-	struct ft_tcp_anchor *anchor = take_anchor(stack);
-	struct ft_tcp_conn *conn;
-
-	if (anchor == NULL)
-		return NULL;
-	conn = ft_conn_take_block(stack, true);
-	if (conn == NULL)
-		goto no_block;
-	anchor->tuple = *tuple;
-	anchor->conn = conn;
-	if (ft_conn_table_insert(&tcp->connections, hash, ft_pool_index(&tcp->anchors, anchor)) !=
-		0)
-		goto no_table;
-	make_like(conn, model, tuple);
-	conn->anchor = anchor;
-	tcp->in_state[FT_TCP_CLOSED]++;
-	return conn;
-
-no_table:
-	anchor->conn = NULL;
-	ft_pool_give(&tcp->conns, conn);
-no_block:
-	ft_pool_give(&tcp->anchors, anchor);
-	return NULL;
 }
 
 // ---- end ----
@@ -260,7 +186,8 @@ void ft_conn_end_hashed(struct ft_stack *stack, struct ft_tcp_conn *conn, uint64
 	ft_conn_table_remove(&tcp->connections, hash, ft_pool_index(&tcp->anchors, conn->anchor));
 	ft_port_release(&tcp->ports, &conn->tuple, conn->reuse);
 	ft_tcp_timers_stop(stack, conn);
-	ft_list_remove(&conn->owing_node);
+	if (unlikely(!ft_list_is_empty(&conn->owing_node)))
+		ft_list_remove(&conn->owing_node);
 	conn->owed = 0;
 	if (conn->send_queue.bytes > 0)
 		discard_unsent(stack, conn);

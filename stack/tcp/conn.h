@@ -166,6 +166,11 @@ _Static_assert(sizeof(struct ft_tcp_conn) <= 768,
 // ended, as far as it takes.
 bool ft_conn_make_room(struct ft_stack *stack, uint32_t most);
 
+// What lingers protects the peer's future, or waits for a peer that may have gone; a new connection is
+// the present. When all blocks are in use, the one that has lingered longest goes (RFC 6429 asks for
+// such a policy; Linux has tcp_max_tw_buckets and tcp_max_orphans).
+bool ft_conn_end_oldest_lingering(struct ft_stack *stack);
+
 // A block, its bytes as the last user left them. NULL: there is none, but for a reserve of an eighth that
 // `leaves_reserve` leaves.
 static inline struct ft_tcp_conn *ft_conn_take_block(struct ft_stack *stack, bool leaves_reserve)
@@ -185,12 +190,6 @@ void ft_conn_init(struct ft_stack *stack, struct ft_tcp_conn *conn,
 
 // Whether no frame may come from the peer's address (RFC 1812 5.3.7): it is ours, or nobody's.
 bool ft_conn_is_peer_martian(const struct ft_stack *stack, const struct ft_tuple *tuple);
-
-// A connection like the model, in CLOSED with its anchor, and its tuple in the table (`hash` is ft_tuple_hash() of it),
-// in no listener's queue, its peer no martian. The caller has held the port with model->reuse; it is given back when the
-// connection ends. NULL when a pool is empty (and nothing lingers that could end early) or the table full.
-struct ft_tcp_conn *ft_conn_create(struct ft_stack *stack, const struct ft_tuple *tuple,
-	uint64_t hash, const struct ft_tcp_conn *model);
 
 // RFC 9293 figure 5: of the state that is left, a bit for each that may follow.
 extern const uint16_t ft_conn_legal_moves[FT_TCP_STATE_COUNT];

@@ -4,6 +4,7 @@
 
 #include "stack.h"
 #include "tcp/conn.h"
+#include "tcp/conn_create.h"
 #include "tcp/handshake.h"
 #include "tcp/isn.h"
 

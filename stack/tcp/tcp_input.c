@@ -484,9 +484,12 @@ static __attribute__((noinline)) struct ft_incoming *take_run_of_parsed(struct f
 	enum ft_drop *reason, bool *is_over)
 {
 	do {
-		*is_over = !take_parsed(stack, next, changes, now, reason);
-		next += !*is_over;
-	} while (!*is_over && next < end && next->frame == NULL);
+		if (unlikely(!take_parsed(stack, next, changes, now, reason))) {
+			*is_over = true;
+			break;
+		}
+		next++;
+	} while (next < end && next->frame == NULL);
 	return next;
 }
 

@@ -5,6 +5,7 @@
 #include "socket/socket.h"
 #include "stack.h"
 #include "tcp/conn.h"
+#include "tcp/conn_create.h"
 #include "tcp/handshake.h"
 #include "tcp/isn.h"
 #include "tcp/listener.h"

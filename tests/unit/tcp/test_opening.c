@@ -4,6 +4,7 @@
 #include <netinet/in.h>
 
 #include "tcp/conn.h"
+#include "tcp/conn_create.h"
 #include "tcp/handshake.h"
 
 #include "peer.h"
