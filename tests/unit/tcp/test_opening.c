@@ -446,6 +446,22 @@ static void established_reset_before_data_in_one_burst_ends_it(void **state)
 	assert_int_equal(peer.stack.tcp.in_state[FT_TCP_SYN_RECEIVED], 1);
 }
 
+// Its block is the next one's, which owes a SYN-ACK of its own.
+static void syn_received_reset_in_its_burst_owes_nothing(void **state)
+{
+	peer_listen();
+	QUEUE(.flags = SYN);
+	QUEUE(.flags = SYN, .from_port = 50001);
+	QUEUE(.seq = 1, .flags = RST);
+	QUEUE(.flags = SYN, .from_port = 50000);
+	peer_turn();
+	EXPECT(.flags = SYN | ACK, .ack = 1);
+	EXPECT(.flags = SYN | ACK, .ack = 1);
+	EXPECT_NOTHING;
+	assert_int_equal(peer.stack.tcp.conns.fresh, 2);
+	assert_int_equal(peer.stack.tcp.in_state[FT_TCP_SYN_RECEIVED], 2);
+}
+
 // Our SYN-ACK could not know.
 static void syn_received_path_with_less_than_the_device_limits_the_mss(void **state)
 {
@@ -593,6 +609,7 @@ int main(void)
 		PEER_TEST(listen_full_backlog_drops_syns),
 		PEER_TEST(listen_syn_twice_in_one_burst_makes_one_connection),
 		PEER_TEST(established_reset_before_data_in_one_burst_ends_it),
+		PEER_TEST(syn_received_reset_in_its_burst_owes_nothing),
 		PEER_TEST(syn_sent_offers_all_options),
 		PEER_TEST(syn_sent_syn_ack_establishes),
 		PEER_TEST(syn_sent_ack_of_something_else_is_reset),
