@@ -198,18 +198,24 @@ extern const uint16_t ft_conn_legal_moves[FT_TCP_STATE_COUNT];
 void ft_tcp_trace_move(struct ft_stack *stack, const struct ft_tcp_conn *conn,
 	enum ft_tcp_state state) __attribute__((cold));
 
-// The one gate for state changes: asserts that the move is legal, counts, traces.
-static inline void ft_conn_set_state(
+// The one gate for state changes: asserts that the move is legal, counts; and traces, but for the first.
+static inline void ft_conn_set_state_untold(
 	struct ft_stack *stack, struct ft_tcp_conn *conn, enum ft_tcp_state state)
 {
 	assert(ft_conn_legal_moves[conn->state] & (1u << state));
-	if (unlikely(stack->trace & FT_TRACE_TCP))
-		ft_tcp_trace_move(stack, conn, state);
 	stack->tcp.in_state[conn->state]--;
 	stack->tcp.in_state[state]++;
 	conn->state = state;
 	if (state == FT_TCP_ESTABLISHED)
 		ft_stack_count(stack, FT_COUNTER_TCP_ESTABLISHED);
+}
+
+static inline void ft_conn_set_state(
+	struct ft_stack *stack, struct ft_tcp_conn *conn, enum ft_tcp_state state)
+{
+	if (unlikely(stack->trace & FT_TRACE_TCP))
+		ft_tcp_trace_move(stack, conn, state);
+	ft_conn_set_state_untold(stack, conn, state);
 }
 
 // The connection is over: into CLOSED, out of the table, nothing owed, timers stopped, send queue

@@ -281,6 +281,14 @@ static __rte_always_inline void ft_tcp_timers_syn_answered(
 		ft_tcp_timers_start_user(stack, conn, now);
 }
 
+// The application closed an open connection: what ft_tcp_timers_orphaned() comes to, likewise.
+static inline void ft_tcp_timers_closed(
+	struct ft_stack *stack, struct ft_tcp_conn *conn, ft_time now)
+{
+	ft_tcp_timers_move(
+		stack, conn, FT_TCP_TIMER_USER, now + ft_tcp_timers_user_timeout(stack, conn));
+}
+
 // The answer was acknowledged, all of it: what ft_tcp_timers_acked() comes to.
 static inline void ft_tcp_timers_answer_acked(struct ft_tcp_conn *conn)
 {

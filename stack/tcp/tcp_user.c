@@ -372,7 +372,8 @@ static void close_conn(struct ft_stack *stack, struct ft_tcp_conn *conn, ft_time
 	ft_conn_reap(stack, conn);
 }
 
-void ft_tcp_close(struct ft_stack *stack, struct ft_tcp_anchor *anchor, ft_time now)
+static __attribute__((noinline)) void close_any(
+	struct ft_stack *stack, struct ft_tcp_anchor *anchor, ft_time now)
 {
 	struct ft_tcp_conn *conn;
 
@@ -384,6 +385,36 @@ void ft_tcp_close(struct ft_stack *stack, struct ft_tcp_anchor *anchor, ft_time 
 		close_conn(stack, conn, now);
 	else
 		ft_anchor_abort(stack, anchor, now);
+}
+
+// Open on our side, all that came was read, and nothing is traced.
+static inline bool is_plainly_closed(const struct ft_stack *stack, const struct ft_tcp_conn *conn)
+{
+	return (conn->state == FT_TCP_ESTABLISHED || conn->state == FT_TCP_CLOSE_WAIT) &&
+	       ft_receive_queue_is_empty(&conn->receive_queue) && stack->trace == 0;
+}
+
+// What close_any() comes to then: a FIN is owed, and nothing to be told or given back.
+static inline void close_plainly(struct ft_stack *stack, struct ft_tcp_conn *conn, ft_time now)
+{
+	leave_socket(conn);
+	conn->is_orphan = true;
+	conn->is_fin_queued = true;
+	if (conn->state == FT_TCP_ESTABLISHED)
+		ft_conn_set_state_untold(stack, conn, FT_TCP_FIN_WAIT_1);
+	else
+		ft_conn_set_state_untold(stack, conn, FT_TCP_LAST_ACK);
+	ft_conn_owe_untold(stack, conn, FT_OWE_OUTPUT);
+	conn->owed &= ~FT_OWE_ROOM; // nobody will write any more
+	ft_tcp_timers_closed(stack, conn, now);
+}
+
+void ft_tcp_close(struct ft_stack *stack, struct ft_tcp_anchor *anchor, ft_time now)
+{
+	if (likely(!ft_anchor_is_at_rest(anchor) && is_plainly_closed(stack, anchor->conn)))
+		close_plainly(stack, anchor->conn, now);
+	else
+		close_any(stack, anchor, now);
 }
 
 // ---- STATUS ----

@@ -100,6 +100,64 @@ static void fin_wait_2_data_to_a_closed_socket_is_reset(void **state)
 	ASSERT_STATE("CLOSED");
 }
 
+// Once it is closed, a peer that answers probes and keeps its window shut is waited for no longer than one that is silent.
+static void established_closed_with_data_held_back_ends_in_time(void **state)
+{
+	ft_time began;
+
+	peer.config.tcp.user_timeout = 60 * FT_SECOND;
+	peer_restart();
+	peer_enter(FT_TCP_ESTABLISHED);
+	SEND(.seq = 1, .ack = 1, .flags = ACK, .is_window_shut = true);
+	peer_write("held back");
+	EXPECT_NOTHING;
+	began = peer.now;
+	peer_close();
+	while (peer_state() != FT_TCP_CLOSED && peer.now - began < 600 * FT_SECOND) {
+		peer_pass(FT_SECOND);
+		if (peer_take_all() > 0)
+			SEND(.seq = 1, .ack = 1, .flags = ACK, .is_window_shut = true);
+	}
+	assert_in_range(peer.now - began, 60 * FT_SECOND, 62 * FT_SECOND);
+	peer_take_all();
+}
+
+// The user timeout begins anew.
+static void established_closed_with_data_in_flight_waits_from_then_on(void **state)
+{
+	ft_time began;
+
+	peer.config.tcp.user_timeout = 60 * FT_SECOND;
+	peer_restart();
+	peer_enter(FT_TCP_ESTABLISHED);
+	peer_write("anyone?");
+	began = peer.now;
+	peer_pass(30 * FT_SECOND);
+	peer_close();
+	while (peer_state() != FT_TCP_CLOSED && peer.now - began < 600 * FT_SECOND)
+		peer_pass(FT_SECOND);
+	assert_in_range(peer.now - began, 90 * FT_SECOND, 92 * FT_SECOND);
+	peer_take_all();
+}
+
+// Nobody will write any more.
+static void established_closed_by_a_writer_that_waits_for_room_wants_none(void **state)
+{
+	struct ft_budget *held = &peer.stack.send_held;
+	static char many[100];
+	const struct iovec iov = { many, sizeof(many) };
+	uint64_t free_mbufs;
+
+	peer_enter(FT_TCP_ESTABLISHED);
+	free_mbufs = held->limit - held->used;
+	held->used += free_mbufs;
+	assert_int_equal(ft_tcp_send(&peer.stack, peer.conn, &iov, 1, 0, peer.now), -EAGAIN);
+	peer_close();
+	EXPECT(.seq = 1, .ack = 1, .flags = FIN | ACK);
+	assert_true(ft_list_is_empty(&peer.stack.tcp.wanting));
+	held->used -= free_mbufs;
+}
+
 // ---- CLOSE-WAIT, LAST-ACK ----
 
 // The application has answered something before, and may well do so again.
@@ -335,6 +393,9 @@ int main(void)
 		PEER_TEST(fin_wait_2_of_an_open_socket_waits_for_ever),
 		PEER_TEST(fin_wait_2_of_a_closed_socket_times_out),
 		PEER_TEST(fin_wait_2_data_to_a_closed_socket_is_reset),
+		PEER_TEST(established_closed_with_data_held_back_ends_in_time),
+		PEER_TEST(established_closed_with_data_in_flight_waits_from_then_on),
+		PEER_TEST(established_closed_by_a_writer_that_waits_for_room_wants_none),
 		PEER_TEST(established_fin_answered_by_ours_is_acked_by_it),
 		PEER_TEST(established_fin_answered_by_data_is_acked_by_it),
 		PEER_TEST(established_data_before_a_fin_that_waited_is_acked_at_once),
