@@ -55,20 +55,20 @@ struct ft_stack *ft_call_stack(void)
 	return find_stack();
 }
 
-struct ft_description *ft_call_find_description(int fd, struct ft_stack **stack)
+struct ft_description *ft_call_find_description(int fd)
 {
+	struct ft_stack *stack = find_stack();
 	struct ft_description *description;
 
-	*stack = find_stack();
-	if (*stack == NULL)
+	if (stack == NULL)
 		return NULL;
-	description = ft_descriptor_description(&(*stack)->sockets->descriptors, fd);
+	description = ft_descriptor_description(&stack->sockets->descriptors, fd);
 	return likely(description != NULL) ? description : refuse(EBADF);
 }
 
-struct ft_socket *ft_call_find_socket(int fd, struct ft_stack **stack)
+struct ft_socket *ft_call_find_socket(int fd)
 {
-	struct ft_description *description = ft_call_find_description(fd, stack);
+	struct ft_description *description = ft_call_find_description(fd);
 
 	if (description == NULL)
 		return NULL;

@@ -35,9 +35,8 @@ void ft_call_tell(struct ft_stack *stack, const struct ft_tuple *tuple, long res
 #define FT_CALLS_TO_A_TURN 1024
 
 // The long ways of the functions below.
-struct ft_description *ft_call_find_description(int fd, struct ft_stack **stack)
-	__attribute__((cold));
-struct ft_socket *ft_call_find_socket(int fd, struct ft_stack **stack) __attribute__((cold));
+struct ft_description *ft_call_find_description(int fd) __attribute__((cold));
+struct ft_socket *ft_call_find_socket(int fd) __attribute__((cold));
 
 // What `fd` leads to on the calling thread's stack, if all is as usual, or NULL. Nothing is changed: the call is not
 // counted yet, so that whatever is not as usual begins anew.
@@ -51,26 +50,26 @@ static inline struct ft_description *ft_call_look(int fd, const struct ft_stack 
 // What `fd` leads to, and the stack it belongs to; or NULL with errno ENXIO or EBADF.
 static inline struct ft_description *ft_call_description(int fd, struct ft_stack **stack)
 {
-	struct ft_stack *own = ft_thread_stack();
-	struct ft_description *description = ft_call_look(fd, own);
+	struct ft_description *description;
 
+	*stack = ft_thread_stack();
+	description = ft_call_look(fd, *stack);
 	if (unlikely(description == NULL))
-		return ft_call_find_description(fd, stack);
+		return ft_call_find_description(fd);
 	ft_thread_begin.calls_left--;
-	*stack = own;
 	return description;
 }
 
 // Likewise the socket, or NULL with errno ENOTSOCK.
 static inline struct ft_socket *ft_call_socket(int fd, struct ft_stack **stack)
 {
-	struct ft_stack *own = ft_thread_stack();
-	struct ft_description *description = ft_call_look(fd, own);
+	struct ft_description *description;
 
+	*stack = ft_thread_stack();
+	description = ft_call_look(fd, *stack);
 	if (unlikely(description == NULL || description->kind != FT_DESCRIPTION_SOCKET))
-		return ft_call_find_socket(fd, stack);
+		return ft_call_find_socket(fd);
 	ft_thread_begin.calls_left--;
-	*stack = own;
 	return ft_container_of(description, struct ft_socket, description);
 }
 

@@ -71,6 +71,13 @@ static bool is_fin_acknowledged(const struct ft_tcp_anchor *conn)
 	return state == FT_TCP_FIN_WAIT_2 || state == FT_TCP_TIME_WAIT || state == FT_TCP_CLOSED;
 }
 
+static inline int close_number(struct ft_stack *stack, int fd, int result)
+{
+	ft_call_trace(stack, NULL, result, "close(fd %d)", fd);
+	ft_socket_close_number(stack, fd, ft_thread_now());
+	return ft_call_result(result);
+}
+
 // Waits until all data and the FIN are acknowledged, or SO_LINGER's time is over; then the close
 // goes on in the background.
 static int linger(struct ft_stack *stack, struct ft_socket *socket)
@@ -86,22 +93,22 @@ static int linger(struct ft_stack *stack, struct ft_socket *socket)
 }
 
 // The descriptor is closed even if the waiting was interrupted, as in Linux.
+static __attribute__((noinline)) int linger_and_close(
+	struct ft_stack *stack, struct ft_socket *socket, int fd)
+{
+	return close_number(stack, fd, linger(stack, socket));
+}
+
 int ft_close(int fd)
 {
 	struct ft_stack *stack;
 	struct ft_description *description = ft_call_description(fd, &stack);
-	int result = 0;
+	struct ft_socket *socket;
 
 	if (description == NULL)
 		return -1;
-	if (description->kind == FT_DESCRIPTION_SOCKET) {
-		struct ft_socket *socket =
-			ft_container_of(description, struct ft_socket, description);
-
-		if (has_to_linger(socket))
-			result = linger(stack, socket);
-	}
-	ft_call_trace(stack, NULL, result, "close(fd %d)", fd);
-	ft_socket_close_number(stack, fd, ft_thread_now());
-	return ft_call_result(result);
+	socket = ft_container_of(description, struct ft_socket, description);
+	if (description->kind == FT_DESCRIPTION_SOCKET && unlikely(has_to_linger(socket)))
+		return linger_and_close(stack, socket, fd);
+	return close_number(stack, fd, 0);
 }
