@@ -33,15 +33,15 @@ int ft_interest_create(struct ft_stack *stack, struct ft_epoll **epoll, int *fd)
 // ---- lists ----
 
 static inline void make_unready(
-	struct ft_stack *stack, struct ft_epoll *epoll, struct ft_watch *watch)
+	const struct ft_sockets *sockets, struct ft_epoll *epoll, struct ft_watch *watch)
 {
 	const struct ft_watch_links links = watch->links;
 
 	if (!watch->is_ready)
 		return;
 	watch->is_ready = false;
-	ft_interest_links_of(stack->sockets, epoll, links.previous)->next = links.next;
-	ft_interest_links_of(stack->sockets, epoll, links.next)->previous = links.previous;
+	ft_interest_links_of(sockets, epoll, links.previous)->next = links.next;
+	ft_interest_links_of(sockets, epoll, links.next)->previous = links.previous;
 }
 
 // The ready list after a report: first those that it did not come to, from `next` on, then those that stay, in
@@ -73,24 +73,26 @@ static inline void take_from_socket(struct ft_stack *stack, struct ft_watch *wat
 	*link = watch->next_of_socket;
 }
 
-static inline void give_back(struct ft_stack *stack, struct ft_epoll *epoll, struct ft_watch *watch)
+static inline void give_back(struct ft_sockets *sockets, struct ft_watch *watch)
 {
-	make_unready(stack, epoll, watch);
+	struct ft_epoll *epoll = ft_interest_epoll_of(sockets, watch);
+
+	make_unready(sockets, epoll, watch);
 	watch->epoll = FT_POOL_NONE;
 	epoll->watch_count--;
-	ft_pool_give(&stack->sockets->watches, watch);
+	ft_pool_give(&sockets->watches, watch);
 }
 
 static void remove_watch(struct ft_stack *stack, struct ft_watch *watch)
 {
 	take_from_socket(stack, watch);
-	give_back(stack, ft_interest_epoll_of(stack->sockets, watch), watch);
+	give_back(stack->sockets, watch);
 }
 
 // Its watches are somewhere among all of the stack.
 void ft_interest_destroy(struct ft_stack *stack, struct ft_epoll *epoll)
 {
-	const uint32_t own = ft_pool_index(&stack->sockets->epolls, epoll);
+	const uint32_t own = ft_interest_epoll_index(stack->sockets, epoll);
 
 	for (uint32_t i = 0; epoll->watch_count > 0; i++) {
 		struct ft_watch *watch = ft_watch_at(stack, i);
@@ -101,14 +103,17 @@ void ft_interest_destroy(struct ft_stack *stack, struct ft_epoll *epoll)
 	ft_pool_give(&stack->sockets->epolls, epoll);
 }
 
-void ft_interest_forget(struct ft_stack *stack, struct ft_socket *socket)
+void ft_interest_forget(struct ft_sockets *sockets, struct ft_socket *socket)
 {
-	struct ft_watch *watch;
+	uint32_t index = socket->first_watch;
 
-	while ((watch = ft_watch_first(stack, socket)) != NULL) {
-		socket->first_watch = watch->next_of_socket;
-		give_back(stack, ft_interest_epoll_of(stack->sockets, watch), watch);
+	while (index != FT_POOL_NONE) {
+		struct ft_watch *watch = ft_watch_in(sockets, index);
+
+		index = watch->next_of_socket;
+		give_back(sockets, watch);
 	}
+	socket->first_watch = FT_POOL_NONE;
 }
 
 static struct ft_watch *find(
@@ -136,39 +141,66 @@ static __rte_always_inline uint32_t wanted_now(
 	return ft_socket_readiness(stack, &socket->description) & wanted;
 }
 
-static inline void want(
-	struct ft_stack *stack, struct ft_watch *watch, const struct epoll_event *event)
+static __attribute__((noinline)) void look_if_ready(
+	struct ft_stack *stack, struct ft_watch *watch, uint32_t index)
 {
-	watch->wanted = *event;
-	watch->wanted.events |= EPOLLERR | EPOLLHUP;
 	if (wanted_now(stack, ft_watch_sockets(stack), watch) != 0)
-		ft_interest_make_ready(
-			stack->sockets, watch, ft_pool_index(&stack->sockets->watches, watch));
+		ft_interest_make_ready(stack->sockets, watch, index);
+}
+
+// Most sockets are watched as soon as they are accepted, when their connection is plainly ready.
+static inline void want(struct ft_stack *stack, const struct ft_socket *socket,
+	struct ft_watch *watch, uint32_t index, const struct epoll_event *event)
+{
+	const struct ft_tcp_conn *conn = ft_tcp_at_work(socket);
+	const uint32_t wanted = event->events | EPOLLERR | EPOLLHUP;
+
+	watch->wanted = (struct epoll_event){ wanted, event->data };
+	if (unlikely(conn == NULL || !ft_tcp_is_plainly_ready(conn)))
+		look_if_ready(stack, watch, index);
+	else if (ft_tcp_plain_readiness(conn, wanted) & wanted)
+		ft_interest_make_ready(stack->sockets, watch, index);
+}
+
+static inline int add(struct ft_stack *stack, struct ft_epoll *epoll, struct ft_socket *socket,
+	int fd, const struct epoll_event *event)
+{
+	struct ft_sockets *sockets = stack->sockets;
+	struct ft_watch *watch;
+	uint32_t index;
+
+	watch = ft_pool_take(&sockets->watches);
+	if (watch == NULL)
+		return -ENOSPC;
+	index = ft_watch_index(sockets, watch);
+	watch->next_of_socket = socket->first_watch;
+	watch->socket = ft_socket_index(sockets, socket);
+	watch->epoll = ft_interest_epoll_index(sockets, epoll);
+	watch->fd = fd;
+	watch->is_ready = false;
+	socket->first_watch = index;
+	epoll->watch_count++;
+	want(stack, socket, watch, index, event);
+	return 0;
+}
+
+// Beside others of its socket.
+static __attribute__((noinline)) int add_another(struct ft_stack *stack, struct ft_epoll *epoll,
+	struct ft_socket *socket, int fd, const struct epoll_event *event)
+{
+	if (find(stack, epoll, socket, fd) != NULL)
+		return -EEXIST;
+	return add(stack, epoll, socket, fd, event);
 }
 
 int ft_interest_add(struct ft_stack *stack, struct ft_epoll *epoll, struct ft_socket *socket,
 	int fd, const struct epoll_event *event)
 {
-	struct ft_sockets *sockets = stack->sockets;
-	struct ft_watch *watch;
-
 	if ((event->events & EPOLLEXCLUSIVE) && (event->events & ~EXCLUSIVE_ALLOWED))
 		return -EINVAL;
-	if (find(stack, epoll, socket, fd) != NULL)
-		return -EEXIST;
-	watch = ft_pool_take(&sockets->watches);
-	if (watch == NULL)
-		return -ENOSPC;
-	*watch = (struct ft_watch){
-		.next_of_socket = socket->first_watch,
-		.socket = ft_pool_index(&sockets->sockets, socket),
-		.epoll = ft_pool_index(&sockets->epolls, epoll),
-		.fd = fd,
-	};
-	socket->first_watch = ft_pool_index(&sockets->watches, watch);
-	epoll->watch_count++;
-	want(stack, watch, event);
-	return 0;
+	if (unlikely(socket->first_watch != FT_POOL_NONE))
+		return add_another(stack, epoll, socket, fd, event);
+	return add(stack, epoll, socket, fd, event);
 }
 
 int ft_interest_modify(struct ft_stack *stack, struct ft_epoll *epoll, struct ft_socket *socket,
@@ -180,7 +212,7 @@ int ft_interest_modify(struct ft_stack *stack, struct ft_epoll *epoll, struct ft
 		return -ENOENT;
 	if ((event->events | watch->wanted.events) & EPOLLEXCLUSIVE)
 		return -EINVAL; // epoll_ctl(2)
-	want(stack, watch, event);
+	want(stack, socket, watch, ft_watch_index(stack->sockets, watch), event);
 	return 0;
 }
 

@@ -43,12 +43,18 @@ struct ft_watch {
 // 36 where epoll_event is packed.
 _Static_assert(sizeof(struct ft_watch) <= 40, "each connection in an epoll has one");
 
-// Its pool's objects stand one behind the other; so do sockets.
+// Its pool's objects stand one behind the other; so do sockets and epolls.
 static inline struct ft_watch *ft_watch_in(const struct ft_sockets *sockets, uint32_t index)
 {
 	struct ft_watch *watches = (struct ft_watch *)sockets->watches.objects;
 
 	return index == FT_POOL_NONE ? NULL : watches + index;
+}
+
+static inline uint32_t ft_watch_index(
+	const struct ft_sockets *sockets, const struct ft_watch *watch)
+{
+	return (uint32_t)(watch - (const struct ft_watch *)sockets->watches.objects);
 }
 
 static inline struct ft_watch *ft_watch_at(const struct ft_stack *stack, uint32_t index)
@@ -71,6 +77,12 @@ static inline struct ft_epoll *ft_interest_epoll_of(
 	const struct ft_sockets *sockets, const struct ft_watch *watch)
 {
 	return (struct ft_epoll *)sockets->epolls.objects + watch->epoll;
+}
+
+static inline uint32_t ft_interest_epoll_index(
+	const struct ft_sockets *sockets, const struct ft_epoll *epoll)
+{
+	return (uint32_t)(epoll - (const struct ft_epoll *)sockets->epolls.objects);
 }
 
 // The watches of a socket: the first, the next, NULL.
@@ -98,7 +110,7 @@ int ft_interest_remove(
 	struct ft_stack *stack, struct ft_epoll *epoll, struct ft_socket *socket, int fd);
 
 // Removes a socket from every epoll: it is being closed.
-void ft_interest_forget(struct ft_stack *stack, struct ft_socket *socket);
+void ft_interest_forget(struct ft_sockets *sockets, struct ft_socket *socket);
 
 // ---- the ready list, for interest.c and for those who are told in line; they are given what they would
 // load anew after each store, for all that the compiler knows ----

@@ -55,10 +55,8 @@ static struct ft_settings *add(
 	return settings;
 }
 
-static void drop_user(struct ft_stack *stack, struct ft_settings *settings)
+void ft_settings_discard(struct ft_stack *stack, struct ft_settings *settings)
 {
-	if (--settings->users > 0)
-		return;
 	if (settings->previous == FT_POOL_NONE)
 		*chain_of(stack, settings) = settings->next;
 	else
@@ -82,10 +80,11 @@ void ft_settings_change(
 	settings = find(stack, *chain, wanted);
 	if (settings == NULL)
 		settings = add(stack, chain, wanted);
-	ft_settings_share(socket, settings);
+	ft_settings_share(settings);
+	socket->settings = settings;
 	if (listener != NULL)
 		ft_tcp_set_listener_options(listener, &settings->options);
-	drop_user(stack, before);
+	ft_settings_release(stack, before);
 }
 
 static struct ft_settings *add_first(struct ft_stack *stack, bool is_udp)
@@ -113,16 +112,4 @@ void ft_settings_init(struct ft_stack *stack)
 		settings->users = 1; // ours
 		sockets->first_settings[is_udp] = settings;
 	}
-}
-
-void ft_settings_share(struct ft_socket *socket, struct ft_settings *settings)
-{
-	settings->users++;
-	socket->settings = settings;
-}
-
-void ft_settings_release(struct ft_stack *stack, struct ft_socket *socket)
-{
-	drop_user(stack, socket->settings);
-	socket->settings = NULL;
 }

@@ -5,6 +5,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include <rte_branch_prediction.h>
+
 #include "base/time.h"
 #include "tcp/tcp.h"
 
@@ -32,12 +34,22 @@ struct ft_settings {
 // The settings sockets begin with, which stack->sockets holds for as long as it lives.
 void ft_settings_init(struct ft_stack *stack);
 
-// Gives a new socket these.
-void ft_settings_share(struct ft_socket *socket, struct ft_settings *settings);
+// A new socket has them.
+static inline void ft_settings_share(struct ft_settings *settings)
+{
+	settings->users++;
+}
 
 // From now on the socket's settings are equal to `wanted`; a listener's connections follow.
 void ft_settings_change(
 	struct ft_stack *stack, struct ft_socket *socket, const struct ft_settings *wanted);
 
-// The socket is being closed.
-void ft_settings_release(struct ft_stack *stack, struct ft_socket *socket);
+// Nobody has them any more.
+void ft_settings_discard(struct ft_stack *stack, struct ft_settings *settings);
+
+// A socket that has them is being closed.
+static inline void ft_settings_release(struct ft_stack *stack, struct ft_settings *settings)
+{
+	if (unlikely(--settings->users == 0))
+		ft_settings_discard(stack, settings);
+}

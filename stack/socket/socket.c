@@ -93,21 +93,15 @@ void ft_socket_close_all(struct ft_stack *stack, ft_time now)
 	close_all_of(stack, FT_DESCRIPTION_EPOLL, now);
 }
 
-// Like `model`, with its descriptor, and nothing behind it. NULL: there is none left.
-static inline struct ft_socket *create(struct ft_stack *stack, const struct ft_socket *model)
+// Gives one that was just filled its descriptor. False: there is none left, and it is given back.
+static inline bool take_number(struct ft_sockets *sockets, struct ft_socket *socket)
 {
-	struct ft_sockets *sockets = stack->sockets;
-	struct ft_socket *socket = ft_pool_take(&sockets->sockets);
-
-	if (unlikely(socket == NULL))
-		return NULL;
-	*socket = *model;
 	if (unlikely(ft_descriptor_take(&sockets->descriptors, &socket->description, 0) < 0)) {
 		ft_pool_give(&sockets->sockets, socket);
-		return NULL;
+		return false;
 	}
-	ft_settings_share(socket, model->settings);
-	return socket;
+	ft_settings_share(socket->settings);
+	return true;
 }
 
 struct ft_binding *ft_socket_need_binding(struct ft_stack *stack, struct ft_socket *socket)
@@ -140,17 +134,19 @@ static int open_transport(struct ft_stack *stack, struct ft_socket *socket)
 int ft_socket_create(struct ft_stack *stack, bool is_udp, struct ft_socket **created, int *fd)
 {
 	struct ft_sockets *sockets = stack->sockets;
-	const struct ft_socket model = {
+	struct ft_socket *socket = ft_pool_take(&sockets->sockets);
+	int error;
+
+	if (socket == NULL)
+		return -EMFILE;
+	*socket = (struct ft_socket){
 		.description.kind = FT_DESCRIPTION_SOCKET,
 		.first_watch = FT_POOL_NONE,
 		.is_udp = is_udp,
 		.mtu_discover = IP_PMTUDISC_WANT,
 		.settings = sockets->first_settings[is_udp],
 	};
-	struct ft_socket *socket = create(stack, &model);
-	int error;
-
-	if (socket == NULL)
+	if (!take_number(sockets, socket))
 		return -EMFILE;
 	error = open_transport(stack, socket);
 	*created = socket;
@@ -158,7 +154,7 @@ int ft_socket_create(struct ft_stack *stack, bool is_udp, struct ft_socket **cre
 	if (error == 0)
 		return 0;
 	ft_descriptor_give(&sockets->descriptors, *fd);
-	ft_settings_release(stack, socket);
+	ft_settings_release(stack, socket->settings);
 	ft_pool_give(&sockets->sockets, socket);
 	return error;
 }
@@ -166,7 +162,12 @@ int ft_socket_create(struct ft_stack *stack, bool is_udp, struct ft_socket **cre
 struct ft_socket *ft_socket_create_accepted(
 	struct ft_stack *stack, const struct ft_socket *listening, bool is_nonblocking)
 {
-	const struct ft_socket model = {
+	struct ft_sockets *sockets = stack->sockets;
+	struct ft_socket *socket = ft_pool_take(&sockets->sockets);
+
+	if (unlikely(socket == NULL))
+		return NULL;
+	*socket = (struct ft_socket){
 		.description.kind = FT_DESCRIPTION_SOCKET,
 		.description.is_nonblocking = is_nonblocking,
 		.first_watch = FT_POOL_NONE,
@@ -175,37 +176,44 @@ struct ft_socket *ft_socket_create_accepted(
 		.mtu_discover = listening->mtu_discover,
 		.settings = listening->settings,
 	};
+	return take_number(sockets, socket) ? socket : NULL;
+}
 
-	return create(stack, &model);
+// Of a socket that was not accepted; its connection is closed.
+static __attribute__((noinline)) void close_binding(
+	struct ft_stack *stack, struct ft_socket *socket, ft_time now)
+{
+	struct ft_binding *binding = socket->binding;
+
+	if (binding->listener != NULL)
+		ft_tcp_close_listener(stack, binding->listener, now);
+	if (socket->is_bound)
+		ft_port_unbind(&stack->tcp.ports, binding);
+	ft_pool_give(&stack->sockets->bindings,
+		ft_container_of(binding, struct ft_socket_binding, binding));
 }
 
 // SO_LINGER with zero seconds is how an application asks for a reset.
-static void close_tcp(struct ft_stack *stack, struct ft_socket *socket, ft_time now)
+static inline void close_tcp(struct ft_stack *stack, struct ft_socket *socket, ft_time now)
 {
 	const struct ft_settings *settings = socket->settings;
-	struct ft_tcp_listener *listener = ft_socket_listener(socket);
 
-	if (listener != NULL)
-		ft_tcp_close_listener(stack, listener, now);
-	if (socket->conn != NULL && settings->has_linger && settings->linger_s == 0)
+	if (socket->conn != NULL && unlikely(settings->has_linger && settings->linger_s == 0))
 		ft_tcp_abort(stack, socket->conn, now);
 	else if (socket->conn != NULL)
 		ft_tcp_close(stack, socket->conn, now);
-	if (socket->is_bound)
-		ft_port_unbind(&stack->tcp.ports, socket->binding);
-	if (socket->binding != NULL)
-		ft_pool_give(&stack->sockets->bindings,
-			ft_container_of(socket->binding, struct ft_socket_binding, binding));
+	if (unlikely(socket->binding != NULL))
+		close_binding(stack, socket, now);
 }
 
 static void close_socket(struct ft_stack *stack, struct ft_socket *socket, ft_time now)
 {
-	ft_interest_forget(stack, socket);
+	ft_interest_forget(stack->sockets, socket);
 	if (socket->is_udp)
 		ft_udp_close(stack, socket->udp);
 	else
 		close_tcp(stack, socket, now);
-	ft_settings_release(stack, socket);
+	ft_settings_release(stack, socket->settings);
 	ft_pool_give(&stack->sockets->sockets, socket);
 }
 

@@ -58,6 +58,13 @@ struct ft_sockets {
 	uint64_t notifications;
 };
 
+// Its pool's objects stand one behind the other, so that no division by a stride is needed.
+static inline uint32_t ft_socket_index(
+	const struct ft_sockets *sockets, const struct ft_socket *socket)
+{
+	return (uint32_t)(socket - (const struct ft_socket *)sockets->sockets.objects);
+}
+
 // Makes stack->sockets: room for config.socket.descriptors. Returns 0 or -ENOMEM.
 int ft_socket_init(struct ft_stack *stack);
 // Closes what is open (connections are aborted) and frees it all.

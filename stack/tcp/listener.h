@@ -96,7 +96,7 @@ static inline struct ft_tcp_anchor *ft_tcp_accept(
 	listener->accept_count--;
 	conn->listener = NULL;
 	conn->socket = socket;
-	conn->anchor->socket = ft_pool_index(&stack->sockets->sockets, socket);
+	conn->anchor->socket = ft_socket_index(stack->sockets, socket);
 	socket->description.is_at_work = true;
 	return conn->anchor;
 }

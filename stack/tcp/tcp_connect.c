@@ -30,7 +30,7 @@ int ft_tcp_connect(struct ft_stack *stack, const struct ft_tuple *tuple, struct 
 		return -ENOMEM;
 	opened->has_martian_peer = ft_conn_is_peer_martian(stack, tuple);
 	opened->socket = socket;
-	opened->anchor->socket = ft_pool_index(&stack->sockets->sockets, socket);
+	opened->anchor->socket = ft_socket_index(stack->sockets, socket);
 	socket->description.is_at_work = true;
 	ft_handshake_begin(opened, ft_isn_choose(&stack->key, hash, now), now);
 	ft_conn_set_state(stack, opened, FT_TCP_SYN_SENT);

@@ -230,7 +230,8 @@ static void configure(void)
 static void clear_socket(struct ft_socket *socket)
 {
 	*socket = (struct ft_socket){ .first_watch = FT_POOL_NONE };
-	ft_settings_share(socket, peer.stack.sockets->first_settings[false]);
+	socket->settings = peer.stack.sockets->first_settings[false];
+	ft_settings_share(socket->settings);
 }
 
 static void start_stack(void)
