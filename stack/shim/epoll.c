@@ -35,7 +35,7 @@ int ft_epoll_create(int size)
 	return size <= 0 ? (int)ft_call_result(-EINVAL) : ft_epoll_create1(0);
 }
 
-static struct ft_epoll *find_epoll(int fd, struct ft_stack **stack)
+static inline struct ft_epoll *find_epoll(int fd, struct ft_stack **stack)
 {
 	struct ft_description *description = ft_call_description(fd, stack);
 
@@ -48,12 +48,12 @@ static struct ft_epoll *find_epoll(int fd, struct ft_stack **stack)
 	return ft_container_of(description, struct ft_epoll, description);
 }
 
-static int change(struct ft_stack *stack, struct ft_epoll *epoll, int operation,
+static inline int change(struct ft_stack *stack, struct ft_epoll *epoll, int operation,
 	struct ft_socket *socket, int fd, const struct epoll_event *event)
 {
-	switch (operation) {
-	case EPOLL_CTL_ADD:
+	if (likely(operation == EPOLL_CTL_ADD))
 		return ft_interest_add(stack, epoll, socket, fd, event);
+	switch (operation) {
 	case EPOLL_CTL_MOD:
 		return ft_interest_modify(stack, epoll, socket, fd, event);
 	case EPOLL_CTL_DEL:
@@ -63,7 +63,9 @@ static int change(struct ft_stack *stack, struct ft_epoll *epoll, int operation,
 	}
 }
 
-int ft_epoll_ctl(int epoll_fd, int operation, int fd, struct epoll_event *event)
+// Finds out what is not as it should be, if anything is.
+static __attribute__((noinline)) int change_carefully(
+	int epoll_fd, int operation, int fd, const struct epoll_event *event)
 {
 	struct ft_stack *stack;
 	struct ft_description *watched = ft_call_description(fd, &stack);
@@ -80,6 +82,20 @@ int ft_epoll_ctl(int epoll_fd, int operation, int fd, struct epoll_event *event)
 		return ft_call_result(-EFAULT);
 	return ft_call_result(change(stack, epoll, operation,
 		ft_container_of(watched, struct ft_socket, description), fd, event));
+}
+
+int ft_epoll_ctl(int epoll_fd, int operation, int fd, struct epoll_event *event)
+{
+	struct ft_stack *stack = ft_thread_stack();
+	struct ft_description *watched = ft_call_look(fd, stack);
+	struct ft_description *watching = ft_call_look(epoll_fd, stack);
+
+	if (unlikely(watched == NULL || watched->kind != FT_DESCRIPTION_SOCKET ||
+		     watching == NULL || watching->kind != FT_DESCRIPTION_EPOLL || event == NULL))
+		return change_carefully(epoll_fd, operation, fd, event);
+	ft_thread_begin.calls_left--;
+	return ft_call_result(change(stack, ft_container_of(watching, struct ft_epoll, description),
+		operation, ft_container_of(watched, struct ft_socket, description), fd, event));
 }
 
 static int wait_for_events(struct ft_stack *stack, struct ft_epoll *epoll,
