@@ -241,9 +241,6 @@ static inline struct ft_socket *take_connection(
 	if (unlikely(socket == NULL))
 		return NULL;
 	socket->conn = ft_tcp_accept(stack, listener, socket);
-	if (unlikely(listener->was_told &&
-		     !ft_tcp_has_options(socket->conn, &socket->settings->options)))
-		keep_own_options(stack, socket);
 	return socket;
 }
 
@@ -254,7 +251,7 @@ static void tell_peer(const struct ft_socket *socket, struct sockaddr *address, 
 	ft_address_write(&tuple->remote, tuple->remote_port, address, length);
 }
 
-static inline int accept_peer(struct ft_stack *stack, const struct ft_socket *listening,
+static int accept_peer(struct ft_stack *stack, const struct ft_socket *listening,
 	struct sockaddr *address, socklen_t *length, int flags)
 {
 	struct ft_socket *socket;
@@ -272,8 +269,11 @@ static inline int accept_peer(struct ft_stack *stack, const struct ft_socket *li
 	if (error != 0)
 		return error;
 	socket = take_connection(stack, listening, flags);
-	if (unlikely(socket == NULL))
+	if (socket == NULL)
 		return -EMFILE;
+	if (ft_socket_listener(listening)->was_told &&
+		!ft_tcp_has_options(socket->conn, &socket->settings->options))
+		keep_own_options(stack, socket);
 	fd = socket->description.first;
 	if (flags & SOCK_CLOEXEC)
 		ft_descriptor_find(&stack->sockets->descriptors, fd)->close_on_exec = true;
@@ -284,7 +284,8 @@ static inline int accept_peer(struct ft_stack *stack, const struct ft_socket *li
 	return fd;
 }
 
-int ft_accept4(int fd, struct sockaddr *address, socklen_t *length, int flags)
+static __attribute__((noinline)) int accept_otherwise(
+	int fd, struct sockaddr *address, socklen_t *length, int flags)
 {
 	struct ft_stack *stack;
 	struct ft_socket *socket = ft_call_socket(fd, &stack);
@@ -292,6 +293,36 @@ int ft_accept4(int fd, struct sockaddr *address, socklen_t *length, int flags)
 	if (socket == NULL)
 		return -1;
 	return ft_call_result(accept_peer(stack, socket, address, length, flags));
+}
+
+// A connection waits, which has its listener's options, and nothing is to be told.
+static inline bool may_accept_at_once(
+	const struct ft_stack *stack, const struct ft_description *description)
+{
+	const struct ft_socket *socket =
+		ft_container_of(description, const struct ft_socket, description);
+	const struct ft_tcp_listener *listener;
+
+	if (description->kind != FT_DESCRIPTION_SOCKET)
+		return false;
+	listener = ft_socket_listener(socket);
+	return listener != NULL && ft_tcp_has_waiting(listener) && !listener->was_told &&
+	       stack->trace == 0;
+}
+
+int ft_accept4(int fd, struct sockaddr *address, socklen_t *length, int flags)
+{
+	struct ft_stack *stack = ft_thread_stack();
+	const struct ft_description *description = ft_call_look(fd, stack);
+	struct ft_socket *socket;
+
+	if (unlikely(description == NULL || address != NULL || (flags & ~SOCK_NONBLOCK) ||
+		     !may_accept_at_once(stack, description)))
+		return accept_otherwise(fd, address, length, flags);
+	ft_thread_begin.calls_left--;
+	socket = take_connection(
+		stack, ft_container_of(description, const struct ft_socket, description), flags);
+	return ft_call_result(socket != NULL ? socket->description.first : -EMFILE);
 }
 
 int ft_accept(int fd, struct sockaddr *address, socklen_t *length)

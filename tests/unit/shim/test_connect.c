@@ -18,6 +18,30 @@ static void listening_connect_is_accepted(void **state)
 	assert_fails(connect_to(listener, OURS, 7000), EISCONN);
 }
 
+// Each wish alone.
+static void waiting_connections_are_accepted_as_asked(void **state)
+{
+	int listener = new_listener(7000), clients[4], server;
+	struct sockaddr_in peer;
+	socklen_t length = sizeof(peer);
+
+	for (int i = 0; i < 4; i++) {
+		clients[i] = new_tcp();
+		assert_int_equal(connect_to(clients[i], OURS, 7000), 0);
+	}
+	assert_fails(ft_accept4(listener, NULL, NULL, 1), EINVAL);
+	ft_accept(listener, (struct sockaddr *)&peer, &length);
+	assert_int_equal(ntohs(peer.sin_port), port_of(clients[0]));
+	server = ft_accept4(listener, NULL, NULL, SOCK_CLOEXEC);
+	assert_int_equal(ft_fcntl(server, F_GETFD), FD_CLOEXEC);
+	assert_int_equal(ft_fcntl(server, F_GETFL), O_RDWR);
+	server = ft_accept4(listener, NULL, NULL, SOCK_NONBLOCK);
+	assert_int_equal(ft_fcntl(server, F_GETFD), 0);
+	assert_int_equal(ft_fcntl(server, F_GETFL), O_RDWR | O_NONBLOCK);
+	server = ft_accept(listener, NULL, NULL);
+	assert_int_equal(ft_fcntl(server, F_GETFL), O_RDWR);
+}
+
 static void wildcard_connect_goes_to_ourselves(void **state)
 {
 	int client = new_tcp();
@@ -392,6 +416,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		lone_test(listening_connect_is_accepted),
+		lone_test(waiting_connections_are_accepted_as_asked),
 		lone_test(wildcard_connect_goes_to_ourselves),
 		lone_test(nobody_listens_connect_is_refused),
 		lone_test(absent_neighbour_connect_is_unreachable),
