@@ -720,6 +720,84 @@ static void ack_of_our_syn_with_text(void)
 	assert_int_equal(only_block()->rcv.nxt - peer.peer_iss, 3);
 }
 
+static void close_first(void)
+{
+	open_fully();
+	peer_accept();
+	peer_close();
+	peer_take_all();
+	assert_int_equal(only_block()->state, FT_TCP_FIN_WAIT_1);
+}
+
+static void close_second(void)
+{
+	fin();
+	peer_accept();
+	peer_close();
+	peer_take_all();
+	assert_int_equal(only_block()->state, FT_TCP_LAST_ACK);
+}
+
+static void fin_that_acknowledges_ours(void)
+{
+	close_first();
+	SEND(.seq = 1, .ack = 2, .flags = FIN | ACK, STAMPED);
+	assert_int_equal(only_block()->state, FT_TCP_TIME_WAIT);
+	SEND(.seq = 1, .ack = 2, .flags = FIN | ACK, STAMPED); // once more
+	SEND(.seq = 2, .ack = 2, .flags = ACK, STAMPED);
+	assert_int_equal(only_block()->state, FT_TCP_TIME_WAIT);
+}
+
+static void fin_behind_the_ack_of_ours(void)
+{
+	close_first();
+	SEND(.seq = 1, .ack = 2, .flags = ACK, STAMPED);
+	assert_int_equal(only_block()->state, FT_TCP_FIN_WAIT_2);
+	SEND(.seq = 1, .ack = 2, .flags = FIN | ACK, STAMPED);
+	assert_int_equal(only_block()->state, FT_TCP_TIME_WAIT);
+}
+
+static void both_fins_at_once(void)
+{
+	close_first();
+	SEND(.seq = 1, .ack = 1, .flags = FIN | ACK, STAMPED);
+	assert_int_equal(only_block()->state, FT_TCP_CLOSING);
+	SEND(.seq = 2, .ack = 1, .flags = ACK, STAMPED); // of what came before
+	assert_int_equal(only_block()->state, FT_TCP_CLOSING);
+	SEND(.seq = 2, .ack = 2, .flags = ACK, STAMPED);
+	assert_int_equal(only_block()->state, FT_TCP_TIME_WAIT);
+}
+
+static void last_ack(void)
+{
+	close_second();
+	SEND(.seq = 2, .ack = 1, .flags = ACK, STAMPED); // of what came before
+	assert_int_equal(only_block()->state, FT_TCP_LAST_ACK);
+	SEND(.seq = 2, .ack = 2, .flags = ACK, STAMPED);
+	assert_int_equal(peer.stack.tcp.anchors.in_use, 0);
+}
+
+// What the SYN was looked up for ends before it, or waits in TIME-WAIT by then.
+static void syn_behind_the_last_ack_in_a_burst(void)
+{
+	close_second();
+	QUEUE(.seq = 2, .ack = 2, .flags = ACK, STAMPED);
+	QUEUE(.seq = 100000, USUAL_SYN);
+	peer_turn();
+	assert_int_equal(peer.stack.tcp.in_state[FT_TCP_SYN_RECEIVED], 1);
+	assert_int_equal(peer.stack.tcp.anchors.in_use, 1);
+}
+
+static void syn_behind_the_last_fin_in_a_burst(void)
+{
+	close_first();
+	QUEUE(.seq = 1, .ack = 2, .flags = FIN | ACK, STAMPED);
+	QUEUE(.seq = 100000, USUAL_SYN);
+	peer_turn();
+	assert_int_equal(peer.stack.tcp.in_state[FT_TCP_SYN_RECEIVED], 1);
+	assert_int_equal(peer.stack.tcp.anchors.in_use, 1);
+}
+
 static uint64_t digest_of_scene(void (*scene)(void), bool general)
 {
 	read_sum = 0;
@@ -738,7 +816,9 @@ static uint64_t digest_of_scene(void (*scene)(void), bool general)
 static void rare_segments_predicted_or_not_come_to_the_same(void **state)
 {
 	void (*const scenes[])(void) = { syn_twice_in_a_burst, fin, fin_before_its_time,
-		fin_beside_text, wrong_ack_of_our_syn, ack_of_our_syn_with_text };
+		fin_beside_text, wrong_ack_of_our_syn, ack_of_our_syn_with_text,
+		fin_that_acknowledges_ours, fin_behind_the_ack_of_ours, both_fins_at_once, last_ack,
+		syn_behind_the_last_ack_in_a_burst, syn_behind_the_last_fin_in_a_burst };
 
 	ft_random_init(&chance, 1);
 	ft_hash_key_init(&key, &chance);
