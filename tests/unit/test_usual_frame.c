@@ -540,10 +540,36 @@ static void only_usual_frames_are_vouched_for(void **state)
 	assert_false(is_vouched_for_by_us(&split, &flags));
 	assert_false(is_vouched_for_by_us(&tagged, &flags));
 	assert_false(is_vouched_for_by_us(&elsewhere, &flags));
-	for (struct frame cut = make_bare(); cut.length-- > 0;) {
-		cut.ol_flags = 0;
+}
+
+// IP says that they are whole, and both sums, as far as there is anything to sum up, are right.
+static void cut_frames_are_not_vouched_for(void **state)
+{
+	for (uint32_t length = IP; length < OPTIONS; length++) {
+		struct frame cut = make_bare();
+		struct rte_ipv4_hdr *ip = ip_of(&cut);
+		uint64_t flags;
+
+		memset(cut.bytes + TCP, 0, FRAME_MAX - TCP);
+		cut.ol_flags = RTE_MBUF_F_RX_L4_CKSUM_GOOD;
+		cut.length = length;
+		ip->total_length = rte_cpu_to_be_16(length - IP);
+		ip->hdr_checksum = 0;
+		ip->hdr_checksum = (uint16_t)~rte_raw_cksum(ip, sizeof(*ip));
 		assert_false(is_vouched_for_by_us(&cut, &flags));
 	}
+}
+
+static void frame_with_an_mbuf_behind_it_is_not_vouched_for(void **state)
+{
+	struct frame frame = make_bare();
+	struct rte_mbuf *pkt, *more = rte_pktmbuf_alloc(peer.stack.receive_pool);
+
+	frame.ol_flags = 0;
+	pkt = make_packet(&frame);
+	assert_int_equal(rte_pktmbuf_chain(pkt, more), 0);
+	assert_false(ft_usual_frame_vouch_for(&peer.stack, pkt));
+	rte_pktmbuf_free(pkt);
 }
 
 static void padding_goes_the_long_way_where_nobody_vouches(void **state)
@@ -719,6 +745,8 @@ int main(void)
 		PEER_TEST(what_the_nic_does_not_vouch_for_the_stack_may),
 		PEER_TEST(changed_bit_is_not_vouched_for),
 		PEER_TEST(only_usual_frames_are_vouched_for),
+		PEER_TEST(cut_frames_are_not_vouched_for),
+		PEER_TEST(frame_with_an_mbuf_behind_it_is_not_vouched_for),
 		PEER_TEST(padding_goes_the_long_way_where_nobody_vouches),
 		PEER_TEST(padding_does_not_make_a_checksum_right),
 		PEER_TEST(any_frame_is_as_on_the_long_way),

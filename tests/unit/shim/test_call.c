@@ -200,6 +200,15 @@ static void call_of_epoll(int epoll)
 	assert_int_equal(ft_fcntl(epoll, F_GETFD), 0);
 }
 
+static int watched;
+
+static void call_of_two_numbers(int epoll)
+{
+	struct epoll_event event = { .events = EPOLLIN };
+
+	assert_int_equal(ft_epoll_ctl(epoll, EPOLL_CTL_MOD, watched, &event), 0);
+}
+
 static void call_without_number(int other)
 {
 	static int opened;
@@ -232,10 +241,13 @@ static void so_many_calls_without_a_turn_and_no_more(void **state)
 		void (*call)(int fd);
 		int fd;
 	} kinds[] = { { call_by_number, new_tcp() }, { call_of_epoll, ft_epoll_create1(0) },
-		{ call_without_number, 0 }, { call_to_send, pair.client },
-		{ call_at_the_end, ended.server } };
+		{ call_of_two_numbers, ft_epoll_create1(0) }, { call_without_number, 0 },
+		{ call_to_send, pair.client }, { call_at_the_end, ended.server } };
 	char byte;
 
+	watched = new_udp();
+	assert_int_equal(
+		ft_epoll_ctl(kinds[2].fd, EPOLL_CTL_ADD, watched, &(struct epoll_event){ 0 }), 0);
 	assert_int_equal(ft_shutdown(ended.client, SHUT_WR), 0);
 	assert_int_equal(ft_recv(ended.server, &byte, 1, 0), 0);
 	for (size_t kind = 0; kind < RTE_DIM(kinds); kind++) {

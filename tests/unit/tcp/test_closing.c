@@ -100,6 +100,32 @@ static void fin_wait_2_data_to_a_closed_socket_is_reset(void **state)
 	ASSERT_STATE("CLOSED");
 }
 
+static void enter_fin_wait_2_by_closing(void)
+{
+	peer_enter(FT_TCP_ESTABLISHED);
+	peer_close();
+	EXPECT(.seq = 1, .ack = 1, .flags = FIN | ACK);
+	TAKES(.seq = 1, .ack = 2, .flags = ACK);
+	ASSERT_STATE("FIN-WAIT-2");
+}
+
+static void established_closed_times_out_in_fin_wait_2(void **state)
+{
+	enter_fin_wait_2_by_closing();
+	peer_pass(59 * FT_SECOND);
+	ASSERT_STATE("FIN-WAIT-2");
+	peer_pass(2 * FT_SECOND);
+	ASSERT_STATE("CLOSED");
+}
+
+static void established_closed_data_in_fin_wait_2_is_reset(void **state)
+{
+	enter_fin_wait_2_by_closing();
+	DROPS(TCP_CLOSED_RECEIVER, .seq = 1, .ack = 2, .flags = ACK, .text = "anyone?");
+	EXPECT(.seq = 2, .flags = RST);
+	ASSERT_STATE("CLOSED");
+}
+
 // Once it is closed, a peer that answers probes and keeps its window shut is waited for no longer than one that is silent.
 static void established_closed_with_data_held_back_ends_in_time(void **state)
 {
@@ -393,6 +419,8 @@ int main(void)
 		PEER_TEST(fin_wait_2_of_an_open_socket_waits_for_ever),
 		PEER_TEST(fin_wait_2_of_a_closed_socket_times_out),
 		PEER_TEST(fin_wait_2_data_to_a_closed_socket_is_reset),
+		PEER_TEST(established_closed_times_out_in_fin_wait_2),
+		PEER_TEST(established_closed_data_in_fin_wait_2_is_reset),
 		PEER_TEST(established_closed_with_data_held_back_ends_in_time),
 		PEER_TEST(established_closed_with_data_in_flight_waits_from_then_on),
 		PEER_TEST(established_closed_by_a_writer_that_waits_for_room_wants_none),

@@ -108,6 +108,19 @@ static void listen_data_beside_syn_is_not_acknowledged(void **state)
 	EXPECT(.seq = 0, .ack = 1, .flags = SYN | ACK);
 }
 
+// From the third on, a SYN's listener is at hand.
+static void listen_each_syn_counts_as_a_segment(void **state)
+{
+	peer_enter(FT_TCP_LISTEN);
+	for (uint16_t i = 0; i < 5; i++) {
+		const uint64_t before = peer_counter(FT_COUNTER_TCP_SEGMENTS_IN);
+
+		TAKES(.flags = SYN, .from_port = 50000 + i);
+		EXPECT(.ack = 1, .flags = SYN | ACK);
+		assert_int_equal(peer_counter(FT_COUNTER_TCP_SEGMENTS_IN), before + 1);
+	}
+}
+
 static void listen_full_backlog_drops_syns(void **state)
 {
 	peer_enter(FT_TCP_LISTEN);
@@ -606,6 +619,7 @@ int main(void)
 		PEER_TEST(listen_reset_is_ignored),
 		PEER_TEST(listen_impossible_flags_make_no_state),
 		PEER_TEST(listen_data_beside_syn_is_not_acknowledged),
+		PEER_TEST(listen_each_syn_counts_as_a_segment),
 		PEER_TEST(listen_full_backlog_drops_syns),
 		PEER_TEST(listen_syn_twice_in_one_burst_makes_one_connection),
 		PEER_TEST(established_reset_before_data_in_one_burst_ends_it),

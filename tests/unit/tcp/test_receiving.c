@@ -160,6 +160,30 @@ static void slow_reader_closes_and_opens_the_window(void **state)
 	EXPECT(.seq = 1, .ack = 4097, .flags = ACK, .window = 4096);
 }
 
+static void read_bytes(uint32_t bytes)
+{
+	uint8_t text[4096];
+	const struct iovec iov = { text, bytes };
+
+	assert_int_equal(ft_tcp_receive(&peer.stack, peer.conn, &iov, 1, 0, peer.now), bytes);
+	peer_turn();
+}
+
+// It has opened only as far as was read.
+static void slow_reader_of_few_bytes_does_not_open_the_window(void **state)
+{
+	peer.config.tcp.receive_buffer = 4096;
+	peer_restart();
+	peer_enter(FT_TCP_ESTABLISHED);
+	for (uint32_t i = 0; i < 4; i++)
+		SEND(.seq = 1 + 1000 * i, .ack = 1, .flags = ACK, .bytes = 1000);
+	peer_take_all();
+	read_bytes(100);
+	EXPECT_NOTHING;
+	read_bytes(3900);
+	EXPECT(.seq = 1, .ack = 4001, .flags = ACK, .window = 4096);
+}
+
 // RFC 9293 3.10.7.4: though nothing of it can be taken, its ACK counts.
 static void probe_of_a_shut_window_acks_our_data(void **state)
 {
@@ -355,6 +379,7 @@ int main(void)
 		PEER_TEST(partly_old_segment_gives_its_new_part),
 		PEER_TEST(segment_outside_the_window_is_acked_and_dropped),
 		PEER_TEST(slow_reader_closes_and_opens_the_window),
+		PEER_TEST(slow_reader_of_few_bytes_does_not_open_the_window),
 		PEER_TEST(probe_of_a_shut_window_acks_our_data),
 		PEER_TEST(fin_at_the_edge_of_a_full_window_is_taken),
 		PEER_TEST(urgent_byte_is_apart_and_stops_reading),

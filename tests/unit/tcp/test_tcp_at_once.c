@@ -78,6 +78,25 @@ static void established_window_that_opens_with_a_read_at_once_is_told(void **sta
 	assert_int_equal(peer.conn->conn->rcv.wnd, 1 << 20);
 }
 
+// It has moved by more than a segment before, but not by so much that it was told.
+static void established_window_that_opens_little_with_a_read_at_once_is_not_told(void **state)
+{
+	char got[FT_FEW] = "";
+
+	establish();
+	TAKES(.seq = 1, .ack = 1, .flags = ACK, .bytes = 1000);
+	TAKES(.seq = 1001, .ack = 1, .flags = ACK, .bytes = 500);
+	peer_expect_read_bytes(1500);
+	peer_pass(FT_SECOND);
+	peer_take_all();
+	TAKES(.seq = 1501, .ack = 1, .flags = ACK, .text = "request");
+	assert_true(may_read(64));
+	assert_int_equal(read_at_once(got), 7);
+	assert_in_range(peer.conn->conn->rcv.wnd, 1, 8192 - 1001);
+	peer_turn();
+	EXPECT_NOTHING;
+}
+
 static void closed_by_the_peer_the_end_is_told_at_once_when_all_is_read(void **state)
 {
 	char got[FT_FEW] = "";
@@ -176,6 +195,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		PEER_TEST(established_request_is_taken_at_once_by_who_has_room),
 		PEER_TEST(established_window_that_opens_with_a_read_at_once_is_told),
+		PEER_TEST(established_window_that_opens_little_with_a_read_at_once_is_not_told),
 		PEER_TEST(closed_by_the_peer_the_end_is_told_at_once_when_all_is_read),
 		PEER_TEST(established_urgent_request_is_not_taken_at_once),
 		PEER_TEST(established_few_behind_a_flush_are_held_by_the_cork),

@@ -48,6 +48,22 @@ static void listen_syn_is_followed_from_frame_to_state(void **state)
 	EXPECT(.seq = 0, .ack = 1, .flags = SYN | ACK);
 }
 
+// At hand, as from the third SYN on.
+static void listen_listener_of_every_syn_is_told(void **state)
+{
+	peer_enter(FT_TCP_LISTEN);
+	for (uint16_t i = 0; i < 4; i++) {
+		SEND(.flags = SYN, .from_port = 50000 + i);
+		EXPECT(.ack = 1, .flags = SYN | ACK);
+	}
+	told_listen(&peer.stack, FT_TRACE_DEMUX);
+	SEND(.flags = SYN, .from_port = 50004);
+	told_expect(
+		"demux #1 hash 0xN: bucket N of 64, tag 0xN; candidates compared: 0; none is its connection\n"
+		"demux #1 port 7: fd 3 listens there, bound to 0.0.0.0:7\n");
+	EXPECT(.ack = 1, .flags = SYN | ACK);
+}
+
 static void listen_options_of_both_syns_are_told(void **state)
 {
 	peer_enter(FT_TCP_LISTEN);
@@ -201,6 +217,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		PEER_TEST(listen_syn_is_followed_from_frame_to_state),
+		PEER_TEST(listen_listener_of_every_syn_is_told),
 		PEER_TEST(listen_options_of_both_syns_are_told),
 		PEER_TEST(established_data_is_followed_to_the_reader),
 		PEER_TEST(established_close_passes_its_states),
