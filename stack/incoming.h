@@ -12,8 +12,8 @@ struct rte_mbuf;
 
 struct ft_incoming {
 	struct rte_mbuf *pkt;
-	// NULL: parsed, and what follows is in its info instead. Else the packet is as the NIC left it, its
-	// info as its last user did.
+	// NULL: parsed, and what follows is in its info instead. Else the packet is as the NIC left it, but that the
+	// stack may have vouched for it, and its info as its last user left it.
 	const struct ft_usual_headers *frame;
 	uint64_t hash;		     // of the tuple
 	uint64_t remote, ports;	     // the end of the tuple: ft_tuple_ends_in()

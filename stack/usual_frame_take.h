@@ -421,10 +421,10 @@ static __rte_always_inline void ft_usual_fill(
 // The NIC does not vouch for both checksums.
 bool ft_usual_frame_take_verified(struct ft_stack *stack, struct rte_mbuf *pkt);
 
-// The NIC vouches for both; a SYN, and as expected but for its options.
+// It is vouched for; a SYN, and as expected but for its options.
 bool ft_usual_frame_take_syn(struct ft_stack *stack, struct rte_mbuf *pkt);
 
-// Nearly every SYN from the NIC, which vouches for it: nothing beside it, options as Linux lays them out. True: its info,
+// Nearly every SYN from the NIC that is vouched for: nothing beside it, options as Linux lays them out. True: its info,
 // whatever stood there, is as the long way would have left it, with the hash. False: nothing was changed.
 bool ft_usual_frame_take_plain_syn(struct ft_stack *stack, struct rte_mbuf *pkt);
 

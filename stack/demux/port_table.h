@@ -10,6 +10,7 @@
 //	              group                 group             receivers with SO_REUSEPORT, an array
 //	              uses                  uses              how many, by what they allow
 #pragma once
+#include <assert.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -156,8 +157,10 @@ void ft_port_release(struct ft_port_table *table, const struct ft_tuple *tuple, 
 static inline int ft_port_hold_found(
 	struct ft_port_table *table, const struct ft_tuple *tuple, uint8_t reuse)
 {
-	uint32_t *uses = ft_port_recent_of(table, tuple->local_port)->uses;
+	const struct ft_port_recent *recent = ft_port_recent_of(table, tuple->local_port);
+	uint32_t *uses = recent->uses;
 
+	assert(ft_port_is_recent(table, recent, tuple)); // nothing has changed since
 	if (unlikely(uses == NULL))
 		return ft_port_hold(table, tuple, reuse);
 	uses[reuse]++;

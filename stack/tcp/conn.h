@@ -198,7 +198,7 @@ extern const uint16_t ft_conn_legal_moves[FT_TCP_STATE_COUNT];
 void ft_tcp_trace_move(struct ft_stack *stack, const struct ft_tcp_conn *conn,
 	enum ft_tcp_state state) __attribute__((cold));
 
-// The one gate for state changes: asserts that the move is legal, counts; and traces, but for the first.
+// The one gate for state changes while nothing is traced: asserts that the move is legal, and counts.
 static inline void ft_conn_set_state_untold(
 	struct ft_stack *stack, struct ft_tcp_conn *conn, enum ft_tcp_state state)
 {
@@ -210,6 +210,7 @@ static inline void ft_conn_set_state_untold(
 		ft_stack_count(stack, FT_COUNTER_TCP_ESTABLISHED);
 }
 
+// The one gate at any time: traces, too.
 static inline void ft_conn_set_state(
 	struct ft_stack *stack, struct ft_tcp_conn *conn, enum ft_tcp_state state)
 {
