@@ -141,14 +141,20 @@ static void segment_outside_the_window_is_acked_and_dropped(void **state)
 	peer_expect_read_error(-EAGAIN);
 }
 
-// The buffer fills: the window closes exactly, does not move by little, opens when it is worth it.
-static void slow_reader_closes_and_opens_the_window(void **state)
+// Of 4,096 bytes, with four segments.
+static void fill_small_buffer(uint32_t segment_bytes)
 {
 	peer.config.tcp.receive_buffer = 4096;
 	peer_restart();
 	peer_enter(FT_TCP_ESTABLISHED);
 	for (uint32_t i = 0; i < 4; i++)
-		SEND(.seq = 1 + 1000 * i, .ack = 1, .flags = ACK, .bytes = 1000);
+		SEND(.seq = 1 + segment_bytes * i, .ack = 1, .flags = ACK, .bytes = segment_bytes);
+}
+
+// The buffer fills: the window closes exactly, does not move by little, opens when it is worth it.
+static void slow_reader_closes_and_opens_the_window(void **state)
+{
+	fill_small_buffer(1000);
 	EXPECT(.seq = 1, .ack = 2001, .flags = ACK, .window = 2096);
 	EXPECT(.seq = 1, .ack = 4001, .flags = ACK, .window = 96);
 	SEND(.seq = 4001, .ack = 1, .flags = ACK, .bytes = 96);
@@ -172,11 +178,7 @@ static void read_bytes(uint32_t bytes)
 // It has opened only as far as was read.
 static void slow_reader_of_few_bytes_does_not_open_the_window(void **state)
 {
-	peer.config.tcp.receive_buffer = 4096;
-	peer_restart();
-	peer_enter(FT_TCP_ESTABLISHED);
-	for (uint32_t i = 0; i < 4; i++)
-		SEND(.seq = 1 + 1000 * i, .ack = 1, .flags = ACK, .bytes = 1000);
+	fill_small_buffer(1000);
 	peer_take_all();
 	read_bytes(100);
 	EXPECT_NOTHING;
@@ -187,11 +189,7 @@ static void slow_reader_of_few_bytes_does_not_open_the_window(void **state)
 // RFC 9293 3.10.7.4: though nothing of it can be taken, its ACK counts.
 static void probe_of_a_shut_window_acks_our_data(void **state)
 {
-	peer.config.tcp.receive_buffer = 4096;
-	peer_restart();
-	peer_enter(FT_TCP_ESTABLISHED);
-	for (uint32_t i = 0; i < 4; i++)
-		SEND(.seq = 1 + 1024 * i, .ack = 1, .flags = ACK, .bytes = 1024);
+	fill_small_buffer(1024);
 	peer_take_all();
 	peer_write("abcd");
 	EXPECT(.seq = 1, .ack = 4097, .flags = PSH | ACK, .text = "abcd", .is_window_shut = true);
@@ -205,11 +203,7 @@ static void probe_of_a_shut_window_acks_our_data(void **state)
 // A FIN takes no room: one that stands at the very edge of the window is taken.
 static void fin_at_the_edge_of_a_full_window_is_taken(void **state)
 {
-	peer.config.tcp.receive_buffer = 4096;
-	peer_restart();
-	peer_enter(FT_TCP_ESTABLISHED);
-	for (uint32_t i = 0; i < 4; i++)
-		SEND(.seq = 1 + 1000 * i, .ack = 1, .flags = ACK, .bytes = 1000);
+	fill_small_buffer(1000);
 	peer_take_all();
 	SEND(.seq = 4001, .ack = 1, .flags = FIN | ACK, .bytes = 96);
 	EXPECT(.seq = 1, .ack = 4098, .flags = ACK, .is_window_shut = true);
