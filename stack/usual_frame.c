@@ -203,13 +203,15 @@ bool ft_usual_frame_vouch_for(struct ft_stack *stack, struct rte_mbuf *pkt)
 	const struct ft_usual_headers *frame =
 		rte_pktmbuf_mtod(pkt, const struct ft_usual_headers *);
 	const uint64_t said = RTE_MBUF_F_RX_IP_CKSUM_MASK | RTE_MBUF_F_RX_L4_CKSUM_MASK;
+	const uint64_t good = RTE_MBUF_F_RX_IP_CKSUM_GOOD | RTE_MBUF_F_RX_L4_CKSUM_GOOD;
 
+	if ((pkt->ol_flags & said) == good) // by the NIC, but its buffer may be no plain one
+		return ft_usual_is_vouched_for(pkt);
 	if (pkt->nb_segs != 1 || pkt->data_len < FT_USUAL_BARE_BYTES ||
 		!ft_usual_is_as_expected(frame, &stack->usual) ||
 		ft_usual_frame_bytes(frame) != pkt->data_len ||
 		!verify(stack, pkt, ft_ethernet_checksum_flags(pkt)))
 		return false;
-	pkt->ol_flags =
-		(pkt->ol_flags & ~said) | RTE_MBUF_F_RX_IP_CKSUM_GOOD | RTE_MBUF_F_RX_L4_CKSUM_GOOD;
+	pkt->ol_flags = (pkt->ol_flags & ~said) | good;
 	return ft_usual_is_vouched_for(pkt);
 }
